@@ -1,0 +1,94 @@
+"""The errors that eecx raises and the cautions that its results carry.
+
+Every error says what was given, what is accepted and what to do next. A doubtful
+but usable number is not an error: it is a result with a :class:`Caution`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+__all__ = [
+    "Caution",
+    "ColumnError",
+    "DataError",
+    "EecxError",
+    "EngineError",
+    "FormulaError",
+    "OptionError",
+    "listing",
+    "nearest",
+]
+
+
+class EecxError(Exception):
+    """Root of all errors of eecx."""
+
+
+class DataError(EecxError, ValueError):
+    """The data do not allow what was asked; the message names column, unit or wave."""
+
+
+class ColumnError(DataError, KeyError):
+    """A named column is not in the data; the message lists near matches."""
+
+    def __str__(self) -> str:  # KeyError would print the repr of the message
+        return str(self.args[0]) if self.args else ""
+
+
+class OptionError(EecxError, ValueError):
+    """An argument has a value that is not accepted; the message lists those that are."""
+
+
+class FormulaError(EecxError, ValueError):
+    """A formula cannot be read; the message points at the place."""
+
+
+class EngineError(EecxError, ImportError):
+    """A file or frame needs a package that is not installed; the message names the extra."""
+
+
+@dataclass(frozen=True)
+class Caution:
+    """A warning carried by a result: a stable code, a sentence, and what it concerns."""
+
+    code: str
+    message: str
+    concerns: str = ""
+
+
+def nearest(name: object, options: Iterable[object]) -> str:
+    """Return ``" Did you mean 'x'?"`` for close names, else a short list of what there is.
+
+    Examples
+    --------
+    >>> nearest("engagment", ["engagement", "nps"])
+    " Did you mean 'engagement'?"
+    >>> nearest("zzz", ["engagement", "nps"])
+    " There is: 'engagement', 'nps'."
+    """
+    texts = [str(option) for option in options]
+    lower = {text.casefold().strip(): text for text in texts}
+    close = difflib.get_close_matches(str(name).casefold().strip(), list(lower), n=3, cutoff=0.6)
+    if close:
+        return f" Did you mean {listing([lower[c] for c in close], last=' or ')}?"
+    return f" There is: {listing(texts)}." if texts else " There is none."
+
+
+def listing(items: Iterable[object], *, most: int = 8, last: str = ", ") -> str:
+    """Return items quoted and separated by commas, at most ``most`` of them.
+
+    Examples
+    --------
+    >>> listing(["a", 2, "c"], most=2)
+    "'a', 2 and 1 more"
+    """
+    shown = [repr(item) if isinstance(item, str) else str(item) for item in items]
+    extra = len(shown) - most
+    if extra > 0:
+        return f"{', '.join(shown[:most])} and {extra} more"
+    if len(shown) < 2:
+        return "".join(shown)
+    return f"{', '.join(shown[:-1])}{last}{shown[-1]}"

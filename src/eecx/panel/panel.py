@@ -1,0 +1,615 @@
+"""The paired unit × wave table."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from .. import formula, frames, moments
+from ..errors import Caution, ColumnError, DataError, OptionError, listing, nearest
+from ..measures import Better, as_sources
+from .audit import LOST, STAGES, Audit, near_misses
+from .waves import Step, Times, infer_step, origin_of, parse_step, place, read_waves
+
+__all__ = ["Design", "Panel", "Role", "as_panel"]
+
+Array = npt.NDArray[np.float64]
+Names = Sequence[str] | str
+
+EMPTY_NEAR = near_misses([])
+EMPTY_TEXT = pd.DataFrame(columns=["column", "text", "as", "cells"])
+
+
+@dataclass(frozen=True)
+class Role:
+    """What a column is: its side, its good direction, who answered, and whether that was said."""
+
+    side: str
+    better: Better = "higher"
+    source: frozenset[str] = frozenset()
+    source_declared: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class Design:
+    """Numeric columns of a model, row by row; NaN where a value or a lag is missing."""
+
+    names: tuple[str, ...]
+    x: Array
+    spans: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """Employee measures and customer outcomes of the same units, wave by wave.
+
+    Made by :func:`eecx.link` from two surveys, or by :meth:`from_frame` from data that come by
+    unit already. Rows are units × waves in order of time; ``time`` counts steps, so holes stay
+    holes.
+
+    Attributes
+    ----------
+    frame : pandas.DataFrame
+        ``unit``, ``wave`` (if any), measures and covariates, under the names given.
+    roles : mapping of str to Role
+    n, variance : pandas.DataFrame
+        Respondents and sampling variance per measure, where known; rows as in ``frame``.
+    time : ndarray of int
+        Step of each row.
+    step : Step
+    audit : Audit
+    """
+
+    frame: pd.DataFrame
+    unit: str
+    wave: str | None
+    roles: Mapping[str, Role]
+    n: pd.DataFrame
+    variance: pd.DataFrame
+    time: npt.NDArray[np.int64]
+    step: Step
+    audit: Audit
+    moment: Array
+    """When each row was measured, in days or whole waves: what a gap is computed from."""
+    disclosure_n: int = 5
+    warnings: tuple[Caution, ...] = field(default=())
+
+    # ------------------------------------------------------------------ made from a frame
+
+    @classmethod
+    def from_frame(
+        cls,
+        data: object,
+        *,
+        unit: str,
+        wave: str | None = None,
+        employee: Names = (),
+        customer: Names = (),
+        covariates: Names = (),
+        n: Mapping[str, str] | str | None = None,
+        variance: Mapping[str, str] | None = None,
+        better: Mapping[str, Better] | None = None,
+        source: Mapping[str, Iterable[str] | str] | None = None,
+        step: int | str | None = None,
+        parse: frames.Parse | None = None,
+        disclosure_n: int = 5,
+    ) -> Panel:
+        """Take a table that already has one row per unit × wave.
+
+        Parameters
+        ----------
+        data : frame of any engine, or a path to CSV or Parquet
+        unit, wave : str
+            Key columns; no wave for a single cross-section.
+        employee, customer : sequence of str
+            Columns of employee measures and of customer outcomes.
+        covariates : sequence of str
+            Further columns: numbers, or text as categories.
+        n : mapping or str, optional
+            Column of respondent counts per measure, ``{"engagement": "responses"}``; a single
+            name counts for all employee measures. Cells below ``disclosure_n`` are withheld.
+        variance : mapping, optional
+            Column of sampling variances per measure.
+        better : mapping, optional
+            ``{"mortality": "lower"}``; higher is better unless said.
+        source : mapping, optional
+            Who answered, ``{"recommend_care": "employees"}``. Unsaid, employee measures are taken
+            to come from employees and customer outcomes from customers, and results say that
+            this was not declared.
+        step : int or str, optional
+            Distance between neighbouring waves; inferred if not given (integers: 1).
+        parse : Parse, optional
+            How text in numeric cells is to be read.
+        disclosure_n : int
+            Minimum number of respondents of a cell that is shown.
+
+        Raises
+        ------
+        ColumnError, DataError
+            Missing columns, text in numeric cells, a unit × wave twice, a measure without any
+            value, infinite values.
+
+        Examples
+        --------
+        >>> import eecx, pandas as pd
+        >>> frame = pd.DataFrame(
+        ...     {
+        ...         "store": ["a", "a", "b", "b"],
+        ...         "year": [1, 2, 1, 2],
+        ...         "engagement": [3.1, 3.3, 3.9, 4.0],
+        ...         "nps": [10, 14, 30, 28],
+        ...     }
+        ... )
+        >>> panel = eecx.Panel.from_frame(
+        ...     frame, unit="store", wave="year", employee=["engagement"], customer=["nps"]
+        ... )
+        >>> panel
+        <Panel: 2 units × 2 waves, 4 cells, 4 paired; step 1 (integer waves); engagement | nps>
+        """
+        employee, customer, covariates = (_names(c) for c in (employee, customer, covariates))
+        measures = [*employee, *customer]
+        everything = [*measures, *covariates]
+        if twice := {c for c in everything if everything.count(c) > 1}:
+            raise OptionError(f"{listing(sorted(twice))} is named in more than one role.")
+        if stray := {unit, wave} & set(everything):
+            raise OptionError(
+                f"{listing(sorted(map(str, stray)))} is a key and cannot be a measure too."
+            )
+        counts = dict.fromkeys(employee, n) if isinstance(n, str) else dict(n or {})
+        variances = dict(variance or {})
+        for what, given in (
+            ("n", counts),
+            ("variance", variances),
+            ("better", better or {}),
+            ("source", source or {}),
+        ):
+            for name in given:
+                if name not in everything:
+                    raise OptionError(
+                        f"{what} names {name!r}, which is no measure.{nearest(name, everything)}"
+                    )
+        extra = [*counts.values(), *variances.values()]
+        table = frames.open_table(data, numeric=[*measures, *extra], parse=parse)
+        keys = [unit, *([wave] if wave else [])]
+        table.require(keys, "unit or wave")
+        table.require(everything, "employee, customer or covariates")
+        table.require(extra, "n or variance")
+        table = _read_covariates(table, covariates)
+        rows = table.collect(list(dict.fromkeys([*keys, *everything, *extra])))
+        if not len(rows):
+            raise DataError(f"{table.name} has no rows.")
+        cells, lost = _drop_rows_without_key(rows, keys)
+        _refuse_duplicates(cells, keys, table.name)
+        values = cells[keys].copy()
+        for name in everything:
+            values[name] = _column(cells, name, table, numeric=name in measures)
+        numbers = {c: _column(cells, c, table, numeric=True).to_numpy(float) for c in extra}
+        blank = pd.DataFrame(index=values.index)
+        sizes = blank.assign(**{m: numbers[c] for m, c in counts.items()})
+        spread = blank.assign(**{m: numbers[c] for m, c in variances.items()})
+        for name in measures:
+            if values[name].isna().all():
+                raise DataError(f"Measure {name!r} has no value in any row of {table.name}.")
+        roles = _roles(employee, customer, covariates, better or {}, source or {})
+        few = {m: (sizes[m] < disclosure_n).to_numpy() for m in sizes.columns}
+        for name, hide in few.items():
+            for part in (values, sizes, spread):
+                if name in part.columns:
+                    part.loc[hide, name] = np.nan
+        times = read_waves(values[wave], wave) if wave else None
+        chosen = _step(times, step)
+        return _assemble(
+            values,
+            unit,
+            wave,
+            roles,
+            sizes,
+            spread,
+            times,
+            chosen,
+            few=few,
+            lost=lost,
+            text_cells=table.record,
+            disclosure_n=disclosure_n,
+        )
+
+    # ------------------------------------------------------------------ reading
+
+    @property
+    def employee(self) -> tuple[str, ...]:
+        """Names of the employee measures."""
+        return tuple(n for n, r in self.roles.items() if r.side == "employee")
+
+    @property
+    def customer(self) -> tuple[str, ...]:
+        """Names of the customer outcomes."""
+        return tuple(n for n, r in self.roles.items() if r.side == "customer")
+
+    @property
+    def covariates(self) -> tuple[str, ...]:
+        """Names of the covariates."""
+        return tuple(n for n, r in self.roles.items() if r.side == "covariate")
+
+    @property
+    def units(self) -> int:
+        """Number of units."""
+        return int(self.frame[self.unit].nunique())
+
+    @property
+    def waves(self) -> int:
+        """Number of waves."""
+        return len(np.unique(self.time))
+
+    def require(self, column: str, role: str) -> None:
+        """Raise :class:`ColumnError` where the panel has no such measure or covariate."""
+        if column not in self.roles:
+            raise ColumnError(
+                f"{role} names {column!r}, which is not in the panel.{nearest(column, self.roles)}"
+            )
+
+    def design(self, terms: Sequence[formula.Term]) -> Design:
+        """Evaluate terms row by row; lags look up the unit's row that many steps earlier.
+
+        Categories have the levels that occur in complete rows; the first is the reference.
+        """
+        categories = [f for t in terms for f in t.factors if isinstance(f, formula.Category)]
+        if not categories:
+            return self._design(terms, None)
+        plain = [f for t in terms for f in t.factors if not isinstance(f, formula.Category)]
+        numbers = self._design([formula.Term((f,)) for f in plain], None).x
+        known = self.frame[[f.column for f in categories]].notna().all(axis=1).to_numpy()
+        return self._design(terms, known & ~np.isnan(numbers).any(axis=1))
+
+    def _design(self, terms: Sequence[formula.Term], rows: npt.NDArray[np.bool_] | None) -> Design:
+        names: list[str] = []
+        columns: list[Array] = []
+        spans: dict[str, tuple[str, ...]] = {}
+        for term in terms:
+            made = [("", np.ones(len(self.frame)))]
+            for factor in term.factors:
+                made = [
+                    (f"{a}:{b}" if a else b, u * v)
+                    for a, u in made
+                    for b, v in self._factor(factor, rows)
+                ]
+            spans[term.label] = tuple(label for label, _ in made)
+            names += spans[term.label]
+            columns += [values for _, values in made]
+        x = np.column_stack(columns) if columns else np.empty((len(self.frame), 0))
+        return Design(tuple(names), x, spans)
+
+    def _factor(
+        self, factor: formula.Factor, rows: npt.NDArray[np.bool_] | None
+    ) -> list[tuple[str, Array]]:
+        self.require(factor.column, "The formula")
+        values = self.frame[factor.column]
+        numeric = pd.api.types.is_numeric_dtype(values)
+        if isinstance(factor, formula.Category):
+            levels = sorted(pd.unique(values[rows].dropna()), key=lambda v: (str(type(v)), v))
+            if len(levels) < 2:
+                raise DataError(
+                    f"{factor.label}: {factor.column!r} has a single level, so it explains nothing."
+                )
+            missing = values.isna().to_numpy()
+            return [
+                (
+                    f"{factor.label}[{_level(level)}]",
+                    np.where(missing, np.nan, (values == level).to_numpy(float)),
+                )
+                for level in levels[1:]
+            ]
+        if not numeric:
+            raise DataError(
+                f"{factor.column!r} holds text. Write C({factor.column}) to use it as a category."
+            )
+        number = values.to_numpy(float)
+        if isinstance(factor, formula.Power):
+            return [(factor.label, number**factor.exponent)]
+        if isinstance(factor, formula.Lag):
+            return [(factor.label, self.lagged(number, factor.steps))]
+        return [(factor.column, number)]
+
+    def lagged(self, values: Array, steps: int) -> Array:
+        """Return each unit's value that many steps earlier (later, if negative); NaN if there is none."""
+        at = self.lag_rows(steps)
+        return np.where(at >= 0, values[at], np.nan)
+
+    def lag_rows(self, steps: int) -> npt.NDArray[np.intp]:
+        """Return for each row the position of the same unit's row ``steps`` earlier, or -1."""
+        if steps and self.wave is None:
+            raise DataError("A lag needs waves; this panel is a single cross-section.")
+        span = int(self.time.max() - self.time.min()) + 1
+        codes = pd.factorize(self.frame[self.unit])[0].astype(np.int64)
+        place_of = codes * span + (self.time - self.time.min())
+        earlier = self.time - self.time.min() - steps
+        wanted = np.where((earlier >= 0) & (earlier < span), codes * span + earlier, -1)
+        order = np.argsort(place_of)
+        at = np.searchsorted(place_of[order], wanted).clip(0, len(order) - 1)
+        hit = place_of[order][at] == wanted
+        return np.where(hit, order[at], -1)
+
+    def moments(self, terms: Sequence[str], keys: Sequence[str] = ()) -> moments.Moments:
+        """Sum the complete rows of these terms per cell; keys are the unit and wave columns or "row"."""
+        parsed = [t for text in terms for t in formula.parse_terms(text)]
+        design = self.design(parsed)
+        complete = ~np.isnan(design.x).any(axis=1)
+        if not complete.any():
+            raise DataError(f"No unit × wave has a value for all of {listing(design.names)}.")
+        kept = self.frame.loc[complete, [k for k in keys if k != moments.ROW]].reset_index(
+            drop=True
+        )
+        if moments.ROW in keys:
+            kept[moments.ROW] = np.flatnonzero(complete)
+        out = moments.from_rows(design.x[complete], design.names, kept)
+        return moments.replace(out, left_out=int((~complete).sum()))
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of keys and values: the same data give the same fingerprint."""
+        hashed = pd.util.hash_pandas_object(self.frame, index=False).to_numpy()
+        head = "|".join([*map(str, self.frame.columns), self.unit, str(self.wave)])
+        return hashlib.sha256(head.encode() + hashed.tobytes()).hexdigest()[:16]
+
+    def __repr__(self) -> str:
+        paired = int((self.audit.coverage["status"] == "paired").sum())
+        sides = " | ".join(
+            ", ".join(s) for s in (self.employee, self.customer, self.covariates) if s
+        )
+        return (
+            f"<Panel: {self.units} units × {self.waves} waves, {len(self.frame)} cells, {paired} paired; "
+            f"step {self.step}; {sides}>"
+        )
+
+
+# ---------------------------------------------------------------------- assembling
+
+
+def _assemble(
+    values: pd.DataFrame,
+    unit: str,
+    wave: str | None,
+    roles: Mapping[str, Role],
+    n: pd.DataFrame,
+    variance: pd.DataFrame,
+    times: Times | None,
+    step: Step,
+    *,
+    few: Mapping[str, npt.NDArray[np.bool_]],
+    lost: list[tuple[Any, ...]],
+    text_cells: pd.DataFrame,
+    disclosure_n: int,
+) -> Panel:
+    zero = np.zeros(len(values), dtype=np.int64)
+    time = place(times, step, origin_of(times, step)) if times else zero
+    same = pd.DataFrame({"u": values[unit].to_numpy(), "t": time}).duplicated(keep=False)
+    if same.any() and wave:
+        first = values.loc[same.to_numpy()].iloc[0]
+        raise DataError(
+            f"With a step of {step}, unit {first[unit]!r} has two waves in one step (one of them {first[wave]}). "
+            "Set a smaller step=."
+        )
+    order = np.lexsort((time, pd.factorize(values[unit], sort=True)[0]))
+    values, n, variance = (f.iloc[order].reset_index(drop=True) for f in (values, n, variance))
+    few = {m: hide[order] for m, hide in few.items()}
+    at = (times.value if times else zero)[order].astype(float)
+    measures = [m for m, r in roles.items() if r.side != "covariate"]
+    sides = {s: [m for m in measures if roles[m].side == s] for s in ("employee", "customer")}
+    coverage, found = cell_status(values, unit, wave, sides, few)
+    table = pd.DataFrame([*lost, *found], columns=LOST)
+    read = len(values) + sum(1 for r in lost if r[0] == "keys")
+    stages = pd.DataFrame(
+        [
+            ("read", "both", read, 0, ""),
+            ("keys", "both", len(values), read - len(values), "no unit or wave"),
+            *measured_stages(values, sides, few, coverage, disclosure_n),
+        ],
+        columns=STAGES,
+    )
+    near = near_misses([("panel", list(pd.unique(values[unit])))])
+    notes = [f"Step between waves: {step}." if wave else "A single cross-section: no waves."]
+    warnings = constant_measures(values, roles)
+    audit = Audit(stages, table, coverage, near, text_cells, tuple(notes))
+    return Panel(
+        values, unit, wave, roles, n, variance, time[order], step, audit, at, disclosure_n, warnings
+    )
+
+
+def constant_measures(values: pd.DataFrame, roles: Mapping[str, Role]) -> tuple[Caution, ...]:
+    """Return a caution for each measure that never varies."""
+    measures = [m for m, r in roles.items() if r.side != "covariate"]
+    return tuple(
+        Caution("constant-measure", f"{m!r} has the same value in every cell.", m)
+        for m in measures
+        if values[m].nunique(dropna=True) == 1
+    )
+
+
+def measured_stages(
+    values: pd.DataFrame,
+    sides: Mapping[str, Sequence[str]],
+    few: Mapping[str, npt.NDArray[np.bool_]],
+    coverage: pd.DataFrame,
+    disclosure_n: int,
+) -> list[tuple[str, str, int, int, str]]:
+    """Count, one after the other, the cells lost to withholding and to missing values."""
+    rows: list[tuple[str, str, int, int, str]] = []
+    usable = np.ones(len(values), dtype=bool)
+    for side, names in sides.items():
+        if not names:
+            continue
+        hidden = np.zeros(len(values), dtype=bool)
+        for name in names:
+            hidden |= few.get(name, np.zeros(len(values), dtype=bool))
+        for stage, where, reason in (
+            ("disclosure", hidden, f"fewer than {disclosure_n} respondents"),
+            ("values", values[names].isna().any(axis=1).to_numpy(), "missing value"),
+        ):
+            gone = int((usable & where).sum())
+            usable = usable & ~where
+            if gone or stage == "disclosure":
+                rows.append((stage, side, int(usable.sum()), gone, reason))
+    rows.append(("paired", "both", int((coverage["status"] == "paired").sum()), 0, ""))
+    return rows
+
+
+def cell_status(
+    values: pd.DataFrame,
+    unit: str,
+    wave: str | None,
+    sides: Mapping[str, Sequence[str]],
+    few: Mapping[str, npt.NDArray[np.bool_]],
+    asked: Mapping[str, npt.NDArray[np.bool_]] | None = None,
+) -> tuple[pd.DataFrame, list[tuple[Any, ...]]]:
+    """Return the status of every cell, and a row for every measure that is missing or withheld.
+
+    ``asked`` says which cells a side surveyed at all; what was not asked is not missing.
+    """
+    none = np.zeros(len(values), dtype=bool)
+    waves = values[wave] if wave else pd.Series("all", index=values.index)
+    lost: list[tuple[Any, ...]] = []
+    any_of, all_of, hidden = {}, {}, none.copy()
+    for side, names in sides.items():
+        known = values[list(names)].notna().to_numpy()
+        any_of[side] = known.any(axis=1) if names else none
+        all_of[side] = known.all(axis=1) if names else ~none
+        for name in names:
+            hide = few.get(name, none)
+            hidden |= hide
+            blank = values[name].isna().to_numpy()
+            for where, stage, reason in (
+                (hide, "disclosure", "too few respondents"),
+                (blank & ~hide & (asked[side] if asked else True), "values", "missing value"),
+            ):
+                found = zip(values[unit][where], waves[where], strict=True)
+                lost += [(stage, side, u, w, name, reason) for u, w in found]
+    both = all_of["employee"] & all_of["customer"]
+    status = np.select(
+        [
+            both,
+            hidden,
+            any_of["employee"] & ~any_of["customer"],
+            any_of["customer"] & ~any_of["employee"],
+        ],
+        ["paired", "withheld", "employees only", "customers only"],
+        "missing value",
+    )
+    return pd.DataFrame({"unit": values[unit], "wave": waves, "status": status}), lost
+
+
+# ---------------------------------------------------------------------- small steps
+
+
+def _level(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _names(given: Names) -> list[str]:
+    return [given] if isinstance(given, str) else list(given)
+
+
+def _step(times: Times | None, step: int | str | None) -> Step:
+    if times is None:
+        if step is not None:
+            raise OptionError("step= needs a wave column.")
+        return Step(1, "integer")
+    return infer_step(times) if step is None else parse_step(step, times)
+
+
+def _roles(
+    employee: Sequence[str],
+    customer: Sequence[str],
+    covariates: Sequence[str],
+    better: Mapping[str, Better],
+    source: Mapping[str, Iterable[str] | str],
+) -> dict[str, Role]:
+    roles: dict[str, Role] = {}
+    assumed = {"employee": "employees", "customer": "customers", "covariate": ""}
+    for side, names in (("employee", employee), ("customer", customer), ("covariate", covariates)):
+        for name in names:
+            good = better.get(name, "higher")
+            if good not in ("higher", "lower"):
+                raise OptionError(
+                    f"better={{{name!r}: {good!r}}}: accepted are 'higher' and 'lower'."
+                )
+            default = frozenset({assumed[side]} - {""})
+            who = as_sources(source[name]) if name in source else default
+            roles[name] = Role(side, good, who, name in source)
+    return roles
+
+
+def _read_covariates(table: frames.Table, covariates: Sequence[str]) -> frames.Table:
+    """Read covariates that hold numbers as text; leave those without any number as categories."""
+    texts = [c for c in covariates if table.kinds[c] == "text"]
+    mixed = [c for c in texts if frames.looks_numeric(table.collect([c])[c])]
+    return frames.numbers_from_text(table, mixed) if mixed else table
+
+
+def _column(
+    cells: pd.DataFrame, name: str, table: frames.Table, *, numeric: bool
+) -> pd.Series[Any]:
+    kind = table.kinds[name]
+    if kind in ("integer", "float", "boolean"):
+        number = pd.to_numeric(cells[name]).astype("float64")
+        for code in table.parse.codes if table.parse else ():
+            number = number.mask(number == code)
+        if np.isinf(number).any():
+            where = cells.loc[np.isinf(number)].iloc[0, 0]
+            raise DataError(f"Column {name!r} holds an infinite value (first in unit {where!r}).")
+        return number
+    if numeric:
+        raise DataError(f"Column {name!r} of {table.name} holds {kind}, not numbers.")
+    return cells[name]
+
+
+def _drop_rows_without_key(
+    rows: pd.DataFrame, keys: Sequence[str]
+) -> tuple[pd.DataFrame, list[tuple[Any, ...]]]:
+    blank = rows[list(keys)].isna().any(axis=1)
+    if blank.all():
+        raise DataError(f"No row names all of {listing(keys)}.")
+    lost = [
+        ("keys", "both", row[0], row[1] if len(keys) > 1 else None, None, "no unit or wave")
+        for row in rows.loc[blank, list(keys)].itertuples(index=False)
+    ]
+    return rows.loc[~blank].reset_index(drop=True), lost
+
+
+def _refuse_duplicates(cells: pd.DataFrame, keys: Sequence[str], name: str) -> None:
+    twice = cells.duplicated(list(keys), keep=False)
+    if not twice.any():
+        return
+    pairs = cells.loc[twice, list(keys)].drop_duplicates()
+    shown = "; ".join(" × ".join(map(str, row)) for row in pairs.head(5).itertuples(index=False))
+    more = f" and {len(pairs) - 5} more" if len(pairs) > 5 else ""
+    hint = (
+        "Keep one row of each, or name the column that tells them apart."
+        if len(keys) > 1
+        else "If these are several waves, name the wave column with wave=."
+    )
+    raise DataError(f"{name} has {' × '.join(keys)} more than once: {shown}{more}. {hint}")
+
+
+def as_panel(data: object, columns: Sequence[str], *, unit: str | None, wave: str | None) -> Panel:
+    """Return a panel: as it is, or made of a plain frame whose columns become covariates.
+
+    Without ``unit`` every row is a unit of its own.
+    """
+    if isinstance(data, Panel):
+        if unit is not None or wave is not None:
+            raise OptionError("unit= and wave= are for plain data frames; a Panel has its own.")
+        return data
+    if unit is None:
+        if wave is not None:
+            raise OptionError("wave= needs unit= too.")
+        table = frames.open_table(data)
+        table.require(columns, "The formula")
+        rows = table.collect(list(dict.fromkeys(columns)))
+        own = rows.assign(**{"row": np.arange(len(rows))})
+        return Panel.from_frame(own, unit="row", covariates=list(dict.fromkeys(columns)))
+    return Panel.from_frame(data, unit=unit, wave=wave, covariates=list(dict.fromkeys(columns)))

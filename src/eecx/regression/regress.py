@@ -1,0 +1,488 @@
+"""One verb for linear models of a panel: pooled, between units, within units, two-way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import stats
+
+from .. import formula as grammar
+from ..covariance import classical, cr1, cr2
+from ..errors import Caution, DataError, OptionError, listing, nearest
+from ..moments import ROW, Moments, from_rows
+from ..panel import Panel
+from ..panel.panel import as_panel
+from ..results import Result, fingerprint, versions
+from .linear import Fit, independent, least_squares
+
+__all__ = ["Effects", "Vcov", "Work", "fit_work", "prepare", "regress"]
+
+Array = npt.NDArray[np.float64]
+Effects = Literal["pooled", "between", "within", "two-way"]
+Vcov = Literal["classical", "HC1", "CR1", "CR2"]
+
+LEVEL = {
+    "pooled": "pooled",
+    "between": "between units",
+    "within": "within units over time",
+    "two-way": "within units over time",
+}
+IN_WORDS = {
+    "pooled": "ordinary least squares over all unit-waves",
+    "between": "ordinary least squares on the means of units over their waves",
+    "within": "least squares with unit fixed effects",
+    "two-way": "least squares with unit and wave fixed effects",
+}
+
+
+def regress(
+    data: object,
+    formula: str,
+    *,
+    effects: Effects = "pooled",
+    unit: str | None = None,
+    wave: str | None = None,
+    cluster: str | None = None,
+    vcov: Vcov | None = None,
+    conf_level: float = 0.95,
+) -> Result:
+    """Regress an outcome on other columns of a panel, by least squares.
+
+    The estimand is the linear association of outcome and predictors: over all unit-waves
+    (``"pooled"``), of unit means (``"between"``), of deviations from the unit's own mean
+    (``"within"``), or of those net of what each wave has in common (``"two-way"``):
+
+    .. math:: y_{it} = \\alpha_i + \\gamma_t + x_{it}'\\beta + \\varepsilon_{it}
+
+    A slope is not a causal effect: what differs between units, or changes in them together with
+    x, is part of it.
+
+    Parameters
+    ----------
+    data : Panel, data frame or Moments
+        A frame needs ``unit`` (and ``wave``) unless the model is pooled without clusters. Moments
+        need the cluster among their keys.
+    formula : str
+        ``"nps ~ engagement + size"``: names, ``a:b``, ``a*b``, ``(a + b)^2``, ``I(a^2)``, ``C(a)``,
+        ``lag(a)``, ``lags(a, 0:3)``.
+    effects : {"pooled", "between", "within", "two-way"}
+    unit, wave : str, optional
+        Key columns of a plain data frame.
+    cluster : str, optional
+        What errors may be correlated within: the unit (default where units have several rows),
+        or a coarser column such as a region.
+    vcov : {"CR2", "CR1", "HC1", "classical"}, optional
+        Default ``"CR2"``: bias-reduced cluster-robust errors with Satterthwaite degrees of
+        freedom. ``"CR1"`` takes the factor G/(G-1) · (N-1)/(N-K) and t with G-1 degrees of freedom;
+        unit effects nested in clusters are not counted in K (the convention of Stata's xtreg and
+        of fixest). ``"HC1"`` and ``"classical"`` take t with N-K.
+    conf_level : float
+
+    Returns
+    -------
+    Result
+        ``.table`` has ``term, level, estimate, …``. Wave effects are estimated, not shown.
+
+    Raises
+    ------
+    ColumnError, FormulaError, DataError, OptionError
+        Unknown columns, constant or collinear columns (named), too few units or rows.
+
+    Notes
+    -----
+    Assumes linearity, and independence between clusters. What is *not* checked: omitted causes,
+    reverse effects, measurement error. CR2 follows Pustejovsky and Tipton (2018),
+    https://doi.org/10.1080/07350015.2016.1247004.
+
+    Examples
+    --------
+    >>> import eecx
+    >>> sim = eecx.simulate.panel(units=60, waves=4, same_wave=0.5, rng=1)
+    >>> panel = eecx.Panel.from_frame(
+    ...     sim.frame, unit="unit", wave="wave", employee=["ex"], customer=["cx"]
+    ... )
+    >>> fit = eecx.regress(panel, "cx ~ ex", effects="two-way")
+    >>> fit.table["level"].tolist()
+    ['within units over time']
+    """
+    if effects not in get_args(Effects):
+        raise OptionError(f"effects={effects!r}: accepted are {listing(get_args(Effects))}.")
+    if vcov is not None and vcov not in get_args(Vcov):
+        raise OptionError(
+            f"vcov={vcov!r}: accepted are {listing(get_args(Vcov))}.{nearest(vcov, get_args(Vcov))}"
+        )
+    check_level(conf_level)
+    model = grammar.parse(formula)
+    work = prepare(data, model, effects, unit=unit, wave=wave, cluster=cluster, vcov=vcov)
+    return _result(work, fit_work(work), formula, conf_level)
+
+
+def check_level(conf_level: float) -> None:
+    """Raise for a confidence level that is no share between 0.5 and 1."""
+    if not 0.5 <= conf_level < 1:
+        raise OptionError(f"conf_level={conf_level!r}: a share such as 0.95.")
+
+
+@dataclass(frozen=True, eq=False)
+class Work:
+    """A model made ready: cells, columns, and what counts as a parameter."""
+
+    cells: Moments
+    y: str
+    terms: tuple[str, ...]
+    nuisance: tuple[str, ...]
+    effects: Effects
+    vcov: Vcov
+    cluster: str | None
+    units: int
+    waves: int
+    singletons: int
+    left_out: int
+    fingerprint: str
+    absorbed: int
+    size: Array
+
+    @property
+    def intercept(self) -> bool:
+        return self.effects in ("pooled", "between")
+
+
+# ---------------------------------------------------------------------- making the cells
+
+
+def prepare(
+    data: object,
+    model: grammar.Formula,
+    effects: Effects,
+    *,
+    unit: str | None = None,
+    wave: str | None = None,
+    cluster: str | None = None,
+    vcov: Vcov | None = None,
+) -> Work:
+    """Turn data and a formula into cells of sums."""
+    if isinstance(data, Moments):
+        return _from_moments(data, model, effects, unit, cluster, vcov)
+    columns = [*model.columns, *([cluster] if cluster and cluster not in (unit, wave) else [])]
+    if isinstance(data, Panel) and cluster == data.unit:
+        columns = list(model.columns)
+    panel = as_panel(data, columns, unit=unit, wave=wave)
+    own_units = isinstance(data, Panel) or unit is not None
+    if not own_units and effects != "pooled":
+        raise OptionError(f"effects={effects!r} needs unit= to say which rows belong together.")
+    if effects == "two-way" and panel.wave is None:
+        raise OptionError("effects='two-way' needs wave=.")
+    design = panel.design([model.response, *model.terms])
+    x, names = design.x, design.names
+    keys = pd.DataFrame({"unit": panel.frame[panel.unit]})
+    cluster_name = cluster or (panel.unit if own_units else None)
+    keys["cluster"] = _cluster_values(panel, cluster_name)
+    complete = ~np.isnan(x).any(axis=1) & keys.notna().all(axis=1).to_numpy()
+    if not complete.any():
+        raise DataError(f"No unit × wave has a value for all of {listing(names)}.")
+    keys, x, time = keys[complete].reset_index(drop=True), x[complete], panel.time[complete]
+    sizes = keys["unit"].value_counts()
+    vcov = vcov or ("CR2" if cluster_name else "HC1")
+    if vcov in ("CR1", "CR2") and cluster_name is None:
+        raise OptionError(f"vcov={vcov!r} needs cluster= or unit=.")
+    nuisance: tuple[str, ...] = ()
+    if effects == "two-way":
+        waves = np.unique(time)[1:]
+        nuisance = tuple(f"(wave {w})" for w in waves)
+        x = np.column_stack([x, *[(time == w).astype(float) for w in waves]])
+    labels = (*names, *nuisance)
+    if vcov == "HC1" and effects != "between":
+        keys[ROW] = np.arange(len(keys))
+    cells = from_rows(x, labels, keys)
+    size = np.abs(cells.mean).max(axis=0)
+    cells = _transformed(cells, effects, vcov, "unit", "cluster")
+    return Work(
+        cells,
+        names[0],
+        names[1:],
+        nuisance,
+        effects,
+        vcov,
+        cluster_name,
+        units=len(sizes),
+        waves=len(np.unique(time)),
+        singletons=int((sizes == 1).sum()),
+        left_out=int((~complete).sum()),
+        fingerprint=fingerprint(panel.fingerprint, x),
+        absorbed=len(sizes) if effects in ("within", "two-way") else 0,
+        size=size,
+    )
+
+
+def _cluster_values(panel: Panel, name: str | None) -> pd.Series:  # type: ignore[type-arg]
+    if name is None or name == panel.unit:
+        return panel.frame[panel.unit]
+    if name == panel.wave:
+        return panel.frame[panel.wave]
+    panel.require(name, "cluster")
+    return panel.frame[name]
+
+
+def _transformed(cells: Moments, effects: Effects, vcov: Vcov, unit: str, cluster: str) -> Moments:
+    """Take out units or go to their means, then keep what the covariance is summed over."""
+    if effects == "between":
+        by = [unit] if cluster == unit else [unit, cluster]
+        if cluster != unit and len(cells.collapse(by).keys) > len(cells.collapse([unit]).keys):
+            raise DataError(
+                "Between units, every unit must lie in one cluster; some lie in several."
+            )
+        means = cells.collapse(by).means()
+        return means if vcov == "HC1" or cluster == unit else means.collapse(cluster)
+    if effects in ("within", "two-way"):
+        if vcov == "CR2" and cluster != unit:
+            pairs = cells.collapse([unit, cluster])
+            if len(pairs.keys) > len(cells.collapse([unit]).keys):
+                raise DataError(
+                    "CR2 with unit effects needs units nested in clusters; some lie in several. Use CR1."
+                )
+        cells = cells.within(unit)
+    if vcov == "HC1":
+        return cells
+    return cells.collapse(cluster if vcov != "classical" else ())
+
+
+def _from_moments(
+    data: Moments,
+    model: grammar.Formula,
+    effects: Effects,
+    unit: str | None,
+    cluster: str | None,
+    vcov: Vcov | None,
+) -> Work:
+    labels = [t.label for t in (model.response, *model.terms)]
+    if effects == "two-way":
+        raise OptionError(
+            "Moments have no waves to take out: put wave dummies among the terms and use 'within'."
+        )
+    if effects != "pooled" and unit is None:
+        raise OptionError(f"effects={effects!r} from Moments needs unit=, the key of the units.")
+    cells = data.select(labels)
+    cluster = cluster or unit
+    vcov = vcov or ("CR2" if cluster else "HC1" if ROW in data.keys.columns else "classical")
+    wanted = [k for k in {unit, cluster if vcov in ("CR1", "CR2") else None} if k]
+    cells._require_keys(wanted)
+    if vcov == "HC1" and effects != "between":
+        cells._require_keys([ROW])
+    if vcov in ("CR1", "CR2") and not cluster:
+        raise OptionError(f"vcov={vcov!r} from Moments needs cluster=, one of their keys.")
+    sizes = cells.collapse([unit]).n if unit else np.array([])
+    whole = cells.collapse()
+    size = np.abs(cells.mean).max(axis=0)
+    cells = (
+        _transformed(cells, effects, vcov, unit or "", cluster or "")
+        if wanted
+        else (cells if vcov == "HC1" else whole)
+    )
+    return Work(
+        cells,
+        labels[0],
+        tuple(labels[1:]),
+        (),
+        effects,
+        vcov,
+        cluster,
+        units=len(sizes),
+        waves=0,
+        singletons=int((sizes == 1).sum()),
+        left_out=data.left_out,
+        fingerprint=fingerprint(whole.mean, whole.m2, whole.n),
+        absorbed=len(sizes) if effects == "within" else 0,
+        size=size,
+    )
+
+
+# ---------------------------------------------------------------------- fitting
+
+
+def fit_work(work: Work) -> Fit:
+    """Fit by least squares; wave dummies that add nothing are left out first."""
+    x = [*work.nuisance, *work.terms]
+    _refuse_constant(work)
+    if work.nuisance:
+        total = (
+            work.cells.select(list(work.nuisance)).about(np.zeros(len(work.nuisance))).sum(axis=0)
+        )
+        kept = independent(total, np.sqrt(np.diag(total)))
+        x = [*[n for n, k in zip(work.nuisance, kept, strict=True) if k], *work.terms]
+    n = float(work.cells.n.sum())
+    k = len(x) + work.intercept + work.absorbed
+    if n <= k:
+        raise DataError(
+            f"{n:.0f} {'units' if work.effects == 'between' else 'rows'} for {k} parameters: too few to fit."
+        )
+    try:
+        return least_squares(work.cells, work.y, x, intercept=work.intercept)
+    except DataError as error:
+        if work.nuisance and "(wave" in str(error):
+            raise DataError(
+                f"{str(error).split(' is collinear')[0]} changes only from wave to wave, alike in all units: "
+                "the wave effects take it up. Use effects='within'."
+            ) from error
+        raise
+
+
+def _refuse_constant(work: Work) -> None:
+    """Name a column whose variation, after effects are taken out, is rounding error only."""
+    own = work.cells.select([work.y, *work.terms])
+    spread = np.diag(own.collapse().cross[0])
+    noise = float(own.n.sum()) * (1e-14 * work.size[: len(own.terms)]) ** 2
+    for name, found, least in zip(own.terms, spread, noise, strict=True):
+        if found > least:
+            continue
+        if work.absorbed:
+            raise DataError(
+                f"{name!r} does not change within units over time, so unit effects take it up. "
+                "Use effects='between' or 'pooled' for it."
+            )
+        raise DataError(
+            f"{name!r} is constant over the {own.n.sum():.0f} rows that are left. Leave it out."
+        )
+
+
+def _result(work: Work, fit: Fit, formula: str, conf_level: float) -> Result:
+    k = len(fit.beta)
+    clusters = len(fit.scores)
+    if work.vcov in ("CR1", "CR2", "HC1") and clusters < 2:
+        raise DataError("All rows lie in one cluster; robust errors need at least two.")
+    residual_df = fit.n - k - work.absorbed
+    if work.vcov == "classical":
+        covariance, df = classical(fit.bread, fit.rss, residual_df), np.full(k, residual_df)
+    elif work.vcov == "HC1":
+        covariance = cr1(fit.bread, fit.scores, fit.n, k + work.absorbed)
+        df = np.full(k, residual_df)
+    elif work.vcov == "CR1":
+        counted = k + (1 if work.absorbed else 0)
+        covariance = cr1(fit.bread, fit.scores, fit.n, counted)
+        df = np.full(k, clusters - 1.0)
+    else:
+        covariance, df = cr2(fit.bread, fit.cross, fit.scores)
+    shown = [i for i, name in enumerate(fit.names) if name not in work.nuisance]
+    names = [fit.names[i] for i in shown]
+    table = estimates_table(
+        names, fit.beta[shown], np.sqrt(np.diag(covariance))[shown], df[shown], conf_level
+    )
+    table.insert(1, "level", LEVEL[work.effects])
+    vcov = pd.DataFrame(covariance[np.ix_(shown, shown)], index=names, columns=names)
+    statistics = {
+        "n": int(fit.n),
+        "units": work.units,
+        "waves": work.waves,
+        **({"clusters": clusters} if work.vcov in ("CR1", "CR2") else {}),
+        "r_squared": 1 - fit.rss / fit.tss if fit.tss > 0 else np.nan,
+        "sigma": float(np.sqrt(fit.rss / residual_df)),
+        "df_residual": residual_df,
+        "left_out": work.left_out,
+        "condition": fit.condition,
+    }
+    spec = {
+        "formula": formula,
+        "effects": work.effects,
+        "cluster": work.cluster,
+        "vcov": work.vcov,
+        "conf_level": conf_level,
+        "data": work.fingerprint,
+        "versions": versions(),
+    }
+    references = ("pustejovsky2018",) if work.vcov == "CR2" else ()
+    return Result(
+        "regress",
+        table,
+        spec,
+        statistics,
+        _methods(work, table, formula, conf_level),
+        vcov=vcov,
+        warnings=_cautions(work, fit, df[shown], names),
+        references=references,
+    )
+
+
+def estimates_table(
+    names: Sequence[str], beta: Array, se: Array, df: Array, conf_level: float, key: str = "term"
+) -> pd.DataFrame:
+    """Return the tidy table of estimates with t tests and intervals."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        t = beta / se
+    reach = stats.t.isf((1 - conf_level) / 2, df) * se
+    return pd.DataFrame(
+        {
+            key: list(names),
+            "estimate": beta,
+            "std_error": se,
+            "statistic": t,
+            "df": df,
+            "p_value": 2 * stats.t.sf(np.abs(t), df),
+            "conf_low": beta - reach,
+            "conf_high": beta + reach,
+        }
+    )
+
+
+def _cautions(work: Work, fit: Fit, df: Array, names: Sequence[str]) -> tuple[Caution, ...]:
+    found = []
+    if work.vcov == "CR1" and len(fit.scores) < 40:
+        found.append(
+            Caution(
+                "few-clusters",
+                f"CR1 with {len(fit.scores)} clusters is too small on average; CR2 is safer.",
+                str(work.cluster),
+            )
+        )
+    if work.vcov == "CR2" and df.min() < 5:
+        at = names[int(np.argmin(df))]
+        found.append(
+            Caution(
+                "few-clusters",
+                f"{at!r} rests on {df.min():.1f} effective clusters "
+                "(Satterthwaite df): its interval is rough.",
+                at,
+            )
+        )
+    if work.absorbed and work.singletons:
+        found.append(
+            Caution(
+                "single-wave-units",
+                f"{work.singletons} of {work.units} units have one wave only; "
+                "with unit effects they contribute nothing.",
+                "units",
+            )
+        )
+    if fit.condition > 1e6:
+        found.append(
+            Caution(
+                "ill-conditioned",
+                f"The columns are nearly collinear (condition number "
+                f"{fit.condition:.1g}): single slopes are unstable.",
+                "formula",
+            )
+        )
+    return tuple(found)
+
+
+def _methods(work: Work, table: pd.DataFrame, formula: str, conf_level: float) -> str:
+    errors = {
+        "CR2": f"cluster-robust standard errors by {work.cluster} (CR2, Satterthwaite degrees of freedom)",
+        "CR1": f"cluster-robust standard errors by {work.cluster} (CR1)",
+        "HC1": "heteroskedasticity-robust standard errors (HC1)",
+        "classical": "classical standard errors",
+    }[work.vcov]
+    found = "; ".join(
+        f"{r.term} b = {r.estimate:.3g} (SE {r.std_error:.2g}, {100 * conf_level:g}% CI {r.conf_low:.3g} to "
+        f"{r.conf_high:.3g})"
+        for r in table.itertuples()
+        if r.term != "(intercept)"
+    )
+    rows = f"{int(work.cells.n.sum())} {'units' if work.effects == 'between' else 'unit-waves'}"
+    units = f" of {work.units} units" if work.units and work.effects != "between" else ""
+    return (
+        f"We fitted {formula} by {IN_WORDS[work.effects]} to {rows}{units}, with {errors}: {found}."
+    )

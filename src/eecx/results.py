@@ -1,0 +1,273 @@
+"""What every analysis returns: a tidy table, what it rests on, and what to doubt."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from . import plotting
+from .errors import Caution, OptionError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["Result", "fingerprint", "json_ready", "safe_csv", "versions"]
+
+SCHEMA = "eecx.result/1"
+"""Version of the JSON that :meth:`Result.to_dict` writes."""
+
+LEVEL_COLUMNS = ("estimate", "std_error", "statistic", "df", "p_value", "conf_low", "conf_high")
+PRINTED = {
+    "std_error": "SE",
+    "statistic": "t",
+    "df": "df",
+    "p_value": "p",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What an analysis found.
+
+    Attributes
+    ----------
+    analysis : str
+        Name of the function that made it.
+    table : pandas.DataFrame
+        Tidy: identifying columns, then ``estimate, std_error, statistic, df, p_value,
+        conf_low, conf_high``. The confidence level is ``spec["conf_level"]``.
+    tables : mapping of str to pandas.DataFrame
+        Further named tables.
+    vcov : pandas.DataFrame or None
+        Covariance of the estimates, labelled by the table's first columns.
+    stats : mapping
+        n, units, waves, degrees of freedom, fit.
+    spec : mapping
+        Every argument, the fingerprint of the data and the versions.
+    warnings : tuple of Caution
+    draws : pandas.DataFrame or None
+        Bootstrap draws, one column per estimate.
+    failed_draws : int
+        Draws that gave no estimate; they are in no interval.
+    text : str
+        The paragraph :meth:`methods` returns.
+    references : tuple of str
+        Keys of the bundled bibliography.
+    """
+
+    analysis: str
+    table: pd.DataFrame
+    spec: Mapping[str, Any]
+    stats: Mapping[str, Any]
+    text: str
+    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    vcov: pd.DataFrame | None = None
+    warnings: tuple[Caution, ...] = ()
+    draws: pd.DataFrame | None = None
+    failed_draws: int = 0
+    references: tuple[str, ...] = ()
+    figure: Callable[..., Axes | Figure] | None = None
+
+    def __getitem__(self, term: str) -> pd.Series[Any]:
+        """Return the row of one term (or effect), by its label."""
+        key = self.table.columns[0]
+        found = self.table[self.table[key] == term]
+        if found.empty:
+            raise OptionError(
+                f"No {key} {term!r}. There is: {', '.join(map(str, self.table[key]))}."
+            )
+        return found.iloc[0]
+
+    def summary(self) -> str:
+        """Return the result as text: heading, table, what it rests on, warnings."""
+        lines = [self._heading(), printed(self.table).to_string(index=False), self._basis()]
+        if self.failed_draws:
+            lines.append(f"{self.failed_draws} bootstrap draws failed and are in no interval.")
+        lines += [f"Warning ({w.code}): {w.message}" for w in self.warnings]
+        return "\n".join(lines)
+
+    def methods(self) -> str:
+        """Return a paragraph for a paper, with the numbers in it."""
+        return self.text
+
+    def plot(self, ax: Axes | None = None, **options: Any) -> Axes | Figure:
+        """Draw the figure that goes with this analysis."""
+        if self.figure is None:
+            return plotting.coefficients(self.table, ax=ax, **options)
+        return self.figure(self, ax=ax, **options)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything but the draws as plain values, numbers with 12 significant digits."""
+        content = {
+            "schema": SCHEMA,
+            "analysis": self.analysis,
+            "table": self.table,
+            "tables": dict(self.tables),
+            "vcov": self.vcov,
+            "stats": dict(self.stats),
+            "spec": dict(self.spec),
+            "warnings": [vars(w) for w in self.warnings],
+            "failed_draws": self.failed_draws,
+            "methods": self.methods(),
+            "references": list(self.references),
+        }
+        return dict(json_ready(content))
+
+    def to_json(self, indent: int | None = 2) -> str:
+        """Return :meth:`to_dict` as JSON text."""
+        return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False, allow_nan=False)
+
+    def to_latex(self) -> str:
+        """Return the table as LaTeX (booktabs)."""
+        shown = printed(self.table)
+        rows = [" & ".join(_latex(c) for c in row) + r" \\" for row in shown.astype(str).to_numpy()]
+        head = " & ".join(_latex(str(c)) for c in shown.columns) + r" \\"
+        columns = "l" * (shown.shape[1] - self._numbers()) + "r" * self._numbers()
+        body = "\n".join([r"\toprule", head, r"\midrule", *rows, r"\bottomrule"])
+        return f"\\begin{{tabular}}{{{columns}}}\n{body}\n\\end{{tabular}}\n"
+
+    def _numbers(self) -> int:
+        return sum(c in LEVEL_COLUMNS or c == "n" for c in self.table.columns)
+
+    def _heading(self) -> str:
+        level = self.spec.get("conf_level")
+        suffix = f", {100 * level:g}% intervals" if level else ""
+        what = self.spec.get("formula") or self.spec.get("title") or ""
+        return f"{self.analysis}: {what}{suffix}" if what else f"{self.analysis}{suffix}"
+
+    def _basis(self) -> str:
+        shown = {k: v for k, v in self.stats.items() if isinstance(v, int | float | str)}
+        return "; ".join(f"{k} {_short(v)}" for k, v in shown.items())
+
+    def _repr_html_(self) -> str:
+        table = printed(self.table).to_html(index=False, escape=True, border=0)
+        notes = "".join(f"<li>{escape(w.message)}</li>" for w in self.warnings)
+        return f"<p><b>{escape(self._heading())}</b></p>{table}<p>{escape(self._basis())}</p>" + (
+            f"<ul>{notes}</ul>" if notes else ""
+        )
+
+    def __repr__(self) -> str:
+        return self.summary()
+
+
+def printed(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table as people read it: rounded, short headings, the interval in one place."""
+    out = table.copy()
+    for column in out.columns:
+        if column == "p_value":
+            out[column] = [_p(v) for v in out[column]]
+        elif pd.api.types.is_float_dtype(out[column]):
+            out[column] = [_short(v) for v in out[column]]
+    return out.rename(columns=PRINTED)
+
+
+def _p(value: float) -> str:
+    if not np.isfinite(value):
+        return "–"
+    return "< .001" if value < 0.001 else f"{value:.3f}".lstrip("0") if value < 1 else "1.000"
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, str | bool) or value is None:
+        return str(value)
+    if not np.isfinite(value):
+        return "–"
+    if float(value).is_integer() and abs(value) < 1e9:
+        return f"{int(value)}"
+    return f"{value:.4g}" if abs(value) >= 1e-4 else f"{value:.2e}"
+
+
+def _latex(text: str) -> str:
+    special = {
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "<": r"$<$",
+        ">": r"$>$",
+        "–": "--",
+    }
+    special |= {c: f"\\{c}" for c in "&%$#_{}"}
+    return "".join(special.get(c, c) for c in text)
+
+
+def escape(text: str) -> str:
+    """Escape text for HTML."""
+    import html
+
+    return html.escape(text, quote=True)
+
+
+def json_ready(value: Any) -> Any:
+    """Return plain JSON values: floats with 12 significant digits, missing numbers as null."""
+    if isinstance(value, pd.DataFrame):
+        index = value.index if not isinstance(value.index, pd.RangeIndex) else None
+        rows = [[json_ready(v) for v in row] for row in value.itertuples(index=False, name=None)]
+        out = {"columns": [str(c) for c in value.columns], "rows": rows}
+        return out if index is None else {"index": [str(i) for i in index], **out}
+    if isinstance(value, Mapping):
+        return {str(k): json_ready(v) for k, v in value.items()}
+    if isinstance(value, list | tuple | np.ndarray):
+        return [json_ready(v) for v in value]
+    if isinstance(value, set | frozenset):
+        return sorted(json_ready(v) for v in value)
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    if isinstance(value, int | np.integer):
+        return int(value)
+    if isinstance(value, float | np.floating):
+        return float(f"{value:.12g}") if np.isfinite(value) else None
+    if value is None or value is pd.NA or value is pd.NaT:
+        return None
+    return str(value)
+
+
+def safe_csv(table: pd.DataFrame) -> str:
+    """Return a table as CSV text in which no cell can start a spreadsheet formula.
+
+    Text that begins with ``= + - @``, a tab or a carriage return gets an apostrophe in front.
+    """
+    out = table.copy()
+    out.columns = pd.Index([_harmless(str(c)) for c in out.columns])
+    for i, column in enumerate(table.columns):
+        values = table[column]
+        if pd.api.types.is_float_dtype(values):
+            out.isetitem(i, ["" if pd.isna(v) else f"{v:.12g}" for v in values])
+        elif not pd.api.types.is_numeric_dtype(values):
+            out.isetitem(i, ["" if pd.isna(v) else _harmless(str(v)) for v in values])
+    return str(out.to_csv(index=False, lineterminator="\n"))
+
+
+def _harmless(text: str) -> str:
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+
+
+def fingerprint(*arrays: npt.NDArray[Any] | str) -> str:
+    """Return a short hash of arrays and names: the same data give the same fingerprint."""
+    digest = hashlib.sha256()
+    for item in arrays:
+        digest.update(
+            item.encode() if isinstance(item, str) else np.ascontiguousarray(item).tobytes()
+        )
+    return digest.hexdigest()[:16]
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python, eecx and what it computes with."""
+    names = ("eecx", "numpy", "scipy", "pandas", "statsmodels", "matplotlib", "narwhals")
+    found = {"python": platform.python_version()}
+    for name in names:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = "not installed as a package"
+    return found
