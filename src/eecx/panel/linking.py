@@ -129,7 +129,7 @@ def link(
         time=(joined["time"] - joined["time"].min()).to_numpy(np.int64),
         step=chosen,
         audit=audit,
-        moment=joined["moment"].to_numpy(float),
+        moment={s: joined[f"moment_{s}"].to_numpy(float) for s in sides},
         disclosure_n=disclosure_n,
         warnings=constant_measures(values, roles),
     )
@@ -269,7 +269,6 @@ def _join(wide: dict[str, _Wide]) -> tuple[pd.DataFrame, list[tuple[Any, ...]]]:
     joined["wave"] = joined["wave_employee"].where(
         joined["wave_employee"].notna(), joined["wave_customer"]
     )
-    joined["moment"] = joined["moment_employee"].fillna(joined["moment_customer"])
     for side in wide:
         joined[f"_{side}"] = joined[f"_row_{side}"].notna()
         joined[f"_row_{side}"] = joined[f"_row_{side}"].fillna(-1).astype(np.intp)

@@ -75,8 +75,8 @@ class Panel:
     time: npt.NDArray[np.int64]
     step: Step
     audit: Audit
-    moment: Array
-    """When each row was measured, in days or whole waves: what a gap is computed from."""
+    moment: Mapping[str, Array]
+    """When each side of a row was measured, in days or whole waves; NaN where it was not."""
     disclosure_n: int = 5
     warnings: tuple[Caution, ...] = field(default=())
 
@@ -334,6 +334,11 @@ class Panel:
         hit = place_of[order][at] == wanted
         return np.where(hit, order[at], -1)
 
+    def moment_of(self, name: str) -> Array:
+        """Return when a measure was taken, row by row; covariates count with the employees."""
+        side = self.roles[name].side
+        return self.moment["customer" if side == "customer" else "employee"]
+
     def moments(self, terms: Sequence[str], keys: Sequence[str] = ()) -> moments.Moments:
         """Sum the complete rows of these terms per cell; keys are the unit and wave columns or "row"."""
         parsed = [t for text in terms for t in formula.parse_terms(text)]
@@ -397,7 +402,7 @@ def _assemble(
     order = np.lexsort((time, pd.factorize(values[unit], sort=True)[0]))
     values, n, variance = (f.iloc[order].reset_index(drop=True) for f in (values, n, variance))
     few = {m: hide[order] for m, hide in few.items()}
-    at = (times.value if times else zero)[order].astype(float)
+    moment = (times.value if times else zero)[order].astype(float)
     measures = [m for m, r in roles.items() if r.side != "covariate"]
     sides = {s: [m for m in measures if roles[m].side == s] for s in ("employee", "customer")}
     coverage, found = cell_status(values, unit, wave, sides, few)
@@ -416,7 +421,8 @@ def _assemble(
     warnings = constant_measures(values, roles)
     audit = Audit(stages, table, coverage, near, text_cells, tuple(notes))
     return Panel(
-        values, unit, wave, roles, n, variance, time[order], step, audit, at, disclosure_n, warnings
+        values, unit, wave, roles, n, variance, time[order], step, audit,
+        {"employee": moment, "customer": moment}, disclosure_n, warnings,
     )
 
 

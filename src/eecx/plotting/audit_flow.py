@@ -100,7 +100,7 @@ def audit_flow(stages: pd.DataFrame, *, caption: str = "", ax: Axes | None = Non
         places.append(y + tall / 2)
         y += tall
 
-    ax, new = new_axes(ax, 9.0, y + 1.6)
+    ax, new = new_axes(ax, 9.0, y + 1.35)
     ax.set_ylim(y, -0.1)
     ax.spines["left"].set_visible(False)
     ax.set_xlim(0, float((kept + lost).max()) * 1.02 or 1.0)

@@ -100,7 +100,7 @@ def coefficients(table: pd.DataFrame, *, caption: str = "", ax: Axes | None = No
         ticks.append(y + tall / 2)
         y += tall
 
-    ax, new = new_axes(ax, 8.5, y + 1.25 + (0.3 if grouped else 0.0))
+    ax, new = new_axes(ax, 8.5, y + 1.05 + (0.3 if grouped else 0.0))
     ax.set_ylim(y, 0)
     ax.axvline(0, color="#8A8A8A", linewidth=0.9, zorder=1)
     ax.grid(True, axis="x")

@@ -119,12 +119,15 @@ def coverage(
     units, codes = _map(cells, status, waves)
     n_units, n_waves = codes.shape
     named = n_units <= _NAMED
-
-    tall = max(0.17 * n_units, 1.4) + 1.7 if named else 7.0
-    ax, new = new_axes(ax, _size(n_waves), tall)
     names = [shorten(_name(unit), 2.0, 7.5, inside=True) for unit in units] if named else []
     left = max((width(name, 7.5) for name in names), default=0.0)
-    wide = _size(n_waves) - 2.6 - left if new else room(ax)
+    across = min(max(0.5 * n_waves + 4.2, 6.5), 11.0)
+    wide = room(ax) if isinstance(ax, Axes) else across - 2.6 - left
+    every, rotation, dates = _wave_labels([_name(wave) for wave in waves], wide)
+    body = max(0.17 * n_units, 1.6) if named else 5.4
+    below = 1.5 if rotation else 0.45
+
+    ax, new = new_axes(ax, across, body + below + 1.0)
     ax.pcolormesh(
         np.arange(n_waves + 1) - 0.5,
         np.arange(n_units + 1) - 0.5,
@@ -144,32 +147,23 @@ def coverage(
     marked = named and n_waves <= 30
     if marked:
         _marks(ax, codes)
-    add_heading(
-        ax,
-        "Which units were surveyed when",
-        note=f"{n_units:,} units{_called(unit_label, 'unit')}, "
-        f"{n_waves:,} waves{_called(wave_label, 'wave')}",
+
+    unit, wave = (shorten(clean(label), 1.5, 8.5) for label in (unit_label, wave_label))
+    units_called = f"{n_units:,} units" + ("" if unit in ("unit", "") else f" ({unit})")
+    waves_called = f"{n_waves:,} waves" + ("" if wave in ("wave", "") else f" ({wave})")
+    note = f"{units_called}, {waves_called}"
+    add_heading(ax, "Which units were surveyed when", note=note, inches=wide)
+    label_ticks(
+        ax, "x", [float(i) for i in range(0, n_waves, every)], dates[::every], rotation=rotation
     )
-    _wave_ticks(ax, [_name(wave) for wave in waves], wide)
-    if named:
-        label_ticks(
-            ax,
-            "y",
-            [float(i) for i in range(n_units)],
-            names,
-            size=7.5,
-        )
-        y_label = clean(unit_label)
-    else:
-        ax.set_yticks([])
-        y_label = f"{clean(unit_label)} ({n_units:,}, sorted by first {clean(wave_label)})"
-    plain(ax.set_xlabel(wrap(wave_label, 4, 9, lines=2)))
-    plain(ax.set_ylabel(wrap(y_label, 3, 9, lines=2)))
+    label_ticks(ax, "y", [float(i) for i in range(len(names))], names, size=7.5)
+    y_label = clean(unit_label) if named else f"{units_called}, sorted by first {wave}"
+    plain(ax.set_xlabel(wrap(wave_label, wide, 9, lines=2)))
+    plain(ax.set_ylabel(wrap(y_label, min(body, 4.0), 9, lines=2)))
     _key(ax, codes, marked)
-    paired = int((codes == 0).sum())
     facts = join(
-        f"{paired:,} of {codes.size:,} cells (one per {clean(unit_label)} and "
-        f"{clean(wave_label)}) are paired",
+        f"{int((codes == 0).sum()):,} of {codes.size:,} cells (one per {unit or 'unit'} and "
+        f"{wave or 'wave'}) are paired",
         clean(caption),
     )
     add_caption(figure_of(ax) if new else ax, facts)
@@ -188,8 +182,8 @@ def _once(cells: pd.DataFrame) -> None:
     if twice.any():
         first = cells[twice].iloc[0]
         raise DataError(
-            f"cells has unit {first['unit']!r} in wave {first['wave']!r} more than once; "
-            "keep one row per unit and wave."
+            f"cells has unit '{clean(first['unit'])}' in wave '{clean(first['wave'])}' "
+            "more than once; keep one row per unit and wave."
         )
 
 
@@ -228,15 +222,6 @@ def _map(
     return [units[i] for i in order], codes[order]
 
 
-def _size(n_waves: int) -> float:
-    return min(max(0.5 * n_waves + 4.2, 6.5), 11.0)
-
-
-def _called(label: str, usual: str) -> str:
-    name = clean(label)
-    return f" ({name})" if name not in (usual, "") else ""
-
-
 def _name(value: object) -> str:
     if isinstance(value, (pd.Timestamp, datetime)) and value.time() == datetime.min.time():
         return value.date().isoformat()
@@ -250,16 +235,16 @@ def _marks(ax: Axes, codes: npt.NDArray[np.int64]) -> None:
             ax.scatter(columns, rows, marker=marker, s=14, color=colour, linewidths=1)
 
 
-def _wave_ticks(ax: Axes, names: list[str], inches: float) -> None:
-    """Label the waves level if they fit, else upright, else only every few of them."""
+def _wave_labels(names: list[str], inches: float) -> tuple[int, float, list[str]]:
+    """Return how the waves are labelled: every so many, at which angle, and the labels.
+
+    They lie level if they fit, else stand upright, else only every few of them do.
+    """
     slot = max(inches, 1.0) / len(names)
-    places = [float(i) for i in range(len(names))]
-    if max(width(name, 8.5) for name in names) * 1.15 + 0.05 <= slot:
-        label_ticks(ax, "x", places, names)
-        return
+    if max(width(name, 8.5) for name in names) * 1.12 + 0.05 <= slot:
+        return 1, 0.0, names
     every = max(1, int(np.ceil(1.15 * line_height(8.5) / slot)))
-    short = [shorten(name, 1.3, 8.5, inside=True) for name in names]
-    label_ticks(ax, "x", places[::every], short[::every], rotation=90)
+    return every, 90.0, [shorten(name, 1.3, 8.5, inside=True) for name in names]
 
 
 def _key(ax: Axes, codes: npt.NDArray[np.int64], marked: bool) -> None:

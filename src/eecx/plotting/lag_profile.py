@@ -94,7 +94,7 @@ def lag_profile(
     values = {column: array[order] for column, array in values.items()}
     lags = values["lag"]
 
-    ax, new = new_axes(ax, 8.5, 4.8)
+    ax, new = new_axes(ax, 8.5, 4.6)
     inside = room(ax) + 0.6 if new else 0.8 * room(ax)
     ax.grid(True, axis="y")
     ax.axhline(0, color="#8A8A8A", linewidth=0.9, zorder=1)
@@ -196,35 +196,41 @@ def _ticks(ax: Axes, lags: FloatArray, inch: float) -> None:
         ax.set_xticks(places, [f"{place}".replace("-", "\N{MINUS SIGN}") for place in places])
 
 
-def _words(ax: Axes, lags: FloatArray, x: str, y: str, inches: float) -> None:
-    """Say above the axes what the two directions mean, and head the figure."""
+def _words(ax: Axes, lags: FloatArray, x: str, y: str, inches: float, *, beside: bool) -> None:
+    """Say above the axes what the two directions mean, and head the figure.
+
+    The two stand beside each other, or above each other where the width is not ours.
+    """
     left, right = bool((lags < 0).any()), bool((lags > 0).any())
-    half = inches * (0.46 if left and right else 0.95)
-    x, y = shorten(x, 1.2 * half, 8.5), shorten(y, 1.2 * half, 8.5)
+    wide = inches * (0.46 if left and right and beside else 0.95)
+    x, y = shorten(x, 1.2 * wide, 8.5), shorten(y, 1.2 * wide, 8.5)
     texts: list[tuple[float, Literal["left", "right"], str, str]] = []
     if left:
-        words = wrap(f"← {x} lags: measured AFTER {y}", half, 8.5)
+        words = wrap(f"← {x} lags: measured AFTER {y}", wide, 8.5)
         texts.append((0.0, "left", words, _SIDES[0][2]))
     if right:
-        words = wrap(f"{x} leads: measured BEFORE {y} →", half, 8.5)
+        words = wrap(f"{x} leads: measured BEFORE {y} →", wide, 8.5)
         texts.append((1.0, "right", words, _SIDES[2][2]))
-    lines = max((words.count("\n") + 1 for _, _, words, _ in texts), default=0)
-    above = 10 + lines * 72 * line_height(8.5) if lines else 6  # points
-    title = wrap("Association by lag (descriptive)", inches, 10.5, bold=True)
-    plain(ax.set_title(title, loc="left", pad=above))
+    up = most = 0
     for place, side, words, colour in texts:
         plain(
             ax.annotate(
                 words,
                 xy=(place, 1),
                 xycoords="axes fraction",
-                xytext=(0, 5),
+                xytext=(0, 5 + up * 72 * line_height(8.5)),
                 textcoords="offset points",
                 ha=side,
                 va="bottom",
                 fontsize=8.5,
                 color=colour,
-                multialignment="left" if side == "left" else "right",
+                multialignment=side,
                 annotation_clip=False,
             )
         )
+        lines = words.count("\n") + 1
+        most = max(most, up + lines)
+        up += 0 if beside else lines
+    above = 10 + most * 72 * line_height(8.5) if most else 6  # points
+    title = wrap("Association by lag (descriptive)", inches, 10.5, bold=True)
+    plain(ax.set_title(title, loc="left", pad=above))

@@ -121,7 +121,7 @@ def linkage(
     lines = _lines(fits)
 
     if axes is None:
-        figure = Figure(figsize=(10, 5), layout="constrained")
+        figure = Figure(figsize=(10, 4.7), layout="constrained")
         panels = [figure.add_subplot(1, 2, 1), figure.add_subplot(1, 2, 2)]
     else:
         panels = list(axes)

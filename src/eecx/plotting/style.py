@@ -27,7 +27,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from eecx.errors import OptionError
-from eecx.plotting.text import FONTS, wrap
+from eecx.plotting.text import FONTS, line_height, wrap
 
 __all__ = [
     "INK",
@@ -304,12 +304,14 @@ def add_heading(
 def add_caption(target: Figure | Axes, caption: str) -> Text | None:
     """Put a small grey text below a whole figure, or below axes inside someone's figure.
 
-    In a figure with a constrained layout the room for it is made by the layout.
+    A figure grows by the height of the text, for which its constrained layout makes room.
     """
     if not caption:
         return None
     if isinstance(target, Figure):
         text = wrap(caption, target.get_figwidth() - 2 * _PAD, _CAPTION)
+        more = (text.count("\n") + 1) * line_height(_CAPTION) + 0.1
+        target.set_figheight(target.get_figheight() + more)
         return plain(
             target.supxlabel(
                 text,

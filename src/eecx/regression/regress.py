@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -20,7 +20,7 @@ from ..panel.panel import as_panel
 from ..results import Result, fingerprint, versions
 from .linear import Fit, independent, least_squares
 
-__all__ = ["Effects", "Vcov", "Work", "fit_work", "prepare", "regress"]
+__all__ = ["Effects", "Vcov", "Work", "covariance_of", "fit_work", "prepare", "regress"]
 
 Array = npt.NDArray[np.float64]
 Effects = Literal["pooled", "between", "within", "two-way"]
@@ -149,7 +149,14 @@ class Work:
 
     @property
     def intercept(self) -> bool:
+        """Whether the model has a constant: fixed effects leave none."""
         return self.effects in ("pooled", "between")
+
+    def with_equation(self, y: str, terms: tuple[str, ...]) -> Work:
+        """Return the same cells with another equation on their terms."""
+        at = [self.cells.terms.index(name) for name in (y, *terms, *self.nuisance)]
+        cells = self.cells.select([y, *terms, *self.nuisance])
+        return replace(self, cells=cells, y=y, terms=terms, size=self.size[at])
 
 
 # ---------------------------------------------------------------------- making the cells
@@ -349,23 +356,26 @@ def _refuse_constant(work: Work) -> None:
         )
 
 
-def _result(work: Work, fit: Fit, formula: str, conf_level: float) -> Result:
-    k = len(fit.beta)
-    clusters = len(fit.scores)
-    if work.vcov in ("CR1", "CR2", "HC1") and clusters < 2:
-        raise DataError("All rows lie in one cluster; robust errors need at least two.")
+def covariance_of(work: Work, fit: Fit, vcov: Vcov) -> tuple[Array, Array]:
+    """Return the covariance of a fit's coefficients and their degrees of freedom."""
+    k, clusters = len(fit.beta), len(fit.scores)
     residual_df = fit.n - k - work.absorbed
-    if work.vcov == "classical":
-        covariance, df = classical(fit.bread, fit.rss, residual_df), np.full(k, residual_df)
-    elif work.vcov == "HC1":
-        covariance = cr1(fit.bread, fit.scores, fit.n, k + work.absorbed)
-        df = np.full(k, residual_df)
-    elif work.vcov == "CR1":
+    if vcov == "classical":
+        return classical(fit.bread, fit.rss, residual_df), np.full(k, residual_df)
+    if clusters < 2:
+        raise DataError("All rows lie in one cluster; robust errors need at least two.")
+    if vcov == "HC1":
+        return cr1(fit.bread, fit.scores, fit.n, k + work.absorbed), np.full(k, residual_df)
+    if vcov == "CR1":
         counted = k + (1 if work.absorbed else 0)
-        covariance = cr1(fit.bread, fit.scores, fit.n, counted)
-        df = np.full(k, clusters - 1.0)
-    else:
-        covariance, df = cr2(fit.bread, fit.cross, fit.scores)
+        return cr1(fit.bread, fit.scores, fit.n, counted), np.full(k, clusters - 1.0)
+    return cr2(fit.bread, fit.cross, fit.scores)
+
+
+def _result(work: Work, fit: Fit, formula: str, conf_level: float) -> Result:
+    clusters = len(fit.scores)
+    residual_df = fit.n - len(fit.beta) - work.absorbed
+    covariance, df = covariance_of(work, fit, work.vcov)
     shown = [i for i, name in enumerate(fit.names) if name not in work.nuisance]
     names = [fit.names[i] for i in shown]
     table = estimates_table(

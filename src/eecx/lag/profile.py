@@ -1,0 +1,148 @@
+"""The lag profile: how x at each distance in time goes with y. Descriptive, and it says so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+
+from .. import formula as grammar
+from .. import plotting
+from ..errors import Caution, DataError, OptionError
+from ..panel import Panel
+from ..regression.regress import check_level, covariance_of, estimates_table, fit_work, prepare
+from ..results import Result, versions
+
+__all__ = ["lag_profile"]
+
+DESCRIPTIVE = (
+    "A lag profile is descriptive: shared shocks, or stable differences between units on short panels, make it "
+    "lean either way without any effect. It gets no verdict."
+)
+
+
+def lag_profile(
+    panel: Panel,
+    x: str,
+    y: str,
+    *,
+    lags: Iterable[int] = range(-3, 4),
+    cluster: str | None = None,
+    conf_level: float = 0.95,
+) -> Result:
+    """Return the slope of y on x at each lead and lag, with unit and wave effects.
+
+    For each lag k separately,
+
+    .. math:: y_{it} = \\alpha_i + \\gamma_t + \\beta_k x_{i,t-k} + \\varepsilon_{it}
+
+    with cluster-robust (CR2) intervals. Positive k: x was measured k steps *before* y; negative
+    k: after it. Lags count steps of time, not rows; pairs across holes do not exist.
+
+    **Descriptive.** With shared shocks, or with stable differences between units over few waves, a
+    profile leans to either side although neither affects the other, so it gets no verdict.
+
+    Parameters
+    ----------
+    panel : Panel
+    x, y : str
+    lags : iterable of int
+    cluster : str, optional
+        Default: the unit.
+    conf_level : float
+
+    Returns
+    -------
+    Result
+        ``.table``: ``lag, estimate, …, n, units, gap_low, gap_high``, where the gap is the time that
+        really lay between the two measurements, in days (dates) or whole waves.
+
+    Raises
+    ------
+    DataError
+        A cross-section, or no lag with enough pairs.
+
+    Examples
+    --------
+    >>> import eecx
+    >>> sim = eecx.simulate.panel(units=60, waves=8, ex_to_cx=0.4, rng=5)
+    >>> panel = eecx.Panel.from_frame(sim.frame, unit="unit", wave="wave",
+    ...                               employee=["ex"], customer=["cx"])
+    >>> profile = eecx.lag_profile(panel, "ex", "cx", lags=[0, 1])
+    >>> profile.table["lag"].tolist(), [w.code for w in profile.warnings]
+    ([0, 1], ['descriptive'])
+    """
+    check_level(conf_level)
+    if panel.wave is None:
+        raise DataError("A lag profile needs waves; this panel is a single cross-section.")
+    for role, name in (("x", x), ("y", y)):
+        panel.require(name, role)
+    steps = sorted(set(lags))
+    if not steps or not all(isinstance(k, int | np.integer) for k in steps):
+        raise OptionError(f"lags={list(steps)!r}: give whole numbers, such as range(-3, 4).")
+    rows, cautions = [], [Caution("descriptive", DESCRIPTIVE, f"{x}, {y}")]
+    for k in map(int, steps):
+        factor: grammar.Factor = grammar.Lag(x, k) if k else grammar.Name(x)
+        model = grammar.Formula(grammar.Term((grammar.Name(y),)), (grammar.Term((factor,)),))
+        try:
+            work = prepare(panel, model, "two-way", cluster=cluster, vcov="CR2")
+            fit = fit_work(work)
+        except DataError as error:
+            cautions.append(Caution("lag-not-estimable", f"Lag {k}: {error}", f"lag {k}"))
+            continue
+        covariance, df = covariance_of(work, fit, "CR2")
+        at = fit.names.index(work.terms[0])
+        se = np.sqrt(np.diag(covariance))[[at]]
+        row = estimates_table([str(k)], fit.beta[[at]], se, df[[at]], conf_level)
+        row = row.drop(columns="term").assign(n=int(fit.n), units=work.units)
+        row.insert(0, "lag", k)
+        rows.append(row.assign(**_gap(panel, x, y, k)))
+    if not rows:
+        raise DataError(f"No lag of {x!r} has enough pairs with {y!r}. {cautions[-1].message}")
+    table = pd.concat(rows, ignore_index=True)
+    spec = {
+        "title": f"{y} on {x} at each lag", "x": x, "y": y, "lags": list(map(int, steps)),
+        "cluster": cluster or panel.unit, "vcov": "CR2", "effects": "two-way", "conf_level": conf_level,
+        "step": str(panel.step), "data": panel.fingerprint, "versions": versions(),
+    }
+    statistics = {
+        "units": panel.units, "waves": panel.waves, "step": str(panel.step),
+        "gap_unit": "waves" if panel.step.grid == "integer" else "days",
+    }
+    return Result(
+        "lag_profile", table, spec, statistics, _methods(table, x, y, panel, conf_level),
+        warnings=tuple(cautions), references=("pustejovsky2018",), figure=_figure,
+    )
+
+
+def _gap(panel: Panel, x: str, y: str, k: int) -> dict[str, float]:
+    """Return the shortest and longest time between the two measurements of a pair."""
+    at = panel.lag_rows(k)
+    values = panel.frame[x].to_numpy(float)
+    paired = (at >= 0) & ~np.isnan(panel.frame[y].to_numpy(float))
+    paired[paired] &= ~np.isnan(values[at[paired]])
+    gap = panel.moment_of(y)[paired] - panel.moment_of(x)[at[paired]]
+    return {"gap_low": float(gap.min()), "gap_high": float(gap.max())}
+
+
+def _methods(table: pd.DataFrame, x: str, y: str, panel: Panel, conf_level: float) -> str:
+    found = "; ".join(
+        f"lag {r.lag}: {r.estimate:.3g} ({r.conf_low:.3g} to {r.conf_high:.3g})" for r in table.itertuples()
+    )
+    return (
+        f"We regressed {y} on {x} at each lead and lag (steps of {panel.step}) with unit and wave fixed effects and "
+        f"cluster-robust {100 * conf_level:g}% intervals (CR2): {found}. The profile is descriptive and was given no "
+        "verdict."
+    )
+
+
+def _figure(result: Result, ax: object = None, **options: object) -> object:
+    caption = (
+        f"Slopes with unit and wave effects, {100 * result.spec['conf_level']:g}% intervals (CR2); "
+        f"{result.stats['units']} units, {result.stats['waves']} waves; step {result.stats['step']}. "
+        "Descriptive: no verdict."
+    )
+    table = result.table[["lag", "estimate", "conf_low", "conf_high", "n"]]
+    given = {"x_label": result.spec["x"], "y_label": result.spec["y"], "caption": caption, "ax": ax, **options}
+    return plotting.lag_profile(table, **given)  # type: ignore[arg-type]

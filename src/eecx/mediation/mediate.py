@@ -1,0 +1,453 @@
+"""Simple and parallel mediation: what part of a slope runs through which mediator."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import get_args
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import stats
+
+from .. import formula as grammar
+from .. import plotting
+from ..errors import Caution, DataError, OptionError, listing
+from ..panel import Panel
+from ..regression.regress import LEVEL, Effects, Vcov, Work, check_level, estimates_table, fit_work
+from ..regression.regress import covariance_of, prepare
+from ..resampling import bootstrap_p, percentile_interval, resampled_sums
+from ..results import Result, versions
+from .product_normal import product_normal_interval
+
+__all__ = ["mediate"]
+
+Array = npt.NDArray[np.float64]
+Names = Sequence[str] | str
+
+
+def mediate(
+    data: object,
+    x: str,
+    m: Names,
+    y: str,
+    *,
+    covariates: Names = (),
+    effects: Effects = "pooled",
+    unit: str | None = None,
+    wave: str | None = None,
+    cluster: str | None = None,
+    vcov: Vcov | None = None,
+    draws: int = 5000,
+    conf_level: float = 0.95,
+    rng: int | np.random.Generator | None = None,
+) -> Result:
+    """Split the slope of y on x into a direct part and parts through mediators.
+
+    For mediators :math:`m_1 … m_J` side by side (parallel) and covariates c,
+
+    .. math::
+
+        m_j &= i_j + a_j x + c'd_j + e_j \\\\
+        y &= i_y + c' x + \\sum_j b_j m_j + c'd_y + e_y
+
+    the indirect effect through :math:`m_j` is :math:`a_j b_j`, the direct effect :math:`c'`, and the
+    total effect :math:`c = c' + \\sum_j a_j b_j`, exactly. Indirect effects get percentile intervals
+    of a bootstrap that resamples clusters: weights times per-cluster sums, no refits.
+
+    These are associations. They are effects only if nothing unmeasured lies behind x and m, x
+    and y, m and y, and if the causes come first. **A mediation within one wave is no evidence for
+    a mechanism**; the result says so.
+
+    Parameters
+    ----------
+    data : Panel or data frame
+        Without ``unit`` every row of a frame is its own cluster.
+    x, y : str
+    m : str or sequence of str
+        One or several parallel mediators. All may be terms, such as ``"lag(engagement)"``.
+    covariates : sequence of str
+        Terms that go into every equation.
+    effects : {"pooled", "between", "within", "two-way"}
+        As in :func:`eecx.regress`.
+    unit, wave, cluster, vcov :
+        As in :func:`eecx.regress`; the bootstrap resamples what errors are clustered by. Without
+        clusters the errors of the paths are classical.
+    draws : int
+        Bootstrap draws.
+    conf_level : float
+    rng : int or numpy.random.Generator, optional
+        Seed of the draws.
+
+    Returns
+    -------
+    Result
+        ``.table``: ``effect, mediator, level, estimate, …, interval``. Paths and the direct and
+        total effect have t intervals, indirect effects bootstrap intervals and p = 2(b+1)/(B+1).
+        ``.tables["normal_theory"]``: Sobel, Aroian and Goodman errors, the product-of-normals
+        interval and the joint-significance p per mediator; ``.tables["size"]``: partially and
+        completely standardised indirect effects, and the proportion mediated.
+
+    Raises
+    ------
+    ColumnError, DataError, OptionError
+        As in :func:`eecx.regress`; a name in two roles; fewer than 3 clusters.
+
+    References
+    ----------
+    MacKinnon, D. P., Lockwood, C. M., & Williams, J. (2004). Confidence limits for the indirect
+    effect. Multivariate Behavioral Research, 39(1), 99–128.
+    https://doi.org/10.1207/s15327906mbr3901_4
+
+    Examples
+    --------
+    >>> import eecx
+    >>> sim = eecx.simulate.panel(units=80, waves=5, rng=3,
+    ...                           mediator=eecx.simulate.Mediator(a=0.5, b=0.6, lag=0))
+    >>> panel = eecx.Panel.from_frame(sim.frame, unit="unit", wave="wave",
+    ...                               employee=["ex", "m"], customer=["cx"])
+    >>> found = eecx.mediate(panel, "ex", "m", "cx", effects="within", draws=500, rng=1)
+    >>> found.table["effect"].tolist()
+    ['a', 'b', 'direct', 'indirect', 'total']
+    """
+    mediators = [m] if isinstance(m, str) else list(m)
+    extra = [covariates] if isinstance(covariates, str) else list(covariates)
+    check_level(conf_level)
+    if effects not in get_args(Effects):
+        raise OptionError(f"effects={effects!r}: accepted are {listing(get_args(Effects))}.")
+    if not mediators:
+        raise OptionError("mediate needs at least one mediator: m='engagement'.")
+    terms = {role: _term(t, role) for role, t in (("x", x), ("y", y))}
+    through = [_term(t, "m") for t in mediators]
+    others = [t for text in extra for t in grammar.parse_terms(text)]
+    every = [terms["x"], *through, terms["y"], *others]
+    if len(set(every)) < len(every):
+        raise OptionError(f"x, m, y and covariates must be distinct; given were {listing([t.label for t in every])}.")
+    clustered = isinstance(data, Panel) or unit is not None or cluster is not None
+    vcov = vcov or ("CR2" if clustered else "classical")
+    # the rows of the covariance's cells are what is resampled, so keep them apart even if classical
+    keep: Vcov = "HC1" if vcov in ("HC1", "classical") and not clustered else "CR1" if vcov != "CR2" else "CR2"
+    work = prepare(
+        data, _formula(terms["y"], [terms["x"], *through, *others]), effects,
+        unit=unit, wave=wave, cluster=cluster, vcov=keep,
+    )
+    model = _Model(
+        work, terms["x"].label, tuple(t.label for t in through), work.y,
+        tuple(n for n in work.terms if n not in {terms["x"].label, *(t.label for t in through)}),
+    )
+    return _analyse(model, data, vcov, draws, conf_level, rng, effects, every)
+
+
+@dataclass(frozen=True, eq=False)
+class _Model:
+    """The columns of a mediation in their roles."""
+
+    work: Work
+    x: str
+    m: tuple[str, ...]
+    y: str
+    covariates: tuple[str, ...]
+
+    def equation(self, response: str, x: Sequence[str]) -> Work:
+        return self.work.with_equation(response, tuple(x))
+
+
+def _formula(response: grammar.Term, terms: Sequence[grammar.Term]) -> grammar.Formula:
+    # y may itself be a lag or power, which a written formula does not allow on the left
+    return grammar.Formula(response, tuple(terms))
+
+
+def _term(text: str, role: str) -> grammar.Term:
+    found = grammar.parse_terms(text)
+    if len(found) != 1 or len(found[0].factors) != 1 or isinstance(found[0].factors[0], grammar.Category):
+        raise OptionError(f"{role}={text!r}: one numeric column or lag, such as 'engagement' or 'lag(engagement)'.")
+    return found[0]
+
+
+def _analyse(
+    model: _Model, data: object, vcov: Vcov, draws: int, conf_level: float,
+    rng: int | np.random.Generator | None, effects: Effects, every: Sequence[grammar.Term],
+) -> Result:
+    work = model.work
+    clusters = len(work.cells.keys)
+    if clusters < 3:
+        raise DataError(f"{clusters} clusters: a bootstrap needs at least 3, and 20 or more to be trusted.")
+    parts = _paths(model, vcov, conf_level)
+    generator = np.random.default_rng(rng)
+    sample, failed = _bootstrap(model, draws, generator)
+    if len(sample) < draws / 2:
+        raise DataError(
+            f"{failed} of {draws} bootstrap draws had no solution: {model.x!r} or a mediator hardly varies "
+            "over clusters."
+        )
+    table = _table(model, parts, sample, conf_level)
+    names = [f"{e} [{m}]" if m else e for e, m in zip(table["effect"], table["mediator"], strict=True)]
+    table.insert(2, "level", LEVEL[effects])
+    cautions = _cautions(data, every, clusters, failed, draws)
+    statistics = {
+        "n": int(work.cells.n.sum()), "units": work.units, "waves": work.waves, "clusters": clusters,
+        "draws": draws, "left_out": work.left_out,
+    }
+    spec = {
+        "title": f"{model.x} → {', '.join(model.m)} → {model.y}", "x": model.x, "m": list(model.m), "y": model.y,
+        "covariates": list(model.covariates), "effects": effects, "cluster": work.cluster, "vcov": vcov,
+        "conf_level": conf_level, "draws": draws, "rng": rng if isinstance(rng, int) else str(rng),
+        "data": work.fingerprint, "versions": versions(),
+    }
+    return Result(
+        "mediate", table, spec, statistics, _methods(model, table, statistics, conf_level),
+        tables={"normal_theory": _normal_theory(model, parts, conf_level), "size": _size(model, parts)},
+        vcov=pd.DataFrame(np.cov(sample.T), index=names, columns=names),
+        warnings=cautions, draws=pd.DataFrame(sample, columns=names), failed_draws=failed,
+        references=("mackinnon2004",), figure=_figure,
+    )
+
+
+# ---------------------------------------------------------------------- paths
+
+
+@dataclass(frozen=True, eq=False)
+class _Paths:
+    a: pd.DataFrame
+    b: pd.DataFrame
+    direct: pd.DataFrame
+    total: pd.DataFrame
+    cov_a: Array | None
+    cov_b: Array
+
+
+def _paths(model: _Model, vcov: Vcov, conf_level: float) -> _Paths:
+    def rows(response: str, x: Sequence[str], keep: Sequence[str]) -> tuple[pd.DataFrame, Array]:
+        work = model.equation(response, x)
+        fit = fit_work(work)
+        covariance, df = covariance_of(work, fit, vcov)
+        at = [fit.names.index(k) for k in keep]
+        own = covariance[np.ix_(at, at)]
+        return estimates_table(keep, fit.beta[at], np.sqrt(np.diag(own)), df[at], conf_level), own
+
+    base = [model.x, *model.covariates]
+    a = pd.concat([rows(name, base, [model.x])[0] for name in model.m], ignore_index=True)
+    outcome, cov = rows(model.y, [model.x, *model.m, *model.covariates], [model.x, *model.m])
+    total, _ = rows(model.y, base, [model.x])
+    cov_a = _classical_cov_a(model, base) if vcov == "classical" else None
+    return _Paths(a, outcome.iloc[1:].reset_index(drop=True), outcome.iloc[:1], total, cov_a, cov[1:, 1:])
+
+
+def _classical_cov_a(model: _Model, base: Sequence[str]) -> Array:
+    """Return the covariance of the a paths: residual covariance of mediators × bread of x."""
+    fits = [fit_work(model.equation(name, base)) for name in model.m]
+    at = fits[0].names.index(model.x)
+    wide = model.work.cells.select([*[n for n in fits[0].names if n in model.work.cells.terms], *model.m])
+    total = wide.collapse()
+    cross = total.cross[0]
+    k = len(wide.terms) - len(model.m)
+    weights = np.zeros((len(model.m), len(wide.terms)))
+    for j, fit in enumerate(fits):
+        weights[j, :k] = [-fit.beta[fit.names.index(n)] for n in wide.terms[:k]]
+        weights[j, k + j] = 1.0
+    residual = weights @ cross @ weights.T
+    df = fits[0].n - len(fits[0].beta) - model.work.absorbed
+    return np.asarray(residual / df * fits[0].bread[at, at], dtype=float)
+
+
+# ---------------------------------------------------------------------- bootstrap
+
+
+def _bootstrap(model: _Model, draws: int, rng: np.random.Generator) -> tuple[Array, int]:
+    """Return draws of a, b, direct, indirect (per mediator, total) and total effect, and how many failed."""
+    work = model.work
+    fitted = fit_work(work)
+    dummies = [n for n in fitted.names if n in work.nuisance]
+    base = [model.x, *model.covariates, *dummies]
+    cells = work.cells.select([*base, *model.m, model.y])
+    p, k, j = len(cells.terms), len(base), len(model.m)
+    centre = cells.collapse().mean[0] if work.intercept else np.zeros(p)
+    about = cells.about(centre)
+    scale = np.sqrt(np.einsum("gii->i", about))
+    about = about / np.outer(scale, scale)
+    i, h = np.triu_indices(p)
+    first = cells.w[:, None] * (cells.mean - centre) / scale
+    sums = resampled_sums(np.column_stack([cells.w, first, about[:, i, h]]), draws, rng)
+    cross = np.empty((draws, p, p))
+    cross[:, i, h] = cross[:, h, i] = sums[:, 1 + p :]
+    if work.intercept:
+        s = sums[:, 1 : 1 + p]
+        cross -= s[:, :, None] * s[:, None, :] / sums[:, :1, None]
+    full = [0, *range(k, k + j), *range(1, k)]
+    usable = _solvable(cross[:, full][:, :, full])
+    cross = cross[usable]
+    top = np.linalg.solve(cross[:, :k, :k], cross[:, :k, k:])
+    outcome = np.linalg.solve(cross[:, full][:, :, full], cross[:, full, p - 1][..., None])[..., 0]
+    unit = scale[k:] / scale[0]
+    a = top[:, 0, :j] * unit[:j]
+    total = top[:, 0, j] * unit[j]
+    direct = outcome[:, 0] * unit[j]
+    b = outcome[:, 1 : 1 + j] * (scale[p - 1] / scale[k : k + j])
+    indirect = a * b
+    columns = [a, b, direct[:, None], indirect]
+    if j > 1:
+        columns += [indirect.sum(axis=1, keepdims=True), _contrasts(indirect)]
+    sample = np.column_stack([*columns, total])
+    return sample, int(draws - usable.sum())
+
+
+def _solvable(cross: Array) -> npt.NDArray[np.bool_]:
+    """Return which draws have predictors that vary and are not collinear."""
+    size = np.einsum("bii->bi", cross)
+    varied = (size > 1e-12).all(axis=1)
+    scale = np.sqrt(np.where(size > 0, size, 1.0))
+    r = cross / (scale[:, :, None] * scale[:, None, :])
+    return np.asarray(varied & (np.linalg.eigvalsh(r)[:, 0] > 1e-10))
+
+
+def _contrasts(indirect: Array) -> Array:
+    pairs = [(g, h) for g in range(indirect.shape[1]) for h in range(g + 1, indirect.shape[1])]
+    return np.column_stack([indirect[:, g] - indirect[:, h] for g, h in pairs])
+
+
+# ---------------------------------------------------------------------- tables
+
+
+def _table(model: _Model, parts: _Paths, sample: Array, conf_level: float) -> pd.DataFrame:
+    j = len(model.m)
+    a, b = parts.a["estimate"].to_numpy(), parts.b["estimate"].to_numpy()
+    through = a * b
+    labels = [("indirect", name) for name in model.m]
+    values = list(through)
+    if j > 1:
+        labels.append(("total indirect", ""))
+        values.append(float(through.sum()))
+        for g in range(j):
+            for h in range(g + 1, j):
+                labels.append(("contrast", f"{model.m[g]} - {model.m[h]}"))
+                values.append(float(through[g] - through[h]))
+    drawn = sample[:, 2 * j + 1 : -1]
+    low, high = percentile_interval(drawn, conf_level)
+    indirect = pd.DataFrame(
+        {
+            "effect": [e for e, _ in labels], "mediator": [n for _, n in labels], "estimate": values,
+            "std_error": drawn.std(axis=0, ddof=1), "statistic": np.nan, "df": np.nan,
+            "p_value": bootstrap_p(drawn), "conf_low": low, "conf_high": high, "interval": "bootstrap",
+        }
+    )
+    paths = []
+    for effect, rows, names in (
+        ("a", parts.a, model.m), ("b", parts.b, model.m), ("direct", parts.direct, ("",)),
+        ("total", parts.total, ("",)),
+    ):
+        own = rows.drop(columns="term").reset_index(drop=True)
+        own.insert(0, "effect", effect)
+        own.insert(1, "mediator", list(names))
+        paths.append(own.assign(interval="t"))
+    return pd.concat([*paths[:3], indirect, paths[3]], ignore_index=True)
+
+
+def _normal_theory(model: _Model, parts: _Paths, conf_level: float) -> pd.DataFrame:
+    rows = []
+    z = stats.norm.isf((1 - conf_level) / 2)
+    for i, name in enumerate(model.m):
+        a, se_a, p_a = parts.a.loc[i, ["estimate", "std_error", "p_value"]].astype(float)
+        b, se_b, p_b = parts.b.loc[i, ["estimate", "std_error", "p_value"]].astype(float)
+        sobel, extra = a**2 * se_b**2 + b**2 * se_a**2, se_a**2 * se_b**2
+        low, high = product_normal_interval(a, se_a, b, se_b, conf_level)
+        se = float(np.sqrt(sobel))
+        rows.append(
+            {
+                "effect": "indirect", "mediator": name, "estimate": a * b, "sobel_se": se,
+                "aroian_se": float(np.sqrt(sobel + extra)),
+                "goodman_se": float(np.sqrt(sobel - extra)) if sobel > extra else np.nan,
+                "sobel_z": a * b / se, "sobel_p": 2 * stats.norm.sf(abs(a * b / se)),
+                "sobel_low": a * b - z * se, "sobel_high": a * b + z * se,
+                "product_normal_low": low, "product_normal_high": high, "joint_p": max(p_a, p_b),
+            }
+        )
+    if len(model.m) > 1 and parts.cov_a is not None:
+        a, b = parts.a["estimate"].to_numpy(float), parts.b["estimate"].to_numpy(float)
+        joint = np.outer(b, b) * parts.cov_a + np.outer(a, a) * parts.cov_b
+        signs = {("total indirect", ""): np.ones(len(a))}
+        for g in range(len(a)):
+            for h in range(g + 1, len(a)):
+                sign = np.zeros(len(a))
+                sign[[g, h]] = 1, -1
+                signs["contrast", f"{model.m[g]} - {model.m[h]}"] = sign
+        for (effect, name), sign in signs.items():
+            value, se = float(sign @ (a * b)), float(np.sqrt(sign @ joint @ sign))
+            rows.append(
+                {
+                    "effect": effect, "mediator": name, "estimate": value, "sobel_se": se, "sobel_z": value / se,
+                    "sobel_p": 2 * stats.norm.sf(abs(value / se)), "sobel_low": value - z * se,
+                    "sobel_high": value + z * se,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def _size(model: _Model, parts: _Paths) -> pd.DataFrame:
+    total = model.work.cells.select([model.x, model.y]).collapse()
+    # SDs with divisor n - 1, of what the model sees: unit means, or deviations within units
+    sd_x, sd_y = np.sqrt(np.diag(total.cross[0]) / (total.n[0] - 1))
+    through = parts.a["estimate"].to_numpy(float) * parts.b["estimate"].to_numpy(float)
+    whole = float(parts.total["estimate"].iloc[0])
+    return pd.DataFrame(
+        {
+            "mediator": list(model.m), "indirect": through, "partially_standardized": through / sd_y,
+            "completely_standardized": through * sd_x / sd_y, "proportion_mediated": through / whole,
+        }
+    )
+
+
+def _cautions(
+    data: object, every: Sequence[grammar.Term], clusters: int, failed: int, draws: int
+) -> tuple[Caution, ...]:
+    found = []
+    if not any(isinstance(f, grammar.Lag) for t in every for f in t.factors):
+        found.append(
+            Caution("same-wave", "Cause, mediator and outcome are measured at the same time: this split of an "
+                    "association is no evidence for a mechanism or its order.", "time order")
+        )
+    if isinstance(data, Panel):
+        sources = {t.columns[0]: data.roles[t.columns[0]].source for t in every}
+        sharing = sorted({n for n, s in sources.items() for o, q in sources.items() if n != o and s & q})
+        if sharing:
+            found.append(Caution("common-source", f"{listing(sharing)} share a source: part of their association "
+                                 "may come from the same people's answers.", ", ".join(sharing)))
+    if clusters < 20:
+        found.append(Caution("few-clusters", f"A bootstrap of {clusters} clusters is rough.", "bootstrap"))
+    if failed:
+        found.append(Caution("failed-draws", f"{failed} of {draws} bootstrap draws had no solution and are in no "
+                             "interval.", "bootstrap"))
+    return tuple(found)
+
+
+def _methods(model: _Model, table: pd.DataFrame, statistics: dict[str, object], conf_level: float) -> str:
+    found = "; ".join(
+        f"{r.effect}{f' through {r.mediator}' if r.mediator else ''} {r.estimate:.3g} "
+        f"({100 * conf_level:g}% CI {r.conf_low:.3g} to {r.conf_high:.3g})"
+        for r in table.itertuples() if r.effect in ("indirect", "total indirect", "direct", "total")
+    )
+    return (
+        f"We split the association of {model.x} with {model.y} by way of {', '.join(model.m)} "
+        f"(n = {statistics['n']}), with percentile intervals of {statistics['draws']} bootstrap samples of "
+        f"{statistics['clusters']} clusters for indirect effects: {found}. The split is descriptive: it assumes the "
+        "causal order and that nothing unmeasured lies behind it."
+    )
+
+
+def _figure(result: Result, ax: object = None, **options: object) -> object:
+    x, y = result.spec["x"], result.spec["y"]
+    rows = []
+    for r in result.table.itertuples():
+        ends = {"a": (x, r.mediator), "b": (r.mediator, y), "direct": (x, y)}.get(r.effect)
+        if ends:
+            rows.append((*ends, r.estimate, r.conf_low, r.conf_high))
+    paths = pd.DataFrame(rows, columns=["source", "target", "estimate", "conf_low", "conf_high"])
+    effects = result.table[result.table["effect"].isin(["indirect", "total indirect", "total"])].copy()
+    effects["effect"] = [f"{e} through {m}" if m else e for e, m in zip(effects["effect"], effects["mediator"], strict=True)]
+    caption = f"{result.table['level'].iloc[0]}, n = {result.stats['n']}, {result.stats['clusters']} clusters."
+    if any(w.code == "same-wave" for w in result.warnings):
+        caption += " Same-wave: no evidence for a mechanism."
+    return plotting.mediation_path(
+        paths, x=x, y=y, effects=effects[["effect", "estimate", "conf_low", "conf_high"]],
+        **{"caption": caption, "ax": ax, **options},  # type: ignore[arg-type]
+    )

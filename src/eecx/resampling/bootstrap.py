@@ -1,0 +1,58 @@
+"""The cluster bootstrap: draw clusters with replacement, add up their sums.
+
+A draw is a vector of counts :math:`w_g` (how often cluster g was drawn); every statistic that is a
+function of sums needs only :math:`\\sum_g w_g S_g`, so B draws are one matrix product.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import OptionError
+
+__all__ = ["bootstrap_p", "percentile_interval", "resampled_sums"]
+
+Array = npt.NDArray[np.float64]
+
+# counts of one batch of draws: 4 million doubles are 32 MB
+BATCH = 4_000_000
+
+
+def resampled_sums(sums: Array, draws: int, rng: np.random.Generator) -> Array:
+    """Return the sums of ``draws`` bootstrap samples of clusters, shape (draws, q).
+
+    Parameters
+    ----------
+    sums : ndarray, shape (G, q)
+        What is to be added up, one row per cluster.
+    draws : int
+    rng : numpy.random.Generator
+    """
+    if draws < 1:
+        raise OptionError(f"{draws} bootstrap draws: at least 1; 5000 are usual.")
+    clusters = len(sums)
+    out = np.empty((draws, sums.shape[1]))
+    size = max(1, min(draws, BATCH // clusters))
+    for start in range(0, draws, size):
+        b = min(size, draws - start)
+        drawn = rng.integers(clusters, size=(b, clusters), dtype=np.int32)
+        drawn += np.arange(0, b * clusters, clusters, dtype=np.int32)[:, None]
+        counts = np.bincount(drawn.ravel(), minlength=b * clusters).reshape(b, clusters)
+        out[start : start + b] = counts.astype(float) @ sums
+    return out
+
+
+def percentile_interval(draws: Array, conf_level: float) -> tuple[Array, Array]:
+    """Return percentile limits of each column (quantiles of type 6: (B + 1) p)."""
+    tail = (1 - conf_level) / 2
+    low, high = np.quantile(draws, [tail, 1 - tail], axis=0, method="weibull")
+    return low, high
+
+
+def bootstrap_p(draws: Array) -> Array:
+    """Return the two-sided p of "zero", :math:`2 (b + 1) / (B + 1)`, never 0 and at most 1."""
+    below = (draws <= 0).sum(axis=0)
+    above = (draws >= 0).sum(axis=0)
+    p = 2 * (np.minimum(below, above) + 1) / (len(draws) + 1)
+    return np.asarray(np.minimum(p, 1.0), dtype=float)
