@@ -29,7 +29,7 @@ autodoc_default_options = {"members": True, "exclude-members": "__init__, __new_
 autodoc_typehints = "none"  # the docstrings give the types
 numpydoc_show_class_members = False  # autosummary lists them
 
-bibtex_bibfiles = ["references.bib"]
+bibtex_bibfiles = ["../src/eecx/references.bib"]
 bibtex_default_style = "plain"
 bibtex_reference_style = "author_year"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
@@ -130,8 +130,8 @@ class Result:
     def to_latex(self) -> str:
         """Return the table as LaTeX (booktabs)."""
         shown = printed(self.table)
-        rows = [" & ".join(_latex(c) for c in row) + r" \\" for row in shown.astype(str).to_numpy()]
-        head = " & ".join(_latex(str(c)) for c in shown.columns) + r" \\"
+        rows = [_latex_row(row) for row in shown.astype(str).to_numpy()]
+        head = _latex_row([str(c) for c in shown.columns])
         columns = "l" * (shown.shape[1] - self._numbers()) + "r" * self._numbers()
         body = "\n".join([r"\toprule", head, r"\midrule", *rows, r"\bottomrule"])
         return f"\\begin{{tabular}}{{{columns}}}\n{body}\n\\end{{tabular}}\n"
@@ -150,7 +150,8 @@ class Result:
         return "; ".join(f"{k} {_short(v)}" for k, v in shown.items())
 
     def _repr_html_(self) -> str:
-        table = printed(self.table).to_html(index=False, escape=True, border=0)
+        with pd.option_context("display.max_colwidth", None):  # pandas would cut long names
+            table = printed(self.table).to_html(index=False, escape=True, border=0)
         notes = "".join(f"<li>{escape(w.message)}</li>" for w in self.warnings)
         return f"<p><b>{escape(self._heading())}</b></p>{table}<p>{escape(self._basis())}</p>" + (
             f"<ul>{notes}</ul>" if notes else ""
@@ -185,6 +186,12 @@ def _short(value: Any) -> str:
     if float(value).is_integer() and abs(value) < 1e9:
         return f"{int(value)}"
     return f"{value:.4g}" if abs(value) >= 1e-4 else f"{value:.2e}"
+
+
+def _latex_row(cells: Iterable[str]) -> str:
+    row = " & ".join(_latex(cell) for cell in cells)
+    # after the line break before it, "[" or "*" would be read as its argument
+    return ("{}" if row[:1] in ("[", "*") else "") + row + r" \\"
 
 
 def _latex(text: str) -> str:

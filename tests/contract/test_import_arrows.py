@@ -34,6 +34,7 @@ ROOMS = (
     "evidence",
     "synthesis",
     "report",
+    "study",
     "cli",
 )
 HEAVY = ("narwhals", "pandas", "matplotlib", "scipy", "statsmodels")

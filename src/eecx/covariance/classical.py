@@ -9,7 +9,7 @@ Array = npt.NDArray[np.float64]
 
 
 def classical(bread: Array, rss: float, df: float) -> Array:
-    """Return :math:`\\hat\\sigma^2 (X'X)^{-1}` with :math:`\\hat\\sigma^2 = RSS / df`.
+    r"""Return :math:`\hat\sigma^2 (X'X)^{-1}` with :math:`\hat\sigma^2 = RSS / df`.
 
     Parameters
     ----------

@@ -1,14 +1,15 @@
-"""Cluster-robust covariances (CR0, CR1, CR2) of least squares, from per-cluster sums.
+r"""Cluster-robust covariances (CR0, CR1, CR2) of least squares, from per-cluster sums.
 
 With :math:`A_g = X_g'X_g`, scores :math:`s_g = X_g'e_g` and bread
-:math:`M = (\\sum_g A_g)^{-1}`, all of shape k × k or k, no row is needed:
+:math:`M = (\sum_g A_g)^{-1}`, all of shape k × k or k, no row is needed:
 
-.. math:: CR0 = M \\Big(\\sum_g s_g s_g'\\Big) M, \\qquad
-          CR1 = \\frac{G}{G-1} \\frac{N-1}{N-K} CR0
+.. math:: CR0 = M \Big(\sum_g s_g s_g'\Big) M, \qquad
+          CR1 = \frac{G}{G-1} \frac{N-1}{N-K} CR0
 
 CR2 replaces each residual vector by :math:`(I - H_{gg})^{-1/2} e_g`, with
 :math:`H_{gg} = X_g M X_g'`. Because :math:`X' f(X M X') = f(X'X M) X'` for every function f,
-its score is :math:`(I - A_g M)^{-1/2} s_g`: again k numbers.
+its score is :math:`(I - A_g M)^{-1/2} s_g`: again k numbers. With :math:`M = L L'`, the
+eigenvalues of :math:`L'A_g L` are those of :math:`H_{gg}`.
 
 References
 ----------
@@ -26,7 +27,8 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
 
-# eigenvalues of I - H_gg below this belong to a coefficient that one cluster alone decides
+# eigenvalues of I - H_gg below this belong to a combination of coefficients that one cluster
+# alone decides: its residuals there are zero whatever the data
 _DECIDED = 1e-8
 
 
@@ -46,8 +48,10 @@ def cr1(bread: Array, scores: Array, n: float, parameters: int) -> Array:
     return cr0(bread, scores) * (g / (g - 1) * (n - 1) / (n - parameters))
 
 
-def cr2(bread: Array, cross: Array, scores: Array) -> tuple[Array, Array]:
-    """Return the bias-reduced covariance and Satterthwaite degrees of freedom per coefficient.
+def cr2(
+    bread: Array, cross: Array, scores: Array, combine: Array | None = None
+) -> tuple[Array, Array]:
+    r"""Return the bias-reduced covariance and Satterthwaite degrees of freedom per coefficient.
 
     Parameters
     ----------
@@ -56,40 +60,63 @@ def cr2(bread: Array, cross: Array, scores: Array) -> tuple[Array, Array]:
         :math:`A_g`.
     scores : ndarray, shape (G, k)
         :math:`s_g`.
+    combine : ndarray, shape (c, k), optional
+        Combinations of the coefficients to return instead of the coefficients themselves.
+
+    Returns
+    -------
+    covariance : ndarray, shape (c, c)
+    df : ndarray, shape (c,)
+        NaN where single clusters decide a coefficient alone, so that nothing tells its error.
 
     Notes
     -----
     The working model is independent errors of one variance. For coefficient j let
     :math:`u_g` be the weights with which cluster g's residuals enter its estimate; then
-    :math:`df_j = (\\operatorname{tr} Q)^2 / \\operatorname{tr} Q^2` with
+    :math:`df_j = (\operatorname{tr} Q)^2 / \operatorname{tr} Q^2` with
     :math:`Q_{gh} = 1_{g=h} u_g'u_g - r_g' M r_h` and :math:`r_g = X_g'u_g`.
     Absorbed unit effects change nothing as long as units are nested in clusters.
     """
-    root = np.linalg.cholesky(bread)
-    hat = np.swapaxes(root, 0, 1) @ cross @ root
-    values, vectors = np.linalg.eigh((hat + np.swapaxes(hat, 1, 2)) / 2)
+    root, values, vectors = _leverage(bread, cross)
     left = 1.0 - values
-    decided = left < _DECIDED
-    safe = np.where(decided, 1.0, left)
-    power = {p: np.where(decided, 0.0, safe**p) for p in (-0.5, -1.0)}
-    inverse = np.linalg.inv(root).T
-
-    def transformed(which: float, extra: Array) -> Array:
-        """Compute L'^{-1} V diag(f) V' L' for every cluster, for f = (1 - λ)^p · extra."""
-        middle = (vectors * (power[which] * extra)[:, None, :]) @ np.swapaxes(vectors, 1, 2)
-        return inverse @ middle @ root.T
-
-    one = np.ones_like(values)
-    adjusted = np.einsum("gij,gj->gi", transformed(-0.5, one), scores)
-    covariance = cr0(bread, adjusted)
-    # columns of these are coefficients: r_g = (I - A M)^{-1/2} A M c, u'u = c'M (I - A M)^{-1} A M c
-    r = transformed(-0.5, values) @ np.eye(len(bread))
-    u_u = np.einsum("ij,gjk->gik", bread, transformed(-1.0, values))
-    own = np.einsum("gjj->gj", u_u)
-    r_m = np.einsum("ij,gjc->gic", root.T, r)
-    diagonal = np.einsum("gic,gic->gc", r_m, r_m)
-    between = np.einsum("gic,gjc->cij", r_m, r_m)
+    kept = left >= _DECIDED
+    root_left = np.sqrt(np.where(kept, left, 1.0))
+    c = root if combine is None else combine @ root
+    turned = np.swapaxes(vectors, 1, 2)
+    score = (turned @ (scores @ root)[:, :, None])[:, :, 0]
+    adjusted = (vectors @ np.where(kept, score / root_left, 0.0)[:, :, None])[:, :, 0]
+    half = adjusted @ c.T
+    # per cluster and coefficient: z holds V'L'c; own is u_g'u_g, r is L'r_g
+    z = turned @ c.T
+    own = np.einsum("gk,gkc->gc", np.where(kept, values / root_left**2, 0.0), z**2)
+    r = vectors @ (np.where(kept, values / root_left, 0.0)[:, :, None] * z)
+    diagonal = (r**2).sum(axis=1)
+    by_coefficient = r.transpose(2, 1, 0)
+    between = by_coefficient @ np.swapaxes(by_coefficient, 1, 2)
     trace = (own - diagonal).sum(axis=0)
-    square = np.einsum("cij,cij->c", between, between) - 2 * (own * diagonal).sum(axis=0)
-    square += (own**2).sum(axis=0)
-    return covariance, trace**2 / square
+    square = (between**2).sum(axis=(1, 2)) + (own**2 - 2 * own * diagonal).sum(axis=0)
+    told = trace > _DECIDED * (c**2).sum(axis=1)
+    df = np.where(told, trace**2 / np.where(told, square, 1.0), np.nan)
+    return half.T @ half, df
+
+
+def decided_alone(bread: Array, cross: Array, combine: Array | None = None) -> Array:
+    """Return the share of each coefficient's variance that single clusters decide alone.
+
+    Where all of a column's variation lies in one cluster, that cluster's residuals fit it exactly
+    and no sandwich sees its error: a share above 0 means an error that is too small by it.
+    """
+    # an eigenvalue of 1 needs a trace of 1
+    whole = np.einsum("ij,gji->g", bread, cross) >= 1.0 - _DECIDED
+    root, values, vectors = _leverage(bread, cross[whole])
+    c = root if combine is None else combine @ root
+    inside = np.einsum("ck,gkl->cgl", c, vectors) ** 2
+    return np.asarray((inside * (values > 1.0 - _DECIDED)).sum(axis=(1, 2)) / (c**2).sum(axis=1))
+
+
+def _leverage(bread: Array, cross: Array) -> tuple[Array, Array, Array]:
+    """Return L of :math:`M = L L'` and the eigenvalues and vectors of every :math:`L'A_g L`."""
+    root = np.linalg.cholesky(bread)
+    hat = root.T @ cross @ root
+    values, vectors = np.linalg.eigh((hat + np.swapaxes(hat, 1, 2)) / 2)
+    return np.asarray(root, float), np.asarray(values, float), np.asarray(vectors, float)

@@ -218,6 +218,9 @@ def mediation_path(
 
 def _paths(table: pd.DataFrame, x: str, y: str) -> list[_Path]:
     numbers = [floats(table, column, name="table") for column in _PATHS[2:]]
+    for column in _PATHS[:2]:
+        if table[column].isna().any():
+            raise DataError(f"table: the column {column!r} has a missing value; name every path.")
     sources, targets = (table[column].astype(str).tolist() for column in _PATHS[:2])
     paths = [
         _Path(source, target, float(estimate), float(low), float(high))
@@ -230,8 +233,8 @@ def _paths(table: pd.DataFrame, x: str, y: str) -> list[_Path]:
                 f"table has the path from {path.source!r} to {path.target!r} more than once."
             )
         seen.add((path.source, path.target))
-    for role, name, column in (("x", x, sources), ("y", y, targets)):
-        if name not in column:
+    for role, name, known in (("x", x, sources), ("y", y, targets)):
+        if name not in known:
             raise DataError(
                 f"table has no path {'from' if role == 'x' else 'to'} {role} = {name!r}; "
                 f"its paths are {listing([f'{p.source} -> {p.target}' for p in paths])}."
@@ -277,7 +280,7 @@ def _sheet(ax: Axes | None, wide: float, tall: float) -> tuple[Axes, float]:
     if ax is None:
         return page(Figure(figsize=(wide, tall)), wide, tall), 1.0
     ax, _ = new_axes(ax, wide, tall)
-    high = float(ax.get_position().height * figure_of(ax).get_figheight())
+    high = float(ax.bbox.height / figure_of(ax).dpi)
     ax.set_axis_off()
     ax.set_xlim(0, wide)
     ax.set_ylim(tall, 0)

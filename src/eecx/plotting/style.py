@@ -260,7 +260,7 @@ def page(figure: Figure, width: float, height: float) -> Axes:
 
 def room(ax: Axes) -> float:
     """Return the width in inches that the axes have before any layout."""
-    return float(ax.get_position().width * figure_of(ax).get_figwidth())
+    return float(ax.bbox.width / figure_of(ax).dpi)
 
 
 def plain(text: Text) -> Text:

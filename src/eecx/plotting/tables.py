@@ -50,7 +50,10 @@ def floats(table: pd.DataFrame, column: str, *, name: str) -> FloatArray:
     DataError
         If a value is not a number.
     """
-    values = pd.to_numeric(table[column], errors="coerce").astype("Float64")
+    given = table[column]
+    if given.dtype.kind in "mM":  # dates would turn into nanoseconds
+        given = given.astype(object).astype(str)
+    values = pd.to_numeric(given, errors="coerce").astype("Float64")
     bad = values.isna() & table[column].notna()
     if bad.any():
         first = table[column][bad].iloc[0]
@@ -89,7 +92,7 @@ def choices(table: pd.DataFrame, column: str, accepted: Sequence[str], *, name: 
     """
     values = table[column].tolist()
     for value in values:
-        if value not in accepted:
+        if not isinstance(value, str) or value not in accepted:
             raise DataError(
                 f"{name}: the column {column!r} has {value!r}; "
                 f"accepted are {listing(accepted, most=20)}."

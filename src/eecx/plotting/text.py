@@ -11,6 +11,7 @@ import math
 import re
 import textwrap
 import unicodedata
+import warnings
 from functools import lru_cache
 
 import pandas as pd
@@ -75,7 +76,9 @@ def _width(text: str, bold: bool) -> float:
     if not text:
         return 0.0
     font = FontProperties(family=list(FONTS), weight="bold" if bold else "normal", size=100)
-    points, _, _ = _MEASURE.get_text_width_height_descent(text, font, False)
+    with warnings.catch_warnings():  # a missing glyph is told of when it is drawn
+        warnings.simplefilter("ignore", UserWarning)
+        points, _, _ = _MEASURE.get_text_width_height_descent(text, font, False)
     return _SLACK * points / 100 / 72
 
 

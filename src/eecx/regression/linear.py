@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -23,11 +23,17 @@ COLLINEAR = 1e-10
 class Fit:
     """Least-squares estimates with what every covariance needs.
 
+    The sums behind the covariances are those of the *centred* model, whose intercept is the
+    mean of y: an offset of 1e9 would otherwise leave them no digit. ``move`` leads from its
+    parameters to ``beta``: a covariance V of the centred model is ``move @ V @ move.T``.
+
     Attributes
     ----------
     names : tuple of str
         Coefficients, ``"(intercept)"`` first where there is one.
     beta : ndarray, shape (k,)
+    move : ndarray, shape (k, k)
+        The identity, but for the intercept's row.
     bread : ndarray, shape (k, k)
         :math:`(X'X)^{-1}`.
     cross : ndarray, shape (G, k, k)
@@ -44,6 +50,7 @@ class Fit:
 
     names: tuple[str, ...]
     beta: Array
+    move: Array
     bread: Array
     cross: Array
     scores: Array
@@ -55,13 +62,13 @@ class Fit:
     @property
     def influence(self) -> Array:
         """Contribution of every cell to the estimates, shape (G, k)."""
-        return self.scores @ self.bread
+        return self.scores @ self.bread @ self.move.T
 
 
 def least_squares(cells: Moments, y: str, x: Sequence[str], *, intercept: bool) -> Fit:
-    """Regress term ``y`` on terms ``x`` over all cells.
+    r"""Regress term ``y`` on terms ``x`` over all cells.
 
-    .. math:: \\hat\\beta = (X'X)^{-1} X'y
+    .. math:: \hat\beta = (X'X)^{-1} X'y
 
     The sums are taken about the grand mean and every column is divided by its root sum of
     squares before solving, so that neither offset nor unit of measurement costs digits.
@@ -73,61 +80,63 @@ def least_squares(cells: Moments, y: str, x: Sequence[str], *, intercept: bool) 
         For a constant column or one that the columns before it determine; both are named.
     """
     cells = cells.select([*x, y])
-    total = cells.collapse()
-    point = total.mean[0] + total.mean_rest[0] if intercept else np.zeros(len(x) + 1)  # type: ignore[index]
-    about = cells.about(point)
+    k = len(x)
+    centre = np.zeros(k + 1)
+    if intercept:
+        cells, centre = _centred(cells)
+    about = cells.about(np.zeros(k + 1))
     whole = about.sum(axis=0)
     scale = np.sqrt(np.diag(whole))
     _refuse_dependent(whole, list(x), scale)
-    k = len(x)
     s = scale[:k]
     r = whole[:k, :k] / np.outer(s, s)
-    inverse = np.linalg.inv(r) if k else r
-    slopes = np.linalg.solve(r, whole[:k, k] / s) / s if k else np.zeros(0)
+    slopes = np.linalg.solve(r, whole[:k, k] / s) / s
     residual = np.append(-slopes, 1.0)
-    rss = float(residual @ whole @ residual)
-    bread = inverse / np.outer(s, s)
-    cross = about[:, :k, :k]
-    scores = about[:, :k, :] @ residual
-    names = tuple(x)
-    n = float(total.n[0])
+    rss, tss = float(residual @ whole @ residual), float(whole[k, k])
+    names, beta, move = tuple(x), slopes, np.eye(k)
+    bread = np.linalg.inv(r) / np.outer(s, s)
+    cross, scores = about[:, :k, :k], about[:, :k, :] @ residual
     if intercept:
-        slopes, bread, cross, scores = _with_intercept(cells, point, slopes, bread, cross, scores)
         names = ("(intercept)", *names)
+        beta = np.append(centre[k] - centre[:k] @ slopes, slopes)
+        move = np.eye(k + 1)
+        move[0, 1:] = -centre[:k]
+        bread, cross, scores = _with_intercept(cells, residual, bread, cross, scores)
     condition = float(np.linalg.cond(r)) if k else 1.0
-    return Fit(names, slopes, bread, cross, scores, max(rss, 0.0), float(whole[k, k]), n, condition)
+    n = float(cells.n.sum())
+    return Fit(names, beta, move, bread, cross, scores, max(rss, 0.0), tss, n, condition)
+
+
+def _centred(cells: Moments) -> tuple[Moments, Array]:
+    """Move the grand mean of every term to 0; return it too."""
+    total = cells.collapse()
+    high, low = total.mean[0], total._rest[0]
+    away = cells._away(high) - low
+    return replace(cells, mean=away, mean_rest=None), high + low
 
 
 def _with_intercept(
-    cells: Moments, point: Array, slopes: Array, bread: Array, cross: Array, scores: Array
-) -> tuple[Array, Array, Array, Array]:
-    """Add the constant to a centred fit and move it back to where x = 0."""
-    k = len(slopes)
-    w = cells.w
-    away = cells._away(point)
-    full_cross = np.empty((len(w), k + 1, k + 1))
-    full_cross[:, 0, 0] = w
-    full_cross[:, 0, 1:] = full_cross[:, 1:, 0] = w[:, None] * away[:, :k]
-    full_cross[:, 1:, 1:] = cross
-    residual = np.append(-slopes, 1.0)
-    full_scores = np.column_stack([w * (away @ residual), scores])
-    full_bread = np.zeros((k + 1, k + 1))
-    full_bread[0, 0] = 1 / w.sum()
-    full_bread[1:, 1:] = bread
-    # b0 at the origin is b0 at the centre less the centre times the slopes
-    move = np.eye(k + 1)
-    move[0, 1:] = -point[:k]
-    beta = move @ np.append(point[k], slopes)
-    back = np.linalg.inv(move)
-    return beta, move @ full_bread @ move.T, back.T @ full_cross @ back, full_scores @ back
+    cells: Moments, residual: Array, bread: Array, cross: Array, scores: Array
+) -> tuple[Array, Array, Array]:
+    """Put the constant in front: in a centred model it is orthogonal to all columns."""
+    k = len(bread)
+    first = cells.w[:, None] * cells.mean
+    whole_bread = np.zeros((k + 1, k + 1))
+    whole_bread[0, 0] = 1 / cells.w.sum()
+    whole_bread[1:, 1:] = bread
+    whole_cross = np.empty((len(cells.w), k + 1, k + 1))
+    whole_cross[:, 0, 0] = cells.w
+    whole_cross[:, 0, 1:] = whole_cross[:, 1:, 0] = first[:, :k]
+    whole_cross[:, 1:, 1:] = cross
+    return whole_bread, whole_cross, np.column_stack([first @ residual, scores])
 
 
 def independent(whole: Array, scale: Array) -> npt.NDArray[np.bool_]:
     """Return which columns are neither zero nor determined by the columns before them."""
-    k = len(scale)
-    kept = np.zeros(k, dtype=bool)
-    left = whole / np.outer(np.where(scale > 0, scale, 1.0), np.where(scale > 0, scale, 1.0))
-    for j in range(k):
+    safe = np.where(scale > 0, scale, 1.0)
+    left = whole / np.outer(safe, safe)
+    kept = np.zeros(len(scale), dtype=bool)
+    for j in range(len(scale)):
         if scale[j] <= 0 or left[j, j] < COLLINEAR:
             continue
         kept[j] = True
@@ -149,7 +158,7 @@ def _refuse_dependent(whole: Array, x: list[str], scale: Array) -> None:
     r = whole / np.outer(scale, scale).clip(1e-300)
     weights = np.linalg.solve(r[np.ix_(before, before)], r[before, j])
     partners = [x[i] for i, w in zip(before, weights, strict=True) if abs(w) > 1e-6]
+    verb = "determines" if len(partners) == 1 else "determine"
     raise DataError(
-        f"{x[j]!r} is collinear: {listing(partners)} determine{'s' if len(partners) == 1 else ''} it. "
-        "Leave one of them out."
+        f"{x[j]!r} is collinear: {listing(partners)} {verb} it. Leave one of them out."
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from numbers import Real
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -12,9 +13,9 @@ import pandas as pd
 from scipy import stats
 
 from .. import formula as grammar
-from ..covariance import classical, cr1, cr2
-from ..errors import Caution, DataError, OptionError, listing, nearest
-from ..moments import ROW, Moments, from_rows
+from ..covariance import classical, cr1, cr2, decided_alone
+from ..errors import Caution, DataError, FormulaError, OptionError, listing, nearest
+from ..moments import ROW, Moments, from_rows, group_codes
 from ..panel import Panel
 from ..panel.panel import as_panel
 from ..results import Result, fingerprint, versions
@@ -33,7 +34,7 @@ LEVEL = {
     "two-way": "within units over time",
 }
 IN_WORDS = {
-    "pooled": "ordinary least squares over all unit-waves",
+    "pooled": "ordinary least squares",
     "between": "ordinary least squares on the means of units over their waves",
     "within": "least squares with unit fixed effects",
     "two-way": "least squares with unit and wave fixed effects",
@@ -51,13 +52,13 @@ def regress(
     vcov: Vcov | None = None,
     conf_level: float = 0.95,
 ) -> Result:
-    """Regress an outcome on other columns of a panel, by least squares.
+    r"""Regress an outcome on other columns of a panel, by least squares.
 
     The estimand is the linear association of outcome and predictors: over all unit-waves
     (``"pooled"``), of unit means (``"between"``), of deviations from the unit's own mean
     (``"within"``), or of those net of what each wave has in common (``"two-way"``):
 
-    .. math:: y_{it} = \\alpha_i + \\gamma_t + x_{it}'\\beta + \\varepsilon_{it}
+    .. math:: y_{it} = \alpha_i + \gamma_t + x_{it}'\beta + \varepsilon_{it}
 
     A slope is not a causal effect: what differs between units, or changes in them together with
     x, is part of it.
@@ -74,19 +75,21 @@ def regress(
     unit, wave : str, optional
         Key columns of a plain data frame.
     cluster : str, optional
-        What errors may be correlated within: the unit (default where units have several rows),
-        or a coarser column such as a region.
+        What errors may be correlated within: the unit (default where units are named), the wave,
+        or another column, such as a region. In a Panel, ``"unit"`` and ``"wave"`` mean its keys.
     vcov : {"CR2", "CR1", "HC1", "classical"}, optional
         Default ``"CR2"``: bias-reduced cluster-robust errors with Satterthwaite degrees of
         freedom. ``"CR1"`` takes the factor G/(G-1) · (N-1)/(N-K) and t with G-1 degrees of freedom;
-        unit effects nested in clusters are not counted in K (the convention of Stata's xtreg and
-        of fixest). ``"HC1"`` and ``"classical"`` take t with N-K.
+        effects nested in clusters are not counted in K (the convention of Stata's xtreg and of
+        fixest). ``"HC1"`` and ``"classical"`` take no clusters and t with N-K, all effects counted.
     conf_level : float
 
     Returns
     -------
     Result
-        ``.table`` has ``term, level, estimate, …``. Wave effects are estimated, not shown.
+        ``.table`` has ``term, level, estimate, …``. Wave effects are estimated, not shown;
+        ``r_squared`` is the share explained of what all effects leave. A standard error is NaN
+        where the data cannot tell it, and a warning says why.
 
     Raises
     ------
@@ -124,7 +127,7 @@ def regress(
 
 def check_level(conf_level: float) -> None:
     """Raise for a confidence level that is no share between 0.5 and 1."""
-    if not 0.5 <= conf_level < 1:
+    if isinstance(conf_level, bool) or not (isinstance(conf_level, Real) and 0.5 <= conf_level < 1):
         raise OptionError(f"conf_level={conf_level!r}: a share such as 0.95.")
 
 
@@ -146,6 +149,8 @@ class Work:
     fingerprint: str
     absorbed: int
     size: Array
+    nested: frozenset[str] = frozenset({"unit"})
+    """Which effects, of unit and wave, lie each in one cluster: CR1 does not count them."""
 
     @property
     def intercept(self) -> bool:
@@ -157,6 +162,10 @@ class Work:
         at = [self.cells.terms.index(name) for name in (y, *terms, *self.nuisance)]
         cells = self.cells.select([y, *terms, *self.nuisance])
         return replace(self, cells=cells, y=y, terms=terms, size=self.size[at])
+
+
+# a robust variance this far below the classical one is rounding error
+UNTOLD = 1e-16
 
 
 # ---------------------------------------------------------------------- making the cells
@@ -171,13 +180,22 @@ def prepare(
     wave: str | None = None,
     cluster: str | None = None,
     vcov: Vcov | None = None,
+    wave_effects: bool = False,
+    rows: npt.NDArray[np.bool_] | None = None,
 ) -> Work:
-    """Turn data and a formula into cells of sums."""
+    """Turn data and a formula into cells of sums.
+
+    ``wave_effects`` adds wave dummies to any model; ``rows`` keeps a part of the panel's rows,
+    after lags were looked up in all of them.
+    """
+    _refuse_arguments(model, effects, vcov, {"unit": unit, "wave": wave, "cluster": cluster})
     if isinstance(data, Moments):
+        if wave is not None:
+            raise OptionError(f"wave={wave!r}: Moments have no order in time. Leave wave= out.")
         return _from_moments(data, model, effects, unit, cluster, vcov)
+    if isinstance(data, Panel) and cluster is not None and cluster not in data.roles:
+        cluster = {"unit": data.unit, "wave": data.wave}.get(cluster) or cluster
     columns = [*model.columns, *([cluster] if cluster and cluster not in (unit, wave) else [])]
-    if isinstance(data, Panel) and cluster == data.unit:
-        columns = list(model.columns)
     panel = as_panel(data, columns, unit=unit, wave=wave)
     own_units = isinstance(data, Panel) or unit is not None
     if not own_units and effects != "pooled":
@@ -186,10 +204,13 @@ def prepare(
         raise OptionError("effects='two-way' needs wave=.")
     design = panel.design([model.response, *model.terms])
     x, names = design.x, design.names
+    _refuse_infinite(x, names)
     keys = pd.DataFrame({"unit": panel.frame[panel.unit]})
     cluster_name = cluster or (panel.unit if own_units else None)
     keys["cluster"] = _cluster_values(panel, cluster_name)
     complete = ~np.isnan(x).any(axis=1) & keys.notna().all(axis=1).to_numpy()
+    if rows is not None:
+        complete &= rows
     if not complete.any():
         raise DataError(f"No unit × wave has a value for all of {listing(names)}.")
     keys, x, time = keys[complete].reset_index(drop=True), x[complete], panel.time[complete]
@@ -198,7 +219,7 @@ def prepare(
     if vcov in ("CR1", "CR2") and cluster_name is None:
         raise OptionError(f"vcov={vcov!r} needs cluster= or unit=.")
     nuisance: tuple[str, ...] = ()
-    if effects == "two-way":
+    if effects == "two-way" or wave_effects:
         waves = np.unique(time)[1:]
         nuisance = tuple(f"(wave {w})" for w in waves)
         x = np.column_stack([x, *[(time == w).astype(float) for w in waves]])
@@ -207,6 +228,8 @@ def prepare(
         keys[ROW] = np.arange(len(keys))
     cells = from_rows(x, labels, keys)
     size = np.abs(cells.mean).max(axis=0)
+    clusters = keys.assign(wave=time)
+    nested = frozenset(k for k in ("unit", "wave") if _is_nested(clusters, k, "cluster"))
     cells = _transformed(cells, effects, vcov, "unit", "cluster")
     return Work(
         cells,
@@ -216,17 +239,50 @@ def prepare(
         effects,
         vcov,
         cluster_name,
-        units=len(sizes),
-        waves=len(np.unique(time)),
+        units=len(sizes) if own_units else 0,
+        waves=len(np.unique(time)) if own_units else 0,
         singletons=int((sizes == 1).sum()),
         left_out=int((~complete).sum()),
         fingerprint=fingerprint(panel.fingerprint, x),
         absorbed=len(sizes) if effects in ("within", "two-way") else 0,
         size=size,
+        nested=nested,
     )
 
 
-def _cluster_values(panel: Panel, name: str | None) -> pd.Series:  # type: ignore[type-arg]
+def _refuse_arguments(
+    model: grammar.Formula, effects: Effects, vcov: Vcov | None, columns: dict[str, Any]
+) -> None:
+    for name, given in columns.items():
+        if given is not None and not isinstance(given, str):
+            raise OptionError(f"{name}={given!r}: the name of one column.")
+    if columns["cluster"] is not None and vcov in ("HC1", "classical"):
+        raise OptionError(
+            f"vcov={vcov!r} knows no clusters. Leave cluster= out, or take vcov='CR2'."
+        )
+    if not model.terms and effects in ("within", "two-way"):
+        raise FormulaError(
+            f"{model.text!r} has the intercept alone, which unit effects take up. Add a term."
+        )
+
+
+def _refuse_infinite(x: Array, names: Sequence[str]) -> None:
+    infinite = np.isinf(x).any(axis=0)
+    if infinite.any():
+        raise DataError(
+            f"{names[int(np.argmax(infinite))]!r} goes beyond the largest number. "
+            "Divide the column by a constant first."
+        )
+
+
+def _is_nested(keys: pd.DataFrame, inner: str, outer: str) -> bool:
+    """Whether every level of one key lies in a single level of another."""
+    if inner == outer:
+        return True
+    return len(group_codes(keys, [inner, outer])[1]) == len(group_codes(keys, [inner])[1])
+
+
+def _cluster_values(panel: Panel, name: str | None) -> pd.Series[Any]:
     if name is None or name == panel.unit:
         return panel.frame[panel.unit]
     if name == panel.wave:
@@ -237,25 +293,24 @@ def _cluster_values(panel: Panel, name: str | None) -> pd.Series:  # type: ignor
 
 def _transformed(cells: Moments, effects: Effects, vcov: Vcov, unit: str, cluster: str) -> Moments:
     """Take out units or go to their means, then keep what the covariance is summed over."""
+    robust = vcov in ("CR1", "CR2")
     if effects == "between":
-        by = [unit] if cluster == unit else [unit, cluster]
-        if cluster != unit and len(cells.collapse(by).keys) > len(cells.collapse([unit]).keys):
+        if robust and not _is_nested(cells.keys, unit, cluster):
             raise DataError(
                 "Between units, every unit must lie in one cluster; some lie in several."
             )
-        means = cells.collapse(by).means()
-        return means if vcov == "HC1" or cluster == unit else means.collapse(cluster)
-    if effects in ("within", "two-way"):
-        if vcov == "CR2" and cluster != unit:
-            pairs = cells.collapse([unit, cluster])
-            if len(pairs.keys) > len(cells.collapse([unit]).keys):
-                raise DataError(
-                    "CR2 with unit effects needs units nested in clusters; some lie in several. Use CR1."
-                )
+        by = [unit, cluster] if robust and cluster != unit else [unit]
+        cells = cells.collapse(by).means()
+    elif effects in ("within", "two-way"):
+        if vcov == "CR2" and not _is_nested(cells.keys, unit, cluster):
+            raise DataError(
+                "CR2 with unit effects needs units nested in clusters; some lie in several. "
+                "Use CR1."
+            )
         cells = cells.within(unit)
     if vcov == "HC1":
         return cells
-    return cells.collapse(cluster if vcov != "classical" else ())
+    return cells.collapse(cluster if robust else ())
 
 
 def _from_moments(
@@ -266,7 +321,7 @@ def _from_moments(
     cluster: str | None,
     vcov: Vcov | None,
 ) -> Work:
-    labels = [t.label for t in (model.response, *model.terms)]
+    labels = _labels_in(data, (model.response, *model.terms))
     if effects == "two-way":
         raise OptionError(
             "Moments have no waves to take out: put wave dummies among the terms and use 'within'."
@@ -276,20 +331,18 @@ def _from_moments(
     cells = data.select(labels)
     cluster = cluster or unit
     vcov = vcov or ("CR2" if cluster else "HC1" if ROW in data.keys.columns else "classical")
-    wanted = [k for k in {unit, cluster if vcov in ("CR1", "CR2") else None} if k]
+    keys = (unit, cluster if vcov in ("CR1", "CR2") else None)
+    wanted = [k for k in dict.fromkeys(keys) if k]
     cells._require_keys(wanted)
     if vcov == "HC1" and effects != "between":
         cells._require_keys([ROW])
     if vcov in ("CR1", "CR2") and not cluster:
         raise OptionError(f"vcov={vcov!r} from Moments needs cluster=, one of their keys.")
     sizes = cells.collapse([unit]).n if unit else np.array([])
-    whole = cells.collapse()
     size = np.abs(cells.mean).max(axis=0)
-    cells = (
-        _transformed(cells, effects, vcov, unit or "", cluster or "")
-        if wanted
-        else (cells if vcov == "HC1" else whole)
-    )
+    mark = fingerprint("|".join(labels), cells.n, cells.w, cells.mean, cells.m2)
+    apart = unit and vcov in ("CR1", "CR2") and not _is_nested(cells.keys, unit, cluster or unit)
+    cells = _transformed(cells, effects, vcov, unit or "", cluster or "")
     return Work(
         cells,
         labels[0],
@@ -302,10 +355,24 @@ def _from_moments(
         waves=0,
         singletons=int((sizes == 1).sum()),
         left_out=data.left_out,
-        fingerprint=fingerprint(whole.mean, whole.m2, whole.n),
+        fingerprint=mark,
         absorbed=len(sizes) if effects == "within" else 0,
         size=size,
+        nested=frozenset() if apart else frozenset({"unit"}),
     )
+
+
+def _labels_in(data: Moments, terms: Sequence[grammar.Term]) -> list[str]:
+    """Return the terms as these Moments spell them: ``z:x`` is ``x:z``, backticks may lack."""
+    known = {}
+    for label in data.terms:
+        try:
+            found = grammar.parse_terms(label)
+        except FormulaError:
+            found = ()
+        plain = grammar.Term((grammar.Name(label),))
+        known[found[0] if len(found) == 1 else plain] = label
+    return [known.get(term, term.label) for term in terms]
 
 
 # ---------------------------------------------------------------------- fitting
@@ -313,29 +380,41 @@ def _from_moments(
 
 def fit_work(work: Work) -> Fit:
     """Fit by least squares; wave dummies that add nothing are left out first."""
-    x = [*work.nuisance, *work.terms]
     _refuse_constant(work)
-    if work.nuisance:
-        total = (
-            work.cells.select(list(work.nuisance)).about(np.zeros(len(work.nuisance))).sum(axis=0)
-        )
-        kept = independent(total, np.sqrt(np.diag(total)))
-        x = [*[n for n, k in zip(work.nuisance, kept, strict=True) if k], *work.terms]
+    waves = _wave_dummies(work)
+    x = [*waves, *work.terms]
     n = float(work.cells.n.sum())
     k = len(x) + work.intercept + work.absorbed
     if n <= k:
-        raise DataError(
-            f"{n:.0f} {'units' if work.effects == 'between' else 'rows'} for {k} parameters: too few to fit."
-        )
-    try:
-        return least_squares(work.cells, work.y, x, intercept=work.intercept)
-    except DataError as error:
-        if work.nuisance and "(wave" in str(error):
+        what = "units" if work.effects == "between" else "rows"
+        raise DataError(f"{n:.0f} {what} for {k} parameters: too few to fit.")
+    fit = least_squares(work.cells, work.y, x, intercept=work.intercept)
+    if not waves:
+        return fit
+    # what the wave effects explain is no merit of the terms
+    total = work.cells.collapse()
+    return replace(fit, tss=least_squares(total, work.y, waves, intercept=work.intercept).rss)
+
+
+def _wave_dummies(work: Work) -> list[str]:
+    """Return the wave dummies that are independent; refuse a column that they determine."""
+    if not work.nuisance:
+        return []
+    names = [*work.nuisance, *work.terms, work.y]
+    total = work.cells.select(names).collapse()
+    whole = total.cross[0]
+    scale = np.sqrt(np.diag(whole))
+    d = len(work.nuisance)
+    least = 1e-10 * np.sqrt(total.n[0])
+    kept = np.flatnonzero(independent(whole[:d, :d], np.where(scale > least, scale, 0.0)[:d]))
+    for j in range(d, len(names)):
+        together = [*kept, j]
+        if not independent(whole[np.ix_(together, together)], scale[together])[-1]:
             raise DataError(
-                f"{str(error).split(' is collinear')[0]} changes only from wave to wave, alike in all units: "
+                f"{names[j]!r} changes only from wave to wave, alike in all units: "
                 "the wave effects take it up. Use effects='within'."
-            ) from error
-        raise
+            )
+    return [names[i] for i in kept]
 
 
 def _refuse_constant(work: Work) -> None:
@@ -357,19 +436,46 @@ def _refuse_constant(work: Work) -> None:
 
 
 def covariance_of(work: Work, fit: Fit, vcov: Vcov) -> tuple[Array, Array]:
-    """Return the covariance of a fit's coefficients and their degrees of freedom."""
+    """Return the covariance of a fit's coefficients and their degrees of freedom.
+
+    NaN where nothing tells an error: the fit is perfect, or all that moves a column lies in one
+    cluster (or row), whose residuals are then zero.
+    """
     k, clusters = len(fit.beta), len(fit.scores)
     residual_df = fit.n - k - work.absorbed
-    if vcov == "classical":
-        return classical(fit.bread, fit.rss, residual_df), np.full(k, residual_df)
-    if clusters < 2:
+    if vcov != "classical" and clusters < 2:
         raise DataError("All rows lie in one cluster; robust errors need at least two.")
-    if vcov == "HC1":
-        return cr1(fit.bread, fit.scores, fit.n, k + work.absorbed), np.full(k, residual_df)
-    if vcov == "CR1":
-        counted = k + (1 if work.absorbed else 0)
-        return cr1(fit.bread, fit.scores, fit.n, counted), np.full(k, clusters - 1.0)
-    return cr2(fit.bread, fit.cross, fit.scores)
+    if vcov == "HC1" and clusters < fit.n:
+        raise OptionError("vcov='HC1' needs every row, and these are summed by cluster.")
+    df = np.full(k, residual_df)
+    if vcov == "classical":
+        covariance = classical(fit.bread, fit.rss, residual_df)
+    elif vcov == "HC1":
+        covariance = cr1(fit.bread, fit.scores, fit.n, k + work.absorbed)
+    elif vcov == "CR1":
+        covariance = cr1(fit.bread, fit.scores, fit.n, _counted(work, k))
+        df = np.full(k, clusters - 1.0)
+    if vcov == "CR2":
+        covariance, df = cr2(fit.bread, fit.cross, fit.scores, fit.move)
+    else:
+        covariance = fit.move @ covariance @ fit.move.T
+    bread = fit.move @ fit.bread @ fit.move.T
+    untold = np.diag(covariance) <= UNTOLD * np.diag(bread) * fit.rss / fit.n
+    untold |= _is_perfect(fit)
+    covariance[untold, :] = covariance[:, untold] = np.nan
+    return covariance, np.where(untold, np.nan, df)
+
+
+def _is_perfect(fit: Fit) -> bool:
+    """Whether the residuals are rounding errors."""
+    return fit.rss <= 1e-13 * fit.tss
+
+
+def _counted(work: Work, k: int) -> int:
+    """Return K of CR1: of a kind of effects that is nested in clusters only one is counted."""
+    slopes = len(work.terms) + work.intercept
+    units = min(work.absorbed, 1) if "unit" in work.nested else work.absorbed
+    return slopes + units + (0 if "wave" in work.nested else k - slopes)
 
 
 def _result(work: Work, fit: Fit, formula: str, conf_level: float) -> Result:
@@ -385,8 +491,8 @@ def _result(work: Work, fit: Fit, formula: str, conf_level: float) -> Result:
     vcov = pd.DataFrame(covariance[np.ix_(shown, shown)], index=names, columns=names)
     statistics = {
         "n": int(fit.n),
-        "units": work.units,
-        "waves": work.waves,
+        "units": work.units or None,
+        "waves": work.waves or None,
         **({"clusters": clusters} if work.vcov in ("CR1", "CR2") else {}),
         "r_squared": 1 - fit.rss / fit.tss if fit.tss > 0 else np.nan,
         "sigma": float(np.sqrt(fit.rss / residual_df)),
@@ -397,7 +503,7 @@ def _result(work: Work, fit: Fit, formula: str, conf_level: float) -> Result:
     spec = {
         "formula": formula,
         "effects": work.effects,
-        "cluster": work.cluster,
+        "cluster": work.cluster if work.vcov in ("CR1", "CR2") else None,
         "vcov": work.vcov,
         "conf_level": conf_level,
         "data": work.fingerprint,
@@ -411,7 +517,7 @@ def _result(work: Work, fit: Fit, formula: str, conf_level: float) -> Result:
         statistics,
         _methods(work, table, formula, conf_level),
         vcov=vcov,
-        warnings=_cautions(work, fit, df[shown], names),
+        warnings=_cautions(work, fit, table, shown),
         references=references,
     )
 
@@ -437,8 +543,11 @@ def estimates_table(
     )
 
 
-def _cautions(work: Work, fit: Fit, df: Array, names: Sequence[str]) -> tuple[Caution, ...]:
+def _cautions(
+    work: Work, fit: Fit, table: pd.DataFrame, shown: Sequence[int]
+) -> tuple[Caution, ...]:
     found = []
+    df = table.set_index("term")["df"]
     if work.vcov == "CR1" and len(fit.scores) < 40:
         found.append(
             Caution(
@@ -448,7 +557,7 @@ def _cautions(work: Work, fit: Fit, df: Array, names: Sequence[str]) -> tuple[Ca
             )
         )
     if work.vcov == "CR2" and df.min() < 5:
-        at = names[int(np.argmin(df))]
+        at = str(df.idxmin())
         found.append(
             Caution(
                 "few-clusters",
@@ -457,6 +566,17 @@ def _cautions(work: Work, fit: Fit, df: Array, names: Sequence[str]) -> tuple[Ca
                 at,
             )
         )
+    if _is_perfect(fit):
+        found.append(
+            Caution(
+                "perfect-fit",
+                f"The terms reproduce {work.y!r} exactly: is it computed from them? "
+                "No error can be told.",
+                work.y,
+            )
+        )
+    else:
+        found += _decided(work, fit, table, shown)
     if work.absorbed and work.singletons:
         found.append(
             Caution(
@@ -478,20 +598,39 @@ def _cautions(work: Work, fit: Fit, df: Array, names: Sequence[str]) -> tuple[Ca
     return tuple(found)
 
 
+def _decided(work: Work, fit: Fit, table: pd.DataFrame, shown: Sequence[int]) -> list[Caution]:
+    """Caution against errors that are too small, because residuals are zero where it counts."""
+    if work.vcov == "classical":
+        return []
+    share = decided_alone(fit.bread, fit.cross, fit.move)[shown]
+    untold = table["df"].isna().to_numpy()
+    what = "single rows" if work.vcov == "HC1" else f"single clusters ({work.cluster})"
+    found = []
+    for name, part, nothing in zip(table["term"], share, untold, strict=True):
+        if nothing or part > 0.05:
+            how = f"for {100 * part:.0f}% by" if not nothing else "by"
+            but = "no error can be told" if nothing else "its error is too small"
+            message = f"{name!r} is decided {how} {what} alone: {but}."
+            found.append(Caution("decided-by-one-cluster", message, str(name)))
+    return found
+
+
 def _methods(work: Work, table: pd.DataFrame, formula: str, conf_level: float) -> str:
     errors = {
-        "CR2": f"cluster-robust standard errors by {work.cluster} (CR2, Satterthwaite degrees of freedom)",
+        "CR2": f"cluster-robust standard errors by {work.cluster} (CR2, Satterthwaite degrees of "
+        "freedom)",
         "CR1": f"cluster-robust standard errors by {work.cluster} (CR1)",
         "HC1": "heteroskedasticity-robust standard errors (HC1)",
         "classical": "classical standard errors",
     }[work.vcov]
     found = "; ".join(
-        f"{r.term} b = {r.estimate:.3g} (SE {r.std_error:.2g}, {100 * conf_level:g}% CI {r.conf_low:.3g} to "
-        f"{r.conf_high:.3g})"
+        f"{r.term} b = {r.estimate:.3g} (SE {r.std_error:.2g}, {100 * conf_level:g}% CI "
+        f"{r.conf_low:.3g} to {r.conf_high:.3g})"
         for r in table.itertuples()
-        if r.term != "(intercept)"
+        if r.term != "(intercept)" or len(table) == 1
     )
-    rows = f"{int(work.cells.n.sum())} {'units' if work.effects == 'between' else 'unit-waves'}"
+    what = "units" if work.effects == "between" else "unit-waves" if work.units else "rows"
+    rows = f"{int(work.cells.n.sum())} {what}"
     units = f" of {work.units} units" if work.units and work.effects != "between" else ""
     return (
         f"We fitted {formula} by {IN_WORDS[work.effects]} to {rows}{units}, with {errors}: {found}."

@@ -1,0 +1,523 @@
+"""examine_claim: does employee experience go with, and before, customer experience?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import stats
+
+from .. import formula as grammar
+from ..errors import Caution, DataError, OptionError, listing
+from ..lag import lag_profile
+from ..mediation import mediate
+from ..panel import Panel
+from ..regression import regress
+from ..regression.regress import covariance_of, estimates_table, fit_work, prepare
+from ..results import Result, versions
+from . import gates as gate_rules
+from .evidence import Evidence
+from .gates import Gate, Reliability
+from .verdict import Verdict, holm, judge
+
+__all__ = ["examine_claim"]
+
+Array = npt.NDArray[np.float64]
+
+QUESTIONS = {
+    1: "Between units: do units with better {x} have better {y}?",
+    2: "Within units over time: is {y} better in waves when {x} is?",
+    3: "Is better {x} followed by better {y}?",
+    4: "Is better {y} followed by better {x}?",
+    5: "Does {x} lead more than it follows?",
+    6: "Is there a time-ordered path from {x} to {y} through a mediator?",
+    7: "What would overturn row 2?",
+    8: "Did a programme change {x}, and did {y} follow?",
+    9: "Would a new unit show it?",
+}
+JUDGED = (1, 2)
+STABLE = (
+    "given the own last wave, this slope is pushed off zero by stable differences between units alone: a verdict "
+    "would be a false alarm almost always"
+)
+
+
+def examine_claim(
+    panel: Panel,
+    *,
+    x: str,
+    y: str,
+    mediators: Sequence[str] | str = (),
+    smallest_effect: float | Mapping[int, float] | None = None,
+    covariates: Sequence[str] | str = (),
+    reliability: Mapping[str, float | tuple[float, float]] | None = None,
+    plan: str | None = None,
+    alpha: float = 0.05,
+    draws: int = 2000,
+    rng: int | np.random.Generator | None = 0,
+) -> Evidence:
+    """Examine the claim that employee experience x drives customer experience y.
+
+    Returns the ladder of evidence: gates first (plan, losses, measurement, sources), then rows
+    from the weakest to the strongest kind of evidence, both directions always. Rows 1 (between
+    units) and 2 (within units over time) get a verdict by :func:`eecx.evidence.judge`, adjusted for
+    multiplicity by Holm's method; rows 3 to 7 are described, with the reason why they get none;
+    rows 8 and 9 say what they would need.
+
+    Every estimate is direction-aligned by the measures' ``better``: positive means that better x
+    goes with better y. No row is causal.
+
+    Parameters
+    ----------
+    panel : Panel
+    x : str
+        Employee measure.
+    y : str
+        Customer outcome.
+    mediators : sequence of str
+        Measures that are said to carry the effect; described in row 6.
+    smallest_effect : float or mapping, optional
+        Smallest slope that would matter, δ, in units of y per unit of x (positive, whatever the
+        direction): one for all rows or ``{1: 4.0, 2: 1.5}``. Without it nothing is "too small" and
+        nothing "large enough to matter".
+    covariates : sequence of str
+        Terms that go into rows 1 to 5.
+    reliability : mapping, optional
+        Reliability of x, ``{"engagement": 0.8}`` or ``(between, of change)``, where the panel has no
+        sampling variances.
+    plan : str, optional
+        Where the analysis was fixed beforehand (a registration's address).
+    alpha : float
+        Level of the verdicts over all judged rows.
+    draws, rng :
+        Bootstrap of row 6.
+
+    Raises
+    ------
+    ColumnError, OptionError
+        Unknown measures or rows.
+
+    Examples
+    --------
+    >>> import eecx
+    >>> sim = eecx.simulate.panel(units=80, waves=6, stable_cor=0.6, rng=7)
+    >>> panel = eecx.Panel.from_frame(sim.frame, unit="unit", wave="wave",
+    ...                               employee=["ex"], customer=["cx"])
+    >>> evidence = eecx.examine_claim(panel, x="ex", y="cx")
+    >>> evidence.verdicts()[1], evidence.verdicts()[2]
+    ('positive, size unresolved', 'not resolved')
+    """
+    mediators = [mediators] if isinstance(mediators, str) else list(mediators)
+    extra = [covariates] if isinstance(covariates, str) else list(covariates)
+    _check(panel, x, y, mediators, alpha)
+    deltas = _deltas(smallest_effect)
+    of_x, of_y = (_reliability(panel, name, reliability or {}) for name in (x, y))
+    gates = [
+        gate_rules.plan(plan), gate_rules.losses(panel, x, y),
+        gate_rules.measurement(x, y, of_x, of_y), gate_rules.sources(panel, x, y),
+    ]
+    unreliable = gate_rules.unreliable_rows(of_x, of_y)
+    claim = _Claim(panel, x, y, tuple(extra), deltas, of_x, alpha, tuple(gates), unreliable)
+    rows, results = _judged_rows(claim)
+    more, described = _described_rows(claim, mediators, draws, rng)
+    rows |= more
+    results |= described
+    for number, reason in _reasons(panel).items():
+        rows[number] = _row(number, claim, Verdict("not_testable", reason))
+    ladder = pd.DataFrame([rows[n] for n in sorted(rows)])
+    level = pd.DataFrame([vars(g) for g in gates])
+    statement = f"Better {x} goes with, and before, better {y}."
+    n = int(panel.frame[[x, y]].notna().all(axis=1).sum())
+    statistics = {"units": panel.units, "waves": panel.waves, "n": n, "step": str(panel.step)}
+    spec = {
+        "x": x, "y": y, "better_x": panel.roles[x].better, "better_y": panel.roles[y].better,
+        "mediators": mediators, "covariates": extra, "smallest_effect": deltas, "reliability": reliability,
+        "plan": plan, "alpha": alpha, "draws": draws, "rng": rng if isinstance(rng, int) else str(rng),
+        "data": panel.fingerprint, "versions": versions(),
+    }
+    return Evidence(
+        statement, ladder, level, results, _points(panel, x, y), panel.audit, spec, statistics,
+        _cautions(panel, gates), _methods(claim, ladder, statistics),
+        ("pustejovsky2018", "holm1979", *(("mackinnon2004",) if mediators else ())),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Claim:
+    panel: Panel
+    x: str
+    y: str
+    covariates: tuple[str, ...]
+    deltas: Mapping[int, float]
+    reliability: Reliability
+    alpha: float
+    gates: tuple[Gate, ...]
+    unreliable: frozenset[int]
+
+    @property
+    def sign(self) -> int:
+        return 1 if self.panel.roles[self.x].better == self.panel.roles[self.y].better else -1
+
+    @property
+    def same_source(self) -> bool:
+        return self.gates[3].state == "limited"
+
+    def capped(self, number: int) -> bool:
+        """Whether losses, or the reliability of x and y at this row's level, allow a direction only."""
+        return self.gates[1].state == "limited" or number in self.unreliable
+
+    def formula(self, response: str, *terms: str) -> grammar.Formula:
+        right = [t for text in (*terms, *self.covariates) for t in grammar.parse_terms(text)]
+        return grammar.Formula(grammar.parse_terms(_quoted(response))[0], tuple(right))
+
+    def sd_ratio(self) -> float:
+        """SD of x over SD of y, over all cells that have both."""
+        both = self.panel.frame[[self.x, self.y]].dropna()
+        sd = both.std()
+        return float(sd[self.x] / sd[self.y]) if len(both) > 1 and sd[self.y] > 0 else np.nan
+
+
+def _check(panel: Panel, x: str, y: str, mediators: Sequence[str], alpha: float) -> None:
+    if not isinstance(panel, Panel):
+        raise OptionError(
+            f"examine_claim takes a Panel, not a {type(panel).__name__}: make one with eecx.link() or "
+            "eecx.Panel.from_frame()."
+        )
+    for role, name in (("x", x), ("y", y), *(("mediators", m) for m in mediators)):
+        panel.require(name, role)
+    if len({x, y, *mediators}) < 2 + len(mediators):
+        raise OptionError("x, y and mediators must be distinct measures.")
+    if not 0 < alpha < 0.5:
+        raise OptionError(f"alpha={alpha!r}: a level such as 0.05.")
+
+
+def _deltas(given: float | Mapping[int, float] | None) -> dict[int, float]:
+    if given is None:
+        return {}
+    found = dict.fromkeys(JUDGED, float(given)) if not isinstance(given, Mapping) else dict(given)
+    for row, value in found.items():
+        if row not in JUDGED:
+            raise OptionError(f"smallest_effect names row {row!r}; rows {listing(JUDGED)} are judged.")
+        if not value > 0:
+            raise OptionError(f"smallest_effect={value!r} for row {row}: a positive number, in units of y per unit of x.")
+    return found
+
+
+def _reliability(panel: Panel, name: str, given: Mapping[str, Any]) -> Reliability:
+    if name not in given:
+        return gate_rules.reliabilities(panel, name)
+    value = given[name]
+    between, change = value if isinstance(value, tuple | list) else (value, value)
+    for v in (between, change):
+        if not 0 < v <= 1:
+            raise OptionError(f"reliability of {name!r} is {v!r}: a share above 0, at most 1.")
+    return Reliability(float(between), float(change), stated=True)
+
+
+def _quoted(name: str) -> str:
+    return grammar.Name(name).label
+
+
+# ---------------------------------------------------------------------- rows that are judged
+
+
+def _judged_rows(claim: _Claim) -> tuple[dict[int, dict[str, Any]], dict[str, Result]]:
+    rows: dict[int, dict[str, Any]] = {}
+    found: dict[int, Result] = {}
+    text = " + ".join([_quoted(claim.x), *claim.covariates])
+    for number, effects, name in ((1, "between", "between"), (2, "two-way", "within")):
+        if number == 2 and (claim.panel.wave is None or claim.panel.waves < 2):
+            rows[2] = _row(2, claim, Verdict("not_testable", "not testable, because there is one wave only"))
+            continue
+        try:
+            found[number] = regress(claim.panel, f"{_quoted(claim.y)} ~ {text}", effects=effects)  # type: ignore[arg-type]
+        except DataError as error:
+            rows[number] = _row(number, claim, Verdict("not_testable", f"not testable, because {_lower(error)}"))
+    slopes = {n: r.table.set_index("term").loc[claim.x] for n, r in found.items()}
+    adjusted = dict(zip(slopes, holm([float(s["p_value"]) for s in slopes.values()]), strict=True))
+    for number, slope in slopes.items():
+        rows[number] = _judged(claim, number, slope, *adjusted[number], found[number])
+    return rows, {("between" if n == 1 else "within"): r for n, r in found.items()}
+
+
+def _judged(
+    claim: _Claim, number: int, slope: pd.Series[Any], p_adjusted: float, share: float, fit: Result
+) -> dict[str, Any]:
+    reliability = claim.reliability.between if number == 1 else claim.reliability.change
+    usable = reliability if reliability is not None and reliability > 0 else None
+    delta = claim.deltas.get(number)
+    verdict = judge(
+        claim.sign * float(slope["estimate"]), float(slope["std_error"]), float(slope["df"]), delta=delta,
+        reliability=usable, alpha=claim.alpha, p_adjusted=p_adjusted, share=share,
+        largest="direction" if claim.capped(number) else "matter",
+    )
+    if claim.same_source:
+        verdict = replace(verdict, text=f"same-source association only ({verdict.text})")
+    row = _row(number, claim, verdict, slope, n=int(fit.stats["n"]))
+    row |= {
+        "judged": True, "p_adjusted": p_adjusted, "delta": delta, "wording": _wording(claim, number, slope),
+        "corrected": claim.sign * float(slope["estimate"]) / usable if usable else np.nan,
+    }
+    if usable:
+        says = "as stated" if claim.reliability.stated else "estimated"
+        row["note"] = _join(row["note"], f"corrected for the unreliability of {claim.x} ({usable:.2f}, {says}): "
+                            f"{row['corrected']:.3g}")
+    return row
+
+
+def _row(
+    number: int, claim: _Claim, verdict: Verdict, slope: pd.Series[Any] | None = None, *, n: int = 0,
+    scale: float | None = None,
+) -> dict[str, Any]:
+    """Return a rung of the ladder, its estimate aligned so that positive is better with better."""
+    level = {1: "between units", 2: "within units over time"}.get(number, "over time")
+    values = dict.fromkeys(
+        ("estimate", "std_error", "df", "p_value", "conf_low", "conf_high", "std_estimate", "std_low",
+         "std_high", "corrected", "p_adjusted"), np.nan,
+    )
+    if slope is not None:
+        ends = sorted(claim.sign * float(slope[c]) for c in ("conf_low", "conf_high"))
+        ratio = claim.sd_ratio() if scale is None else scale
+        estimate = claim.sign * float(slope["estimate"])
+        values |= {
+            "estimate": estimate, "conf_low": ends[0], "conf_high": ends[1],
+            **{c: float(slope[c]) for c in ("std_error", "df", "p_value")},
+            "std_estimate": estimate * ratio, "std_low": ends[0] * ratio, "std_high": ends[1] * ratio,
+        }
+    return {
+        "row": number, "question": QUESTIONS[number].format(x=claim.x, y=claim.y), "level": level, **values,
+        "delta": None, "judged": False, "kind": verdict.kind, "verdict": verdict.text, "wording": "",
+        "note": verdict.note, "n": n,
+    }
+
+
+def _wording(claim: _Claim, number: int, slope: pd.Series[Any]) -> str:
+    """Say the slope in the units of the data, for a difference in x of a typical size."""
+    frame = claim.panel.frame.dropna(subset=[claim.x, claim.y])
+    x = frame[claim.x]
+    units = frame[claim.panel.unit]
+    spread = x.groupby(units).mean().std() if number == 1 else (x - x.groupby(units).transform("mean")).std()
+    if not spread > 0:
+        return ""
+    step = float(f"{spread:.0e}")
+    change, *ends = (step * float(slope[c]) for c in ("estimate", "conf_low", "conf_high"))
+    more = "higher" if change >= 0 else "lower"
+    ends = sorted(e if change >= 0 else -e for e in ends)
+    said = f"{claim.y} was {abs(change):.2g} {more} (95% CI {ends[0]:.2g} to {ends[1]:.2g})"
+    if number == 1:
+        return f"In units whose {claim.x} was {step:g} higher, {said}. Anything else that differs between units could explain this."
+    return (
+        f"In waves when {claim.x} was {step:g} above the unit's usual, {said}. Unmeasured changes that affect both "
+        "could explain this."
+    )
+
+
+# ---------------------------------------------------------------------- rows that are described
+
+
+def _described_rows(
+    claim: _Claim, mediators: Sequence[str], draws: int, rng: int | np.random.Generator | None
+) -> tuple[dict[int, dict[str, Any]], dict[str, Result]]:
+    rows: dict[int, dict[str, Any]] = {}
+    results: dict[str, Result] = {}
+    if claim.panel.wave is None or claim.panel.waves < 2:
+        reason = Verdict("not_testable", "not testable, because there is one wave only")
+        rows = {n: _row(n, claim, reason) for n in (3, 4, 5, 6, 7)}
+        return rows, results
+    rows |= _lagged_rows(claim)
+    rows[6], found = _mediated_row(claim, mediators, draws, rng)
+    results |= found
+    rows[7] = _robustness_row(claim)
+    reach = min(3, claim.panel.waves - 2)
+    try:
+        results["lag_profile"] = lag_profile(claim.panel, claim.x, claim.y, lags=range(-reach, reach + 1))
+    except DataError as error:
+        rows[7]["note"] = _join(rows[7]["note"], f"no lag profile: {_lower(error)}")
+    return rows, results
+
+
+def _lagged_rows(claim: _Claim) -> dict[int, dict[str, Any]]:
+    """Describe rows 3 to 5: each side on the other's last wave, given its own last wave."""
+    rows: dict[int, dict[str, Any]] = {}
+    influence: dict[int, tuple[float, pd.Series[float]]] = {}
+    ratio = claim.sd_ratio()
+    for number, cause, effect, scale in ((3, claim.x, claim.y, ratio), (4, claim.y, claim.x, 1 / ratio)):
+        lagged = [grammar.Term((grammar.Lag(name, 1),)) for name in (cause, effect)]
+        model = claim.formula(effect)
+        model = grammar.Formula(model.response, (*lagged, *model.terms))
+        try:
+            slope, pull, n = _lagged_slope(claim.panel, model, lagged[0].label)
+        except DataError as error:
+            rows[number] = _row(number, claim, Verdict("not_testable", f"not testable, because {_lower(error)}"))
+            continue
+        verdict = Verdict("not_judged", "not judged", STABLE)
+        rows[number] = _row(number, claim, verdict, slope, n=n, scale=scale)
+        influence[number] = (float(slope["estimate"]) * scale * claim.sign, pull * scale * claim.sign)
+    rows[5] = _difference_row(claim, influence)
+    return rows
+
+
+def _lagged_slope(
+    panel: Panel, model: grammar.Formula, name: str
+) -> tuple[pd.Series[Any], pd.Series[float], int]:
+    """Return a slope with wave effects and clustered errors, and each unit's pull on it."""
+    work = prepare(panel, model, "pooled", vcov="CR2", wave_effects=True)
+    fit = fit_work(work)
+    covariance, df = covariance_of(work, fit, "CR2")
+    at = fit.names.index(name)
+    table = estimates_table([name], fit.beta[[at]], np.sqrt(np.diag(covariance))[[at]], df[[at]], 0.95)
+    pull = pd.Series(fit.influence[:, at], index=work.cells.keys.iloc[:, 0])
+    return table.iloc[0], pull, int(fit.n)
+
+
+def _difference_row(
+    claim: _Claim, influence: Mapping[int, tuple[float, pd.Series[float]]]
+) -> dict[str, Any]:
+    if len(influence) < 2:
+        return _row(5, claim, Verdict("not_testable", "not testable, because row 3 or 4 is not"))
+    (forward, a), (backward, b) = influence[3], influence[4]
+    pull = a.sub(b, fill_value=0.0)
+    se = float(np.sqrt((pull**2).sum() * len(pull) / (len(pull) - 1)))
+    df = len(pull) - 1.0
+    reach = stats.t.isf(0.025, df) * se
+    value = forward - backward
+    slope = pd.Series(
+        {
+            "estimate": value * claim.sign, "std_error": se, "df": df,
+            "p_value": 2 * stats.t.sf(abs(value / se), df),
+            "conf_low": (value - reach) * claim.sign, "conf_high": (value + reach) * claim.sign,
+        }
+    )
+    verdict = Verdict("not_judged", "not judged", "row 3 less row 4 in SD units; stable differences between units "
+                      "bias both")
+    return _row(5, claim, verdict, slope, scale=1.0)
+
+
+def _mediated_row(
+    claim: _Claim, mediators: Sequence[str], draws: int, rng: int | np.random.Generator | None
+) -> tuple[dict[str, Any], dict[str, Result]]:
+    if not mediators:
+        return _row(6, claim, Verdict("not_testable", "not tested, because no mediator was named")), {}
+    try:
+        found = mediate(
+            claim.panel, _quoted(claim.x), [_quoted(m) for m in mediators], _quoted(claim.y),
+            covariates=claim.covariates, effects="two-way", draws=draws, rng=rng,
+        )
+    except DataError as error:
+        return _row(6, claim, Verdict("not_testable", f"not testable, because {_lower(error)}")), {}
+    which = "total indirect" if len(mediators) > 1 else "indirect"
+    verdict = Verdict(
+        "not_judged", "not judged",
+        f"{which} slope through {listing(mediators)} within units over time, all of the same wave: this says nothing "
+        "of order",
+    )
+    return _row(6, claim, verdict, found[which], n=int(found.stats["n"])), {"mediation": found}
+
+
+def _robustness_row(claim: _Claim) -> dict[str, Any]:
+    """Describe row 7: the range of row 2's slope when each wave in turn is left out."""
+    panel = claim.panel
+    if panel.waves < 3:
+        return _row(7, claim, Verdict("not_testable", "not testable, because leaving one of two waves out leaves none"))
+    model = claim.formula(claim.y, _quoted(claim.x))
+    slopes = {}
+    for wave in np.unique(panel.time):
+        try:
+            fit = fit_work(prepare(panel, model, "two-way", vcov="CR1", rows=panel.time != wave))
+        except DataError:
+            continue
+        slopes[panel.frame.loc[panel.time == wave, panel.wave].iloc[0]] = claim.sign * fit.beta[fit.names.index(claim.x)]
+    if not slopes:
+        return _row(7, claim, Verdict("not_testable", "not testable, because row 2 is not"))
+    low, high = min(slopes, key=slopes.__getitem__), max(slopes, key=slopes.__getitem__)
+    note = (
+        f"leaving one wave out, row 2's slope runs from {slopes[low]:.3g} (without {_date(low)}) to "
+        f"{slopes[high]:.3g} (without {_date(high)})"
+    )
+    return _row(7, claim, Verdict("not_judged", "numbers, no verdict", note))
+
+
+def _reasons(panel: Panel) -> dict[int, str]:
+    return {
+        8: "not tested, because no programme with a start date was named",
+        9: "not tested, because slopes by unit are not estimated here",
+    }
+
+
+def _date(value: object) -> str:
+    return value.date().isoformat() if isinstance(value, pd.Timestamp) else str(value)
+
+
+def _lower(error: Exception) -> str:
+    text = str(error).rstrip(".")
+    return text[:1].lower() + text[1:]
+
+
+def _join(*parts: str) -> str:
+    return "; ".join(p for p in parts if p)
+
+
+# ---------------------------------------------------------------------- what else
+
+
+def _points(panel: Panel, x: str, y: str) -> pd.DataFrame:
+    """Return unit means, and deviations from unit and wave means, with sampling intervals."""
+    frame = panel.frame[[panel.unit, x, y]].copy()
+    frame["time"] = panel.time
+    for role, name in (("x", x), ("y", y)):
+        frame[f"v_{role}"] = panel.variance[name] if name in panel.variance.columns else np.nan
+    frame = frame.dropna(subset=[x, y])
+    by_unit = frame.groupby(panel.unit)
+    out = []
+    if by_unit.ngroups > 1:
+        means = by_unit[[x, y]].mean().set_axis(["x", "y"], axis=1)
+        size = by_unit.size()
+        spread = {r: np.sqrt(by_unit[f"v_{r}"].sum(min_count=1) / size**2) for r in "xy"}
+        out.append(_with_bars(means.assign(level="between"), spread))
+    if frame["time"].nunique() > 1 and (by_unit.size() > 1).any():
+        away = frame[[x, y]] - by_unit[[x, y]].transform("mean")
+        away -= away.groupby(frame["time"]).transform("mean")
+        away = away.set_axis(["x", "y"], axis=1)[(by_unit[x].transform("size") > 1)]
+        spread = {r: np.sqrt(frame.loc[away.index, f"v_{r}"]) for r in "xy"}
+        out.append(_with_bars(away.assign(level="within"), spread))
+    columns = ["level", "x", "y", "x_low", "x_high", "y_low", "y_high"]
+    return pd.concat(out, ignore_index=True)[columns] if out else pd.DataFrame(columns=columns)
+
+
+def _with_bars(points: pd.DataFrame, spread: Mapping[str, pd.Series[float]]) -> pd.DataFrame:
+    z = stats.norm.isf(0.025)
+    for role, se in spread.items():
+        points[f"{role}_low"], points[f"{role}_high"] = points[role] - z * se, points[role] + z * se
+    return points
+
+
+def _cautions(panel: Panel, gates: Sequence[Gate]) -> tuple[Caution, ...]:
+    found = list(panel.warnings)
+    if gates[3].state == "limited":
+        found.append(Caution("common-source", "x and y share a source: their association may come from the same people's "
+                             "answers, so every row is capped at 'same-source association'.", "sources"))
+    if panel.units < 20:
+        found.append(Caution("few-units", f"{panel.units} units: intervals are wide and rough.", "units"))
+    return tuple(found)
+
+
+def _methods(claim: _Claim, ladder: pd.DataFrame, statistics: Mapping[str, Any]) -> str:
+    judged = ladder[ladder["judged"]]
+    found = " ".join(
+        f"{r.level[0].upper()}{r.level[1:]} the slope was {r.estimate:.3g} (95% CI {r.conf_low:.3g} to "
+        f"{r.conf_high:.3g}; verdict: {r.verdict})."
+        for r in judged.itertuples()
+    )
+    deltas = ", ".join(f"{v:g} (row {k})" for k, v in claim.deltas.items())
+    return (
+        f"We examined whether {claim.x} goes with and before {claim.y} in {statistics['units']} units over "
+        f"{statistics['waves']} waves ({statistics['n']} unit-waves with both), in both directions, with eecx. Slopes "
+        "between unit means, and within units over time net of wave effects, have CR2 standard errors clustered by "
+        f"unit with Satterthwaite degrees of freedom; verdicts are adjusted by Holm's method at {claim.alpha:g}"
+        f"{f'; smallest effect of interest {deltas}' if deltas else ''}. {found} Lagged and mediated slopes were "
+        "described but given no verdict. None of this is causal."
+    )
