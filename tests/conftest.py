@@ -1,8 +1,10 @@
 """Fixtures for every layer of tests."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from hypothesis import settings
 
@@ -23,3 +25,51 @@ def shared() -> Path:
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+ENGINES = (
+    "pandas",
+    "polars",
+    "lazy polars",
+    "pyarrow",
+    "chunked pyarrow",
+    "duckdb",
+    "parquet file",
+    "csv file",
+)
+
+
+def hold(frame: pd.DataFrame, engine: str, folder: Path) -> object:
+    """Hand a pandas frame over to another engine, or write it to a file."""
+    if engine == "pandas":
+        return frame
+    if engine == "csv file":
+        path = folder / f"{len(list(folder.iterdir()))}.csv"
+        frame.to_csv(path, index=False)
+        return path
+    if engine.endswith("polars"):
+        polars = pytest.importorskip("polars")
+        made = polars.from_pandas(frame)
+        return made.lazy() if engine == "lazy polars" else made
+    arrow = pytest.importorskip("pyarrow")
+    table = arrow.Table.from_pandas(frame, preserve_index=False)
+    if engine == "chunked pyarrow":
+        ends = [0, len(frame) // 7, len(frame) // 3, len(frame)]
+        pieces = [table.slice(a, b - a) for a, b in zip(ends[:-1], ends[1:], strict=True)]
+        return arrow.concat_tables([*pieces, table.slice(0, 0)])
+    if engine == "parquet file":
+        path = folder / f"{len(list(folder.iterdir()))}.parquet"
+        pytest.importorskip("pyarrow.parquet").write_table(table, path)
+        return path
+    if engine == "duckdb":
+        duckdb = pytest.importorskip("duckdb")
+        connection = duckdb.connect()
+        connection.register("answers", table)
+        return connection.sql("SELECT * FROM answers")
+    return table
+
+
+@pytest.fixture(params=ENGINES)
+def held(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[pd.DataFrame], object]:
+    """Hand a pandas frame over to each engine in turn."""
+    return lambda frame: hold(frame, request.param, tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 import time
 from collections.abc import Sequence
@@ -35,33 +36,47 @@ class Steps:
         self.done += 1
         if not self.quiet:
             passed = time.perf_counter() - self.start
-            print(f"[{self.done}/{self.total}] {text} ({passed:.1f} s)", file=sys.stderr, flush=True)
+            print(
+                f"[{self.done}/{self.total}] {text} ({passed:.1f} s)", file=sys.stderr, flush=True
+            )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status: 0, or 2 where the input is at fault."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that knows no δ shows "?"
     options = _parser().parse_args(arguments)
     try:
         return int(options.run(options))
-    except EecxError as error:
+    except (EecxError, OSError) as error:
         print(f"eecx: {error}", file=sys.stderr)
         return 2
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="eecx", description="Does employee experience drive customer experience? Linkage research on paired data."
+        prog="eecx",
+        description="Does employee experience drive customer experience? Linkage research on "
+        "paired data.",
     )
     parser.add_argument("--version", action="version", version=f"eecx {versions()['eecx']}")
     commands = parser.add_subparsers(required=True, metavar="command")
     demo = commands.add_parser("demo", help="examine a simulated retail chain with known truth")
-    demo.add_argument("--seed", type=int, default=DEMO_SEED, help=f"of the simulation (default {DEMO_SEED})")
+    demo.add_argument(
+        "--seed", type=int, default=DEMO_SEED, help=f"of the simulation (default {DEMO_SEED})"
+    )
     demo.set_defaults(run=_demo)
     run = commands.add_parser("run", help="examine the claim of a study file")
     run.add_argument("study", type=Path, help="a TOML file; its format is in the documentation")
     run.set_defaults(run=_run)
     for command in (demo, run):
-        command.add_argument("--out", type=Path, default=Path("dossier"), help="folder of the dossier (default: dossier)")
+        command.add_argument(
+            "--out",
+            type=Path,
+            default=Path("dossier"),
+            help="folder of the dossier (default: dossier)",
+        )
         command.add_argument("--quiet", action="store_true", help="no progress")
     return parser
 
@@ -70,16 +85,23 @@ def _demo(options: argparse.Namespace) -> int:
     steps = Steps(4, options.quiet)
     steps.next("Simulating a chain of 120 stores over 8 quarters, with known truth")
     chain = retail_chain(rng=options.seed)
-    steps.next(f"Linking {len(chain.employees):,} employees' and {len(chain.customers):,} customers' answers")
+    employees, customers = len(chain.employees), len(chain.customers)
+    steps.next(f"Linking {employees:,} employees' and {customers:,} customers' answers")
     staff = Survey(
-        chain.employees, unit="store", wave="quarter",
+        chain.employees,
+        unit="store",
+        wave="quarter",
         measures={
-            "engagement": measures.Scale(["e1", "e2", "e3", "e4_reversed"], range=(1, 5), reverse=["e4_reversed"]),
+            "engagement": measures.Scale(
+                ["e1", "e2", "e3", "e4_reversed"], range=(1, 5), reverse=["e4_reversed"]
+            ),
             "leadership": measures.Scale(["leader1", "leader2"], range=(1, 5)),
         },
     )
     guests = Survey(
-        chain.customers, unit="store", wave="quarter",
+        chain.customers,
+        unit="store",
+        wave="quarter",
         measures={
             "nps": measures.NPS("recommend"),
             "csat": measures.TopBox("csat", top=2, range=(1, 5)),
@@ -89,14 +111,21 @@ def _demo(options: argparse.Namespace) -> int:
     panel = link(staff, guests, covariates=chain.stores[["store", "size"]])
     print(panel.audit.summary())
     steps.next("Examining the claim: engagement drives NPS")
-    evidence = examine_claim(panel, x="engagement", y="nps", mediators=["csat"], smallest_effect={1: 5.0, 2: 2.0})
+    evidence = examine_claim(
+        panel, x="engagement", y="nps", mediators=["csat"], smallest_effect={1: 5.0, 2: 2.0}
+    )
+    between, within = (
+        f"{chain.truth[f'nps_per_engagement_{level}']:.1f}"
+        for level in ("between", "fixed_effects")
+    )
     truth = (
         "Known truth of this simulation: without sampling error the slope of NPS on engagement is "
-        f"{chain.truth['nps_per_engagement_between']:.1f} between stores and "
-        f"{chain.truth['nps_per_engagement_fixed_effects']:.1f} within stores over time. With few respondents per store "
-        "and quarter, change is measured poorly: what is observed within stores is flatter, and may go unresolved."
+        f"{between} between stores and {within} within stores over time. With few respondents per "
+        "store and quarter, change is measured poorly: what is observed within stores is flatter, "
+        "and may go unresolved."
     )
-    return _finish(evidence, steps, options.out, "Demo: does engagement drive NPS in a simulated retail chain?", truth)
+    title = "Demo: does engagement drive NPS in a simulated retail chain?"
+    return _finish(evidence, steps, options.out, title, truth)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -118,3 +147,7 @@ def _finish(evidence: Evidence, steps: Steps, out: Path, title: str | None, more
     page = report(evidence, out, title=title)
     print(f"\nDossier: {page}")
     return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

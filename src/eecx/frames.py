@@ -11,6 +11,7 @@ import importlib.util
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import reduce
 from pathlib import Path
 from typing import Any, Literal
@@ -19,17 +20,31 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
-from .errors import ColumnError, DataError, EngineError, OptionError, listing, nearest
+from .errors import ColumnError, DataError, EecxError, EngineError, OptionError, listing, nearest
 
 __all__ = ["Expr", "Parse", "Table", "open_table", "read_numbers"]
 
 Expr = nw.Expr
-Kind = Literal["integer", "float", "boolean", "text", "time", "other"]
+Kind = Literal[
+    "integer",  # fits 64 bits with a sign
+    "wide",  # whole numbers that may not
+    "decimal",
+    "float",
+    "parsed",  # floats read from text: number codes are already out
+    "boolean",
+    "text",
+    "time",
+    "zoned",  # time with a time zone
+    "other",
+]
+NUMBERS: frozenset[Kind] = frozenset({"integer", "wide", "decimal", "float", "parsed", "boolean"})
 
-_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
-_PERCENT = re.compile(rf"({_NUMBER.pattern})\s*%")
-_CENSORED = re.compile(rf"(<=|>=|<|>|≤|≥)\s*(({_NUMBER.pattern})\s*%?)")
-_LEADING_ZERO = re.compile(r"[+-]?0\d+")
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_PERCENT = re.compile(rf"({_NUMBER.pattern})\s*%", re.ASCII)
+_CENSORED = re.compile(rf"(<=|>=|<|>|≤|≥)\s*(({_NUMBER.pattern})\s*%?)", re.ASCII)
+_WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
+_LEADING_ZERO = re.compile(r"[+-]?0\d+", re.ASCII)
+_TEXT = pd.Series(["a"]).dtype  # object in pandas 2, str in pandas 3
 
 
 @dataclass(frozen=True)
@@ -40,9 +55,10 @@ class Parse:
 
     Parameters
     ----------
-    missing : sequence of str or number
+    missing : str, number or sequence of these
         Words (``"No Data"``, ``"."``, ``"N<15"``) and number codes (``99``) that stand for
-        "no answer". Words are compared after stripping blanks, without regard to case.
+        "no answer". Words are compared after stripping blanks, without regard to case; a word
+        that is a number (``"99"``) is a code too.
     percent : {"fraction", "points"}, optional
         ``"82%"`` becomes 0.82 (``"fraction"``) or 82 (``"points"``). ``"points"`` is refused in a
         column that also holds plain numbers between 0 and 1, where it would mix two scales.
@@ -57,17 +73,19 @@ class Parse:
     >>> [float(v) for v in values]
     [0.82, 0.8, nan, 0.95]
     >>> record["as"].tolist()
-    ['0.95', '0.82', 'missing']
+    ['0.82', '0.95', 'missing']
     """
 
-    missing: Sequence[str | float] = ()
+    missing: Sequence[str | float] | str | float = ()
     percent: Literal["fraction", "points"] | None = None
     censored: Literal["bound", "missing"] | None = None
 
     def __post_init__(self) -> None:
-        if isinstance(self.missing, str):
-            object.__setattr__(self, "missing", (self.missing,))
-        object.__setattr__(self, "missing", tuple(self.missing))
+        alone = isinstance(self.missing, str | int | float)
+        missing = (self.missing,) if alone else tuple(self.missing)  # type: ignore[arg-type]
+        if odd := [m for m in missing if not isinstance(m, str | int | float | np.number)]:
+            raise OptionError(f"Parse(missing=): {listing(odd)} is neither a word nor a number.")
+        object.__setattr__(self, "missing", missing)
         for name, accepted in (
             ("percent", ("fraction", "points")),
             ("censored", ("bound", "missing")),
@@ -79,12 +97,20 @@ class Parse:
                 )
 
     @property
+    def _given(self) -> tuple[str | float, ...]:
+        return self.missing  # type: ignore[return-value]
+
+    @property
     def words(self) -> frozenset[str]:
-        return frozenset(m.strip().casefold() for m in self.missing if isinstance(m, str))
+        """The words for "no answer", without blanks and case."""
+        return frozenset(m.strip().casefold() for m in self._given if isinstance(m, str))
 
     @property
     def codes(self) -> tuple[float, ...]:
-        return tuple(float(m) for m in self.missing if not isinstance(m, str))
+        """The numbers that stand for "no answer"."""
+        return tuple(
+            float(m) for m in self._given if not isinstance(m, str) or _NUMBER.fullmatch(m.strip())
+        )
 
 
 _RECORD = ("column", "text", "as", "cells")
@@ -101,72 +127,53 @@ def read_numbers(
         Where a cell cannot be read under ``parse``; lists the distinct offenders with counts.
     """
     rules = parse or Parse()
-    texts = pd.Series(list(cells), dtype=object)
-    counts = texts.map(lambda c: None if _blank(c) else str(c).strip()).value_counts(dropna=True)
-    plain = {t: float(t) for t in counts.index if _NUMBER.fullmatch(t)}
-    meaning: dict[str, tuple[float, str]] = {}
-    offenders: list[str] = []
-    for text in counts.index.difference(list(plain)):
-        read = _read_odd(text, rules)
-        if read is None:
-            offenders.append(text)
-        else:
-            meaning[text] = read
-    if offenders:
+    texts = pd.Series([None if _blank(c) else str(c).strip() for c in cells], dtype=object)
+    counts = texts.value_counts()
+    meaning = {t: _read_text(t, rules) for t in counts.index}
+    if offenders := [t for t, read in meaning.items() if read is None]:
         raise DataError(_offence(column, offenders, counts))
-    if rules.percent == "points" and any("%" in t for t in meaning):
-        fractions = [t for t, v in plain.items() if 0 < v < 1]
+    read = {t: m for t, m in meaning.items() if m is not None}
+    if rules.percent == "points" and any("%" in t for t in read):
+        fractions = [t for t, (v, how) in read.items() if not how and 0 < v < 1]
         if fractions:
             raise DataError(
                 f"Column {column!r} mixes percent cells with plain fractions "
                 f"({listing(sorted(fractions)[:3])}): Parse(percent='points') would put them on "
                 "two scales. Use percent='fraction'."
             )
-    value = {**plain, **{t: v for t, (v, _) in meaning.items()}}
-    out = texts.map(lambda c: np.nan if _blank(c) else value[str(c).strip()]).to_numpy(float)
-    for code in rules.codes:
-        hit = out == code
-        if hit.any():
-            meaning[f"{code:g}"] = (np.nan, "missing")
-            counts[f"{code:g}"] = int(hit.sum())
-            out[hit] = np.nan
-    rows = [(column, t, how, int(counts[t])) for t, (_, how) in meaning.items()]
-    record = pd.DataFrame(rows, columns=list(_RECORD)).sort_values("as", ignore_index=True)
-    return out, record
+    values = texts.map({t: v for t, (v, _) in read.items()}).to_numpy(float)
+    rows = [(column, t, how, int(counts[t])) for t, (_, how) in read.items() if how]
+    record = pd.DataFrame(rows, columns=list(_RECORD))
+    return values, record.sort_values(["as", "text"], ignore_index=True)
 
 
 def _blank(cell: object) -> bool:
-    return (
-        cell is None
-        or cell is pd.NA
-        or cell != cell
-        or (isinstance(cell, str) and not cell.strip())
-    )
+    if isinstance(cell, str):
+        return not cell.strip()
+    return bool(pd.api.types.is_scalar(cell) and pd.isna(cell))
 
 
-def _read_odd(text: str, rules: Parse) -> tuple[float, str] | None:
+def _read_text(text: str, rules: Parse) -> tuple[float, str] | None:
+    """Return the value and how it was read (nothing for a plain number), None if it cannot be."""
     if text.casefold() in rules.words:
         return np.nan, "missing"
+    if _NUMBER.fullmatch(text):
+        return (np.nan, "missing") if float(text) in rules.codes else (float(text), "")
     if match := _PERCENT.fullmatch(text):
         return _percent(match.group(1), rules)
     if (match := _CENSORED.fullmatch(text)) and rules.censored is not None:
         if rules.censored == "missing":
             return np.nan, "missing (censored)"
         bound = match.group(2)
-        read = _percent(match.group(3), rules) if bound.endswith("%") else (float(bound), bound)
-        return read
+        return _percent(match.group(3), rules) if bound.endswith("%") else (float(bound), bound)
     return None
 
 
 def _percent(number: str, rules: Parse) -> tuple[float, str] | None:
     if rules.percent is None:
         return None
-    # decimal shift by text keeps 82% equal to the 0.82 of another year's file
-    value = (
-        float(f"{number}e-2") if rules.percent == "fraction" and "e" not in number.lower() else None
-    )
-    if value is None:
-        value = float(number) / (100 if rules.percent == "fraction" else 1)
+    # a decimal shift keeps 82% equal to the 0.82 of another year's file
+    value = float(Decimal(number).scaleb(-2) if rules.percent == "fraction" else number)
     return value, f"{value:g}"
 
 
@@ -202,6 +209,11 @@ class Table:
     parse: Parse | None = None
     record: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(_RECORD)))
 
+    @property
+    def subject(self) -> str:
+        """The name where a sentence starts with it."""
+        return _opening(self.name)
+
     def require(self, columns: Iterable[str], role: str) -> None:
         """Raise :class:`ColumnError` for the first column that is not there."""
         for column in columns:
@@ -214,16 +226,20 @@ class Table:
     def number(self, column: str) -> Expr:
         """Return the column as a number per row: null where missing, NaN or a missing code."""
         kind = self.kinds[column]
-        if kind not in ("integer", "float", "boolean"):
+        if kind not in NUMBERS:
             raise DataError(f"Column {column!r} of {self.name} holds {kind}, not numbers.")
-        value = nw.col(column)
-        if kind == "boolean":
-            return value.cast(nw.Int64)
-        if kind == "float":
+        whole = kind in ("integer", "boolean")
+        value = nw.col(column).cast(nw.Int64 if whole else nw.Float64)
+        if kind in ("float", "parsed"):
             value = nw.when(~value.is_nan()).then(value)
-        for code in self.parse.codes if self.parse else ():
+        for code in self.parse.codes if self.parse and kind != "parsed" else ():
             value = nw.when(value != code).then(value)
-        return value.cast(nw.Int64) if kind == "integer" else value.cast(nw.Float64)
+        return value
+
+    def key(self, column: str) -> Expr:
+        """Return the column as it tells cells apart; times lose their zone, not their clock."""
+        value = nw.col(column)
+        return value.dt.replace_time_zone(None) if self.kinds[column] == "zoned" else value
 
     def group(
         self,
@@ -237,74 +253,118 @@ class Table:
         """Run one grouped query; return the cells' keys, sorted, and their totals, row by row.
 
         ``rows`` are made from the columns of the data, ``then`` from those in the rows that are
-        ``complete``; ``totals`` aggregate both. Keys that are null form no group.
+        ``complete``; ``totals`` aggregate both. Keys that are missing or blank form no group.
         """
         frame = self._rows_only(keys, rows)
         frame = frame if complete is None else frame.filter(complete)
         frame = frame.with_columns(**then) if then else frame
-        return _aggregate(frame, keys, totals)
+        found, sums = self._aggregate(frame, len(keys), totals)
+        return found.set_axis(list(keys), axis=1), sums
 
-    def group_with_nulls(
-        self, keys: Sequence[str], rows: Mapping[str, Expr], answer: str
-    ) -> tuple[pd.DataFrame, pd.DataFrame]:
+    def tally(self, keys: Sequence[str], answer: Expr) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Count rows per keys and value of ``answer`` (null too): keys, and ``value, cells``."""
-        frame = self._rows_only(keys, rows).with_columns(is_null=nw.col(answer).is_null())
-        frame = frame.with_columns(**{answer: zero_if_missing(nw.col(answer))})
-        names = [*(f"key_{i}" for i in range(len(keys))), answer, "is_null"]
-        ranked = frame.rename({n: f"key_{i}" for i, n in enumerate(names)})
-        found, counted = _aggregate(ranked, names, {"cells": nw.len()})
-        value = found[answer].astype(float).mask(found["is_null"].astype(bool))
-        kept = found.iloc[:, : len(keys)].set_axis(list(keys), axis=1)
-        return kept, counted.assign(value=value)
+        last = len(keys)
+        frame = self._rows_only(
+            keys,
+            {f"key_{last}": zero_if_missing(real(answer))} | {f"key_{last + 1}": answer.is_null()},
+        )
+        found, counted = self._aggregate(frame, last + 2, {"cells": nw.len()})
+        value = found[f"key_{last}"].astype(float).mask(found[f"key_{last + 1}"].astype(bool))
+        return found.iloc[:, :last].set_axis(list(keys), axis=1), counted.assign(value=value)
 
     def less_cell_means(
         self, keys: Sequence[str], rows: Mapping[str, Expr], weight: Expr | None
     ) -> Table:
-        """Return a table of ``rows`` (complete cases) with each cell's mean taken off, in the engine."""
+        """Return complete ``rows`` with each cell's mean, in ``mean_*``, taken off in the engine.
+
+        The keys are renamed ``key_0``, ``key_1``, …, the weight is ``w``.
+        """
         columns = {**rows, **({"w": weight} if weight is not None else {})}
         at = [f"key_{i}" for i in range(len(keys))]
         frame = self._rows_only(keys, columns).filter(every_present([*columns, *at]))
-        means = {f"mean_{n}": nw.col(n).mean() for n in rows}
+        share = nw.lit(1.0) if weight is None else nw.col("w")
+        frame = frame.with_columns(share=share, **{f"mean_{n}": nw.col(n) * share for n in rows})
+        totals = {m: nw.col(m).sum() for m in ("share", *(f"mean_{n}" for n in rows))}
+        means = {f"mean_{n}": nw.col(f"mean_{n}") / nw.col("share") for n in rows}
+        frame_only = frame.select(*at, *columns)
         if keys:
-            centred = frame.join(frame.group_by(*at).agg(**means), on=at, how="inner")
+            centres = frame.group_by(*at).agg(**totals).with_columns(**means).drop("share")
+            centred = frame_only.join(centres, on=at, how="inner")
         else:
-            centre = frame.select(**means).collect("pandas").to_native().iloc[0]
-            centred = frame.with_columns(**{m: nw.lit(float(centre[m])) for m in means})
+            centre = self._fetch(frame.select(**totals).select(**means)).iloc[0]
+            centred = frame_only.with_columns(**{m: nw.lit(float(centre[m])) for m in means})
         moved = centred.with_columns(**{n: nw.col(n) - nw.col(f"mean_{n}") for n in rows})
-        kept = moved.select([*at, *columns])
-        kinds: dict[str, Kind] = dict.fromkeys([*at, *columns], "float")
-        return Table(kept, kinds, self.engine, self.name)
+        kinds: dict[str, Kind] = {k: "other" for k in at}
+        kinds |= dict.fromkeys([*columns, *means], "float")
+        return Table(moved, kinds, self.engine, self.name)
 
     def _rows_only(self, keys: Sequence[str], rows: Mapping[str, Expr]) -> nw.LazyFrame[Any]:
         """Return keys and ``rows`` alone, keys renamed so that no name of the data collides."""
-        at = {f"key_{i}": nw.col(k) for i, k in enumerate(keys)}
-        return self.rows.with_columns(**at, **rows).select([*at, *rows])
+        return self.rows.select(**{f"key_{i}": self.key(k) for i, k in enumerate(keys)}, **rows)
 
-    def counts_of(self, column: str, where: Expr | None = None) -> pd.DataFrame:
-        """Return the distinct values of a column and how many rows hold each."""
-        frame = self.rows.select(nw.col(column)) if where is None else self.rows.filter(where)
-        out = frame.group_by(column).agg(cells=nw.len()).collect("pandas").to_native()
-        return pd.DataFrame(out).sort_values("cells", ascending=False, ignore_index=True)
+    def _aggregate(
+        self, frame: nw.LazyFrame[Any], keys: int, totals: Mapping[str, Expr]
+    ) -> tuple[pd.DataFrame, pd.DataFrame]:
+        at = [f"key_{i}" for i in range(keys)]
+        if keys:
+            out = frame.filter(every_present(at)).group_by(*at).agg(**totals)
+        else:
+            out = frame.select(**totals)
+        if self.engine == "duckdb":  # sums integers in 128 bits, which pandas knows as floats
+            schema = out.collect_schema()
+            huge = [c for c in totals if schema[c] == nw.Int128]
+            out = out.with_columns(nw.col(*huge).cast(nw.Int64)) if huge else out
+        result = self._fetch(out)
+        found = plain_keys(result[at])
+        known = found.notna().all(axis=1)
+        if not known.all():
+            result, found = result[known], plain_keys(found[known])
+        order = found.sort_values(at).index if keys else found.index
+        sums = result.loc[order, list(totals)].apply(pd.to_numeric)
+        return found.loc[order].reset_index(drop=True), sums.reset_index(drop=True)
 
-    def collect(self, columns: Sequence[str]) -> pd.DataFrame:
-        """Bring whole columns into memory as pandas."""
-        return pd.DataFrame(self.rows.select(*columns).collect("pandas").to_native())
+    def collect(
+        self, columns: Sequence[str], numbers: Sequence[str] = ()
+    ) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Bring columns into memory: some as they are, some as numbers, missing being NaN."""
+        # pandas has no missing whole number but in its nullable types
+        held = self.engine != "pandas"
+        whole = [i for i, c in enumerate(columns) if held and self.kinds[c] in ("integer", "wide")]
+        chosen = {f"c{i}": self.key(c) for i, c in enumerate(columns)}
+        chosen |= {f"null{i}": nw.col(columns[i]).is_null() for i in whole}
+        chosen |= {f"c{i}": zero_if_missing(nw.col(columns[i])) for i in whole}
+        chosen |= {f"x{i}": real(self.number(c)) for i, c in enumerate(numbers)}
+        raw = self._fetch(self.rows.select(**chosen))
+        for i in whole:
+            null = raw[f"null{i}"].astype(bool)
+            if null.any():
+                signed = raw[f"c{i}"].dtype.kind != "u"
+                dtype = pd.Int64Dtype() if signed else pd.UInt64Dtype()
+                raw[f"c{i}"] = raw[f"c{i}"].astype(dtype).mask(null)
+        kept = pd.DataFrame({c: plain(raw[f"c{i}"]) for i, c in enumerate(columns)}, raw.index)
+        read = {c: raw[f"x{i}"].to_numpy(float, na_value=np.nan) for i, c in enumerate(numbers)}
+        return kept, pd.DataFrame(read, raw.index)
+
+    def _fetch(self, frame: nw.LazyFrame[Any]) -> pd.DataFrame:
+        """Run a query; what fails in the engine is an error that names the data."""
+        try:
+            return pd.DataFrame(frame.collect("pandas").to_native())
+        except ModuleNotFoundError as error:
+            raise EngineError(
+                f"{self.subject} is held by {self.engine}, which needs {error.name} to hand over "
+                "results: pip install 'eecx[engines]'"
+            ) from error
+        except Exception as error:  # every engine has its own kinds
+            raise DataError(_failure(self.name, self.engine, error)) from error
 
 
-def _aggregate(
-    frame: nw.LazyFrame[Any], keys: Sequence[str], totals: Mapping[str, Expr]
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    at = [f"key_{i}" for i in range(len(keys))]
-    if keys:
-        out = frame.filter(every_present(at)).group_by(*at).agg(**totals)
-    else:
-        out = frame.select(**totals)
-    result = pd.DataFrame(out.collect("pandas").to_native())
-    if keys:
-        result = result.sort_values(at, ignore_index=True)
-    # DuckDB sums integers as HUGEINT, which reaches pandas as object or float
-    sums = result[list(totals)].apply(pd.to_numeric)
-    return result[at].set_axis(list(keys), axis=1), sums
+def _opening(name: str) -> str:
+    return name[:1].upper() + name[1:]
+
+
+def _failure(name: str, engine: str, error: Exception) -> str:
+    said = next((line.strip() for line in str(error).splitlines() if line.strip()), "no reason")
+    return f"{_opening(name)} cannot be read by {engine}: {said[:300]}"
 
 
 def count() -> Expr:
@@ -398,31 +458,35 @@ def open_table(
     if isinstance(source, pd.DataFrame):
         source = _plain_pandas(source, name)
     try:
-        # to_native is untyped in effect: what comes in is any engine's frame
-        opened: Any = nw.from_native(source)  # type: ignore[call-overload]
+        opened: Any = nw.from_native(source)  # type: ignore[call-overload, unused-ignore]
     except TypeError as error:
         raise DataError(
-            f"{name} is a {type(source).__name__}; accepted are pandas, Polars and PyArrow frames, "
-            "DuckDB relations, and paths to CSV or Parquet files."
+            f"{_opening(name)} is a {type(source).__name__}; accepted are pandas, Polars and "
+            "PyArrow frames, DuckDB relations, and paths to CSV or Parquet files."
         ) from error
-    if isinstance(opened, nw.Series):
-        raise DataError(f"{name} is a single series; a frame with named columns is needed.")
     rows = opened.lazy()
-    kinds = {c: _kind(d) for c, d in rows.collect_schema().items()}
-    table = Table(rows, kinds, str(rows.implementation), name, parse)
-    texts = [c for c in numeric if kinds.get(c) == "text"]
-    return numbers_from_text(table, texts) if texts else table
+    engine = str(rows.implementation)
+    try:
+        kinds = {c: _kind(d) for c, d in rows.collect_schema().items()}
+    except Exception as error:  # every engine has its own kinds
+        raise DataError(_failure(name, engine, error)) from error
+    table = Table(rows, kinds, engine, name, parse)
+    return numbers_from_text(table, [c for c in dict.fromkeys(numeric) if kinds.get(c) == "text"])
 
 
 def _kind(dtype: Any) -> Kind:
     if dtype.is_integer():
-        return "integer"
-    if dtype.is_float() or dtype.is_decimal():
+        return "wide" if dtype in (nw.UInt64, nw.Int128, nw.UInt128) else "integer"
+    if dtype.is_decimal():
+        return "decimal"
+    if dtype.is_float():
         return "float"
     if dtype == nw.Boolean:
         return "boolean"
-    if dtype in (nw.String, nw.Categorical, nw.Enum) or dtype == nw.Object:
+    if dtype in (nw.String, nw.Categorical, nw.Enum, nw.Object):
         return "text"
+    if dtype == nw.Datetime and dtype.time_zone is not None:
+        return "zoned"
     if dtype in (nw.Date, nw.Datetime):
         return "time"
     return "other"
@@ -438,42 +502,115 @@ def looks_numeric(cells: Iterable[object]) -> bool:
 
 def numbers_from_text(table: Table, texts: Sequence[str]) -> Table:
     """Read text columns as numbers, in memory, and keep the record."""
-    frame = table.collect(list(table.kinds)).copy()
+    if not texts:
+        return table
+    frame, _ = table.collect(list(table.kinds))
     records = [table.record]
-    for column_name in texts:
-        frame[column_name], record = read_numbers(frame[column_name], column_name, table.parse)
+    for name in texts:
+        frame[name], record = read_numbers(frame[name], name, table.parse)
         records.append(record)
-    rows = nw.from_native(frame).lazy()
-    kinds: dict[str, Kind] = {**table.kinds, **dict.fromkeys(texts, "float")}
     kept = [r for r in records if len(r)]
     record = pd.concat(kept, ignore_index=True) if kept else table.record
-    return Table(rows, kinds, table.engine, table.name, table.parse, record)
+    rows = nw.from_native(frame).lazy()
+    kinds = {c: _kind(d) for c, d in rows.collect_schema().items()}
+    return Table(
+        rows, {**kinds, **dict.fromkeys(texts, "parsed")}, "pandas", table.name, table.parse, record
+    )
+
+
+# ---------------------------------------------------------------------- pandas, in and out
 
 
 def _plain_pandas(frame: pd.DataFrame, name: str) -> pd.DataFrame:
-    """Give pandas frames what Narwhals needs: text names, a plain index, no periods."""
-    if not frame.columns.is_unique:
-        twice = frame.columns[frame.columns.duplicated()].unique()
-        raise DataError(f"{name} has several columns named {listing(twice)}. Rename them first.")
+    """Give pandas frames what Narwhals needs: text names, a plain index, columns of one type."""
     if isinstance(frame.columns, pd.MultiIndex):
-        raise DataError(f"{name} has columns of several levels. Flatten the names first.")
-    out = frame.reset_index(drop=True)
-    out.columns = pd.Index([str(c) for c in out.columns])
-    for column_name in out.columns:
-        if isinstance(out[column_name].dtype, pd.PeriodDtype):
-            out[column_name] = out[column_name].astype(str).where(out[column_name].notna(), None)
-        elif out[column_name].dtype == object:
-            out[column_name] = _settle_objects(out[column_name])
+        raise DataError(f"{_opening(name)} has columns of several levels. Flatten the names first.")
+    names = pd.Index([str(c) for c in frame.columns], dtype=object)
+    if not names.is_unique:
+        twice = names[names.duplicated()].unique()
+        raise DataError(
+            f"{_opening(name)} has several columns named {listing(twice)}. Rename them first."
+        )
+    out = frame.reset_index(drop=True).set_axis(names, axis=1)
+    for column_name, dtype in out.dtypes.items():
+        if isinstance(dtype, pd.PeriodDtype):
+            out[column_name] = _from_periods(out[column_name])
+        elif dtype.kind == "O" or isinstance(dtype, pd.CategoricalDtype):
+            out[column_name] = plain(out[column_name])
     return out
 
 
-def _settle_objects(values: pd.Series[Any]) -> pd.Series[Any]:
+def plain(values: pd.Series[Any]) -> pd.Series[Any]:
+    """Return values in pandas' usual types, whichever engine they come from; blank is missing."""
+    dtype = values.dtype
+    if isinstance(dtype, pd.StringDtype):
+        return _plain_text(values)
+    if pd.api.types.is_extension_array_dtype(dtype) and dtype.kind in "iufb":
+        return _plain_nullable(values)
+    if isinstance(dtype, pd.CategoricalDtype | pd.ArrowDtype):
+        values = values.astype(object)
+    if values.dtype != object:
+        return values
     kind = pd.api.types.infer_dtype(values, skipna=True)
-    if kind in ("integer", "floating", "mixed-integer-float", "decimal", "boolean"):
-        return pd.to_numeric(values.map(lambda v: np.nan if _blank(v) else float(v)))
-    if kind in ("date", "datetime", "datetime64"):
-        return pd.to_datetime(values)
-    return values.map(lambda v: None if _blank(v) else str(v)).astype("str")
+    if kind == "period":
+        return _from_periods(pd.Series(pd.PeriodIndex(values), values.index))
+    try:
+        if kind in ("integer", "boolean"):
+            dtype = pd.BooleanDtype() if kind == "boolean" else pd.Int64Dtype()
+            return _plain_nullable(_nullable(values, dtype).set_axis(values.index))
+        if kind in ("date", "datetime", "datetime64"):
+            return pd.to_datetime(values)
+    except (ValueError, OverflowError):  # beyond 64 bits, or time zones that differ
+        return _plain_text(values.map(str, na_action="ignore"))
+    if kind in ("floating", "mixed-integer-float", "decimal"):
+        return values.map(lambda v: np.nan if _blank(v) else float(v)).astype(float)
+    return _plain_text(values)
+
+
+def _nullable(values: Iterable[object], dtype: pd.Int64Dtype | pd.BooleanDtype) -> pd.Series[Any]:
+    return pd.Series([pd.NA if _blank(v) else v for v in values], dtype=dtype)
+
+
+def _plain_nullable(values: pd.Series[Any]) -> pd.Series[Any]:
+    kind: str = values.dtype.kind
+    if kind == "f":
+        return pd.Series(values.to_numpy(float, na_value=np.nan), values.index)
+    if values.isna().any():
+        return values
+    dtype = np.dtype({"b": bool, "u": np.uint64}.get(kind, np.int64))
+    return pd.Series(values.to_numpy(dtype), values.index)
+
+
+def _plain_text(values: pd.Series[Any]) -> pd.Series[Any]:
+    known = values.dropna()
+    distinct = known if known.dtype == object else pd.unique(known)  # lists cannot be compared
+    if values.dtype == _TEXT and all(isinstance(v, str) and v.strip() for v in distinct):
+        return values
+    cells = [None if _blank(v) else str(v) for v in values]
+    return pd.Series(cells, values.index, dtype=_TEXT)
+
+
+def _from_periods(values: pd.Series[Any]) -> pd.Series[Any]:
+    """Name years, quarters and months; let the start stand for weeks, fiscal quarters and so on."""
+    if values.dt.freq.freqstr not in ("M", "Q-DEC", "Y-DEC"):
+        return pd.Series(values.dt.start_time)
+    return _plain_text(values.astype(object))
+
+
+def plain_keys(keys: pd.DataFrame) -> pd.DataFrame:
+    """Return keys in pandas' usual types; whole numbers kept as floats become whole again."""
+    out = keys.apply(plain)
+    for name in out.columns:
+        values = out[name]
+        if values.dtype == np.float64 and len(values) and (abs(values) < 2.0**53).all():
+            whole = values.astype(np.int64)
+            out[name] = whole if (whole == values).all() else values
+        elif pd.api.types.is_integer_dtype(values.dtype):
+            out[name] = _plain_nullable(values)
+    return out
+
+
+# ---------------------------------------------------------------------- files
 
 
 def _open_path(path: Path) -> object:
@@ -489,16 +626,21 @@ def _open_path(path: Path) -> object:
 
 
 def _open_parquet(path: Path) -> object:
-    if importlib.util.find_spec("duckdb"):
-        import duckdb
+    try:
+        if importlib.util.find_spec("duckdb"):
+            import duckdb
 
-        return duckdb.read_parquet(str(path))
-    if importlib.util.find_spec("polars"):
-        import polars
+            return duckdb.read_parquet(str(path))
+        if importlib.util.find_spec("polars"):
+            import polars
 
-        return polars.scan_parquet(path)
-    if importlib.util.find_spec("pyarrow"):
-        return pd.read_parquet(path)
+            return polars.scan_parquet(path)
+        if importlib.util.find_spec("pyarrow"):
+            return pd.read_parquet(path)
+    except EecxError:
+        raise
+    except Exception as error:
+        raise DataError(_failure(f"the file {path.name!r}", "its engine", error)) from error
     raise EngineError(
         f"{path.name!r} is a Parquet file, which needs DuckDB, Polars or PyArrow: "
         "pip install 'eecx[engines]'"
@@ -509,29 +651,49 @@ def read_csv(path: Path) -> pd.DataFrame:
     """Read a CSV file the same way on every machine.
 
     Cells are read as text; a column becomes numeric when every cell is blank or a plain number
-    and none is an integer with a leading zero ("001" is a name, not the number 1).
+    and none is an integer with a leading zero ("001" is a name, not the number 1), and boolean
+    when every cell is blank, true or false.
     """
     separator = "\t" if path.suffix.lower() == ".tsv" else ","
     try:
-        frame = pd.read_csv(
-            path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig"
+        cells = pd.read_csv(
+            path,
+            sep=separator,
+            header=None,
+            index_col=False,
+            dtype=str,
+            keep_default_na=False,
+            encoding="utf-8-sig",
         )
     except pd.errors.EmptyDataError as error:
         raise DataError(f"The file {path.name!r} is empty.") from error
     except UnicodeDecodeError as error:
         raise DataError(f"The file {path.name!r} is not UTF-8 text. Save it as UTF-8.") from error
     except pd.errors.ParserError as error:
-        raise DataError(f"The file {path.name!r} cannot be read as CSV: {error}.") from error
-    return frame.apply(_typed)
+        raise DataError(
+            f"The file {path.name!r} cannot be read as CSV: {str(error).strip()}."
+        ) from error
+    header, body = cells.iloc[0], cells.iloc[1:].reset_index(drop=True)
+    header = header[(header != "") | (body.fillna("") != "").any()]  # spreadsheets leave blanks
+    if twice := sorted(set(header[header.duplicated()])):
+        raise DataError(f"The file {path.name!r} has several columns named {listing(twice)}.")
+    return pd.DataFrame({str(name): _typed(body[i]) for i, name in header.items()})
 
 
 def _typed(cells: pd.Series[Any]) -> pd.Series[Any]:
+    """Type a column of text cells; one that is short of a cell has a blank there."""
     texts = cells.str.strip()
-    filled = texts[texts != ""]
-    distinct = pd.unique(filled)
-    if not len(distinct) or not all(_NUMBER.fullmatch(t) for t in distinct):
-        return cells.where(texts != "", None)
-    if any(_LEADING_ZERO.fullmatch(t) for t in distinct):
-        return cells.where(texts != "", None)
-    numbers = pd.to_numeric(filled)
-    return numbers.reindex(cells.index) if len(filled) < len(cells) else numbers
+    texts = texts.where(texts != "", None)
+    distinct = list(pd.unique(texts.dropna()))
+    if distinct and all(t.casefold() in ("true", "false") for t in distinct):
+        true = {t: t.casefold() == "true" for t in distinct}
+        return _plain_nullable(_nullable([true.get(t) for t in texts], pd.BooleanDtype()))
+    named = any(_LEADING_ZERO.fullmatch(t) for t in distinct)
+    if named or not distinct or not all(_NUMBER.fullmatch(t) for t in distinct):
+        return _plain_text(cells)
+    if not all(_WHOLE.fullmatch(t) for t in distinct):
+        return texts.map({t: float(t) for t in distinct}).astype(float)
+    if any(abs(int(t)) >= 2**63 for t in distinct):
+        return _plain_text(cells)
+    whole = {t: int(t) for t in distinct}
+    return _plain_nullable(_nullable([whole.get(t) for t in texts], pd.Int64Dtype()))

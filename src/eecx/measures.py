@@ -1,10 +1,10 @@
-"""How answers become a number: row expression → sums → value, n, sampling variance.
+r"""How answers become a number: row expression → sums → value, n, sampling variance.
 
 Every measure maps a respondent's answers to one row value :math:`u`. Three sums of it per
-unit × wave (:math:`n, \\sum u, \\sum u^2`; with weights, weighted ones) are all that
+unit × wave (:math:`n, \sum u, \sum u^2`; with weights, weighted ones) are all that
 scoring needs, whatever the measure:
 
-.. math:: \\text{value} = c + f\\,\\bar u
+.. math:: \text{value} = c + f\,\bar u
 
 ``Scale`` and ``Mean`` take the sampling variance :math:`f^2 s^2/n`; shares take
 :math:`p(1-p)/n`; the Net Promoter Score the trinomial one. Where all respondents of a cell
@@ -98,10 +98,11 @@ def as_sources(source: Iterable[str] | str) -> frozenset[str]:
     return frozenset(names)
 
 
-def _check_range(bounds: tuple[float, float]) -> tuple[float, float]:
+def _check_range(given: Iterable[float]) -> tuple[float, float]:
+    bounds = tuple(given)
     if len(bounds) != 2 or not all(np.isfinite(b) for b in bounds) or bounds[0] >= bounds[1]:
         raise OptionError(f"range={bounds!r}: give the lowest and the highest answer, as (1, 5).")
-    return bounds
+    return bounds[0], bounds[1]
 
 
 @dataclass(frozen=True)
@@ -139,7 +140,7 @@ class Scale(Measure):
         for name in ("items", "reverse"):
             value = getattr(self, name)
             object.__setattr__(self, name, (value,) if isinstance(value, str) else tuple(value))
-        object.__setattr__(self, "range", _check_range(tuple(self.range)))
+        object.__setattr__(self, "range", _check_range(self.range))
         if not self.items or len(set(self.items)) < len(self.items):
             raise OptionError(f"Scale needs distinct items; given were {listing(self.items)}.")
         if stray := set(self.reverse) - set(self.items):
@@ -223,7 +224,7 @@ class Mean(Measure):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.range is not None:
-            object.__setattr__(self, "range", _check_range(tuple(self.range)))
+            object.__setattr__(self, "range", _check_range(self.range))
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -237,7 +238,7 @@ class Mean(Measure):
 
     def row(self, table: frames.Table) -> frames.Expr:
         """Return the answer itself."""
-        return table.number(self.column)
+        return frames.real(table.number(self.column))  # squares of whole numbers could run over
 
 
 @dataclass(frozen=True)
@@ -250,6 +251,7 @@ class _Share(Measure):
         """Return p(1-p)/n and the Wilson interval; a unanimous cell counts four answers more."""
         z = stats.norm.isf((1 - level) / 2)
         size = np.maximum(n, 1e-9)
+        mean = np.clip(mean, 0.0, 1.0)  # weighted sums are rounded
         more = (n * mean + 2) / (n + 4)
         variance = np.where(spread > 0, mean * (1 - mean) / size, more * (1 - more) / (n + 4))
         centre = (mean + z**2 / (2 * size)) / (1 + z**2 / size)
@@ -276,7 +278,7 @@ class TopBox(_Share):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "range", _check_range(tuple(self.range)))
+        object.__setattr__(self, "range", _check_range(self.range))
         if not 1 <= self.top <= self.range[1] - self.range[0]:
             raise OptionError(
                 f"top={self.top}: at least 1 and fewer than the options of {self.range}."
@@ -318,7 +320,12 @@ class Favorable(_Share):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.range is not None:
-            object.__setattr__(self, "range", _check_range(tuple(self.range)))
+            object.__setattr__(self, "range", _check_range(self.range))
+            if not self.range[0] < self.at_least <= self.range[1]:
+                raise OptionError(
+                    f"at_least={self.at_least}: above the lowest answer of {self.range}, and not "
+                    "above the highest."
+                )
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -418,14 +425,18 @@ class NPS(Measure):
 
 
 def summarise(
-    measure: Measure, sums: Mapping[str, Array], *, origin: float = 0.0, conf_level: float = 0.95
+    measure: Measure,
+    sums: Mapping[str, Array],
+    *,
+    origin: float | Array = 0.0,
+    conf_level: float = 0.95,
 ) -> pd.DataFrame:
-    """Turn the sums of u into n, value, variance, std_error and an interval per cell.
+    r"""Turn the sums of u into n, value, variance, std_error and an interval per cell.
 
-    ``sums`` holds ``n, s, ss`` (:math:`n, \\sum u, \\sum u^2`) or, with weights, also
-    ``w, w2, ws, wss`` (:math:`\\sum w, \\sum w^2, \\sum wu, \\sum wu^2`). Weighted cells use
-    Kish's effective number of respondents, :math:`(\\sum w)^2/\\sum w^2`, in place of n.
-    ``origin`` is what was taken off every u before summing.
+    ``sums`` holds ``n, s, ss`` (:math:`n, \sum u, \sum u^2`) or, with weights, also
+    ``w, w2, ws, wss`` (:math:`\sum w, \sum w^2, \sum wu, \sum wu^2`). Weighted cells use
+    Kish's effective number of respondents, :math:`(\sum w)^2/\sum w^2`, in place of n.
+    ``origin`` is what was taken off every u before summing, everywhere or cell by cell.
     """
     weighted = "w" in sums
     n = np.asarray(sums["n"], dtype=float)
@@ -442,7 +453,7 @@ def summarise(
     pooled = float(np.sum(spread * effective) / freedom.sum()) if freedom.sum() > 0 else np.nan
     variance, low, high = measure.precision(effective, mean, spread, pooled, conf_level)
     shift, factor = measure.affine
-    shift += factor * origin
+    shift = shift + factor * origin
     out = pd.DataFrame(
         {
             "n": n.astype(np.int64),
@@ -457,60 +468,60 @@ def summarise(
     return out
 
 
+def check_level(conf_level: float) -> None:
+    """Raise for a confidence level that is no share between 0.5 and 1."""
+    if not 0.5 <= conf_level < 1:
+        raise OptionError(f"conf_level={conf_level!r}: a share such as 0.95.")
+
+
 def check_answers(table: frames.Table, measures: Mapping[str, Measure]) -> dict[str, float]:
     """Refuse answers that are infinite or outside a measure's range; return an origin per measure.
 
     The origin is where an unbounded mean is to be summed around, so that no digits are lost.
     """
-    bounds: dict[str, tuple[str, tuple[float, float] | None, bool]] = {}
+    columns = list(dict.fromkeys(c for m in measures.values() for c in m.columns))
+    rows = {f"c{i}": table.number(c) for i, c in enumerate(columns)}
+    totals: dict[str, frames.Expr] = {}
+    for name in rows:
+        totals |= {f"lo_{name}": frames.lowest(name), f"hi_{name}": frames.highest(name)}
+        totals[f"n_{name}"] = frames.answered(name)
+    seen = table.group([], rows, totals)[1].iloc[0]
+    origins = {}
     for name, measure in measures.items():
         for column in measure.columns:
-            known = bounds.get(column, (name, None, False))
-            limits = measure.bounds if measure.bounds is not None else known[1]
-            bounds[column] = (name, limits, known[2] or isinstance(measure, Rate))
-    rows = {f"c{i}": table.number(c) for i, c in enumerate(bounds)}
-    totals = {}
-    for i in range(len(bounds)):
-        totals |= {f"lo{i}": frames.lowest(f"c{i}"), f"hi{i}": frames.highest(f"c{i}")}
-        totals[f"n{i}"] = frames.answered(f"c{i}")
-    seen = table.group([], rows, totals)[1].iloc[0]
-    middle: dict[str, float] = {}
-    for i, (column, (name, limits, binary)) in enumerate(bounds.items()):
-        if not seen[f"n{i}"]:
-            raise DataError(
-                f"Measure {name!r}: column {column!r} of {table.name} has no answer at all."
-            )
-        low, high = float(seen[f"lo{i}"]), float(seen[f"hi{i}"])
-        if np.isinf(low) or np.isinf(high):
-            raise DataError(
-                f"Measure {name!r}: column {column!r} of {table.name} holds infinite values."
-            )
-        outside = limits is not None and (low < limits[0] or high > limits[1])
-        if limits is not None and (outside or (binary and table.kinds[column] == "float")):
-            _raise_if_outside(table, column, name, limits, binary)
-        middle[column] = float(round((low + high) / 2))
-    unbounded = {n: m.columns[0] for n, m in measures.items() if isinstance(m, Mean)}
-    return {n: middle[unbounded[n]] if n in unbounded else 0.0 for n in measures}
+            at = f"c{columns.index(column)}"
+            what = f"Measure {name!r}: column {column!r} of {table.name}"
+            if not seen[f"n_{at}"]:
+                raise DataError(f"{what} has no answer at all.")
+            low, high = float(seen[f"lo_{at}"]), float(seen[f"hi_{at}"])
+            if np.isinf(low) or np.isinf(high):
+                raise DataError(f"{what} holds infinite values.")
+            limits = measure.bounds
+            binary = isinstance(measure, Rate)
+            between = binary and table.kinds[column] not in ("integer", "boolean")
+            if limits is not None and (low < limits[0] or high > limits[1] or between):
+                _raise_if_outside(table, column, name, limits, binary)
+            if isinstance(measure, Mean):
+                origins[name] = float(round((low + high) / 2))
+    return {name: origins.get(name, 0.0) for name in measures}
 
 
 def _raise_if_outside(
     table: frames.Table, column: str, name: str, limits: tuple[float, float], binary: bool
 ) -> None:
-    answers = table.counts_of(column, ~table.number(column).is_null())
-    values = answers[column].astype(float)
-    bad = (values < limits[0]) | (values > limits[1])
-    if binary:
-        bad |= ~values.isin([0.0, 1.0])
+    _, answers = table.tally([], table.number(column))
+    values, cells = answers["value"].to_numpy(float), answers["cells"].to_numpy(int)
+    good = (values >= limits[0]) & (values <= limits[1])
+    good = np.isin(values, (0.0, 1.0)) if binary else good
+    bad = ~good & ~np.isnan(values)
     if not bad.any():
         return
-    wrong = answers[bad]
-    shown = ", ".join(
-        f"{v:g} ({int(c)})"
-        for v, c in zip(wrong[column].astype(float)[:8], wrong["cells"][:8], strict=True)
-    )
+    values, cells = values[bad], cells[bad]
+    often = np.argsort(-cells, kind="stable")[:8]
+    shown = ", ".join(f"{v:g} ({c})" for v, c in zip(values[often], cells[often], strict=True))
     allowed = "0 or 1" if binary else f"between {limits[0]:g} and {limits[1]:g}"
     raise DataError(
-        f"Measure {name!r}: {int(wrong['cells'].sum())} answers in column {column!r} are not {allowed}: "
-        f"{shown}. If a code stands for 'no answer', name it: parse=eecx.Parse(missing=[{wrong[column].iloc[0]:g}]); "
-        "else correct the measure's range."
+        f"Measure {name!r}: {cells.sum()} answers in column {column!r} are not {allowed}: {shown}. "
+        "If a code stands for 'no answer', name it: "
+        f"parse=eecx.Parse(missing=[{values[often[0]]:g}]); else correct the measure's range."
     )

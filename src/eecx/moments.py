@@ -1,22 +1,22 @@
-"""Sums per cell: the waist of the hourglass. Every estimator of eecx starts from these.
+r"""Sums per cell: the waist of the hourglass. Every estimator of eecx starts from these.
 
 A cell is one combination of *keys* (unit, wave, segment, …, or the row itself). Per cell,
 with case weights :math:`w_i` (1 unless given) and the terms :math:`x_i` as a p-vector,
 
 .. math::
 
-    n, \\quad w = \\sum w_i, \\quad w2 = \\sum w_i^2, \\quad
-    \\bar x = \\frac{\\sum w_i x_i}{w}, \\quad
-    M2 = \\sum w_i (x_i - \\bar x)(x_i - \\bar x)'
+    n, \quad w = \sum w_i, \quad w2 = \sum w_i^2, \quad
+    \bar x = \frac{\sum w_i x_i}{w}, \quad
+    M2 = \sum w_i (x_i - \bar x)(x_i - \bar x)'
 
 with M2 packed as its p(p+1)/2 upper elements. Cells merge pairwise without loss:
-:math:`M2_{ab} = M2_a + M2_b + \\frac{w_a w_b}{w_a + w_b} \\delta\\delta'`, with
-:math:`\\delta = \\bar x_b - \\bar x_a`, which is why months, countries and files add up.
+:math:`M2_{ab} = M2_a + M2_b + \frac{w_a w_b}{w_a + w_b} \delta\delta'`, with
+:math:`\delta = \bar x_b - \bar x_a`, which is why months, countries and files add up.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -37,7 +37,7 @@ ROW = "row"
 
 # A cell whose mean lies this many (n * distance^2 / M2) from the shift is summed a second time,
 # around its own mean: 1e4 costs four of the sixteen digits that a double holds.
-_FAR = 1e4
+FAR = 1e4
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,17 +139,22 @@ class Moments:
         DataError
             No complete row, infinite values, or a weight that is not positive.
         """
-        parsed = _parse_terms(terms)
-        used = list(dict.fromkeys(c for t in parsed for c in t.columns))
-        numeric = [*used, *([weight] if weight else [])]
-        table = frames.open_table(data, numeric=numeric, parse=parse)
-        table.require(used, "A term")
+        keys = _names(keys)
+        table = frames.open_table(data, parse=parse)
+        parsed = _parse_terms(terms, table.kinds)
+        used = _columns(parsed, weight)
+        table.require(_columns(parsed, None), "A term")
         table.require([k for k in keys if k != ROW], "A key")
         table.require([weight] if weight else [], "weight")
-        labels = tuple(t.label for t in parsed)
+        if ROW in keys and ROW in table.kinds:
+            raise OptionError(
+                f"The key {ROW!r} keeps every row apart, but {table.name} has a column of that "
+                "name. Rename the column."
+            )
+        table = frames.numbers_from_text(table, [c for c in used if table.kinds[c] == "text"])
         if table.engine == "pandas" or ROW in keys:
-            return _from_memory(table, keys, parsed, labels, weight)
-        return _from_engine(table, keys, parsed, labels, weight)
+            return _from_memory(table, keys, parsed, weight)
+        return from_engine(table, keys, parsed, weight)
 
     @classmethod
     def from_correlations(
@@ -182,6 +187,9 @@ class Moments:
         """
         if isinstance(corr, pd.DataFrame):
             labels = tuple(str(c) for c in corr.columns)
+            rows = [str(c) for c in corr.index]
+            if sorted(rows) == sorted(labels):
+                corr = corr.set_axis(rows, axis=0).reindex(list(labels))
             values = corr.to_numpy(float)
         else:
             values = np.array(corr, dtype=float)
@@ -190,8 +198,11 @@ class Moments:
             raise DataError(
                 f"A correlation table is square and named; this has shape {values.shape}."
             )
-        lower, upper = np.tril(values, -1), np.triu(values, 1).T
-        lower, upper = np.nan_to_num(lower), np.nan_to_num(upper)
+        blank = np.isnan(values) & np.isnan(values.T) & ~np.eye(len(values), dtype=bool)
+        if blank.any():
+            i, j = np.argwhere(blank)[0]
+            raise DataError(f"The correlation of {labels[i]!r} and {labels[j]!r} is missing.")
+        lower, upper = (np.nan_to_num(half) for half in (np.tril(values, -1), np.triu(values, 1).T))
         both = (lower != 0) & (upper != 0)
         if np.any(np.abs(lower - upper)[both] > 1e-8):
             i, j = np.argwhere(both & (np.abs(lower - upper) > 1e-8))[0]
@@ -209,21 +220,21 @@ class Moments:
         smallest = float(np.linalg.eigvalsh(r)[0])
         if smallest < -1e-8:
             raise DataError(
-                f"These correlations cannot come from one set of cases (smallest eigenvalue {smallest:.3g}). "
-                "Look for a typing error, or for pairwise deletion in the source."
+                "These correlations cannot come from one set of cases (smallest eigenvalue "
+                f"{smallest:.3g}). Look for a typing error, or for pairwise deletion in the source."
             )
         if n < 2:
             raise DataError(f"n={n}: a correlation needs at least two cases.")
         s = _by_name(sd, labels, "sd", 1.0)
-        if np.any(s <= 0):
-            raise DataError(
-                f"sd of {labels[int(np.argmin(s))]!r} is {s.min():g}; it must be positive."
-            )
+        if not np.all(s > 0):
+            at = int(np.argmin(s > 0))
+            raise DataError(f"sd of {labels[at]!r} is {s[at]:g}; it must be positive.")
         m2 = (n - 1) * r * np.outer(s, s)
-        one = np.array([float(n)])
-        at = np.triu_indices(len(r))
+        size = np.array([float(n)])
         centre = _by_name(mean, labels, "mean", 0.0)[None, :]
-        return cls(labels, pd.DataFrame(index=range(1)), one, one, one, centre, m2[at][None, :])
+        if np.isnan(centre).any():
+            raise DataError(f"mean of {labels[int(np.argmax(np.isnan(centre)))]!r} is missing.")
+        return cls(labels, pd.DataFrame(index=range(1)), size, size, size, centre, pack(m2)[None])
 
     # ------------------------------------------------------------------ operations
 
@@ -233,29 +244,34 @@ class Moments:
         return unpack(self.m2, len(self.terms))
 
     def about(self, point: npt.ArrayLike) -> Array:
-        """Return cross-products about a point instead of each cell's mean, shape (cells, p, p).
+        r"""Return cross-products about a point instead of each cell's mean, shape (cells, p, p).
 
-        :math:`\\sum w_i (x_i - c)(x_i - c)' = M2 + w (\\bar x - c)(\\bar x - c)'`.
+        :math:`\sum w_i (x_i - c)(x_i - c)' = M2 + w (\bar x - c)(\bar x - c)'`.
         """
         away = self._away(np.asarray(point, dtype=float))
         return self.cross + self.w[:, None, None] * (away[:, :, None] * away[:, None, :])
 
     def select(self, terms: Sequence[str]) -> Moments:
-        """Keep these terms, in this order."""
-        for term in terms:
-            if term not in self.terms:
+        """Keep these terms, in this order; a column may be named without its backticks."""
+        at = []
+        for term in _names(terms):
+            label = term if term in self.terms else formula.Name(term).label
+            if label not in self.terms:
                 raise ColumnError(
                     f"These Moments have no term {term!r}.{nearest(term, self.terms)}"
                 )
-        at = [self.terms.index(t) for t in terms]
-        m2 = pack(self.cross[:, at][:, :, at])
+            at.append(self.terms.index(label))
         return replace(
-            self, terms=tuple(terms), mean=self.mean[:, at], m2=m2, mean_rest=self._rest[:, at]
+            self,
+            terms=tuple(self.terms[i] for i in at),
+            mean=self.mean[:, at],
+            m2=pack(self.cross[:, at][:, :, at]),
+            mean_rest=self._rest[:, at],
         )
 
     def collapse(self, keys: Sequence[str] | str = ()) -> Moments:
         """Merge cells that share these keys (none: merge all into one)."""
-        keys = [keys] if isinstance(keys, str) else list(keys)
+        keys = _names(keys)
         self._require_keys(keys)
         codes, kept = group_codes(self.keys, keys)
         anchor, centre, away = self._centres(codes, len(kept))
@@ -263,10 +279,8 @@ class Moments:
         m2 = np.empty((len(kept), len(i)))
         for k, (a, b) in enumerate(zip(i, j, strict=True)):
             between = self.w * away[:, a] * away[:, b]
-            m2[:, k] = np.bincount(codes, weights=self.m2[:, k] + between, minlength=len(kept))
-        n, w, w2 = (
-            np.bincount(codes, weights=v, minlength=len(kept)) for v in (self.n, self.w, self.w2)
-        )
+            m2[:, k] = _summed(self.m2[:, k] + between, codes, len(kept))
+        n, w, w2 = (_summed(v, codes, len(kept)) for v in (self.n, self.w, self.w2))
         mean, rest = _two_sum(anchor, centre)
         return Moments(self.terms, kept, n, w, w2, mean, m2, self.left_out, rest)
 
@@ -292,20 +306,12 @@ class Moments:
             return NotImplemented
         if self.terms != other.terms:
             raise DataError(
-                f"Only Moments of the same terms add up: {listing(self.terms)} against {listing(other.terms)}."
+                f"Only Moments of the same terms add up: {listing(self.terms)} against "
+                f"{listing(other.terms)}."
             )
-        if list(self.keys.columns) != list(other.keys.columns):
-            raise DataError(
-                f"Only Moments of the same keys add up: {listing(self.keys.columns)} against "
-                f"{listing(other.keys.columns)}. Collapse both first."
-            )
-        if ROW in self.keys.columns:
-            shifted = other.keys.assign(**{ROW: other.keys[ROW] + self.keys[ROW].max() + 1})
-        else:
-            shifted = other.keys
         both = Moments(
             self.terms,
-            pd.concat([self.keys, shifted], ignore_index=True),
+            _stacked(self.keys, other.keys, "Moments"),
             np.concatenate([self.n, other.n]),
             np.concatenate([self.w, other.w]),
             np.concatenate([self.w2, other.w2]),
@@ -317,6 +323,11 @@ class Moments:
         return both.collapse(list(self.keys.columns))
 
     @property
+    def centres(self) -> tuple[Array, Array]:
+        """The means, rounded, and what rounding took off them."""
+        return self.mean, self._rest
+
+    @property
     def _rest(self) -> Array:
         return np.zeros_like(self.mean) if self.mean_rest is None else self.mean_rest
 
@@ -325,18 +336,18 @@ class Moments:
         return (self.mean - point) + self._rest
 
     def _centres(self, codes: Codes, groups: int) -> tuple[Array, Array, Array]:
-        """Return an anchor per group, the group's mean from there, and each cell's distance from it."""
+        """Return per group an anchor and its mean from there, and each cell's distance from it."""
         anchor = np.zeros((groups, len(self.terms)))
-        anchor[codes[::-1]] = self.mean[::-1]
+        anchor[codes[::-1]] = self.mean[::-1]  # the first cell's mean, so that little is taken off
         shifted = self._away(anchor[codes])
-        w = np.bincount(codes, weights=self.w, minlength=groups)
+        w = _summed(self.w, codes, groups)
         centre = np.empty_like(anchor)
         for k in range(len(self.terms)):
-            centre[:, k] = np.bincount(codes, weights=self.w * shifted[:, k], minlength=groups) / w
+            centre[:, k] = _summed(self.w * shifted[:, k], codes, groups) / w
         return anchor, centre, shifted - centre[codes]
 
     def correlations(self) -> pd.DataFrame:
-        """Correlations over all cells, as a labelled matrix."""
+        """Return correlations over all cells, as a labelled matrix."""
         cross = self.collapse().cross[0]
         scale = np.sqrt(np.diag(cross))
         constant = [t for t, s in zip(self.terms, scale, strict=True) if s == 0]
@@ -347,11 +358,16 @@ class Moments:
         )
 
     def sd(self) -> pd.Series[float]:
-        """Standard deviations over all cells (divisor n - 1), labelled."""
+        r"""Return standard deviations over all cells, labelled.
+
+        :math:`\sqrt{M2/w \cdot n/(n-1)}`: divisor n - 1 without weights, and the same whatever
+        the weights' scale.
+        """
         total = self.collapse()
-        return pd.Series(
-            np.sqrt(np.diag(total.cross[0]) / (total.w[0] - 1)), index=list(self.terms)
-        )
+        if total.n[0] < 2:
+            raise DataError("A standard deviation needs at least two rows.")
+        variance = np.diag(total.cross[0]) / total.w[0] * (total.n[0] / (total.n[0] - 1))
+        return pd.Series(np.sqrt(variance), index=list(self.terms))
 
     def _require_keys(self, keys: Sequence[str]) -> None:
         for key in keys:
@@ -364,7 +380,10 @@ class Moments:
 
     def __repr__(self) -> str:
         keys = " × ".join(map(str, self.keys.columns)) or "no keys"
-        return f"<Moments: {len(self.keys)} cells ({keys}), {len(self.terms)} terms, n = {self.n.sum():,.0f}>"
+        return (
+            f"<Moments: {len(self.keys)} cells ({keys}), {len(self.terms)} terms, "
+            f"n = {self.n.sum():,.0f}>"
+        )
 
 
 # ---------------------------------------------------------------------- arrays
@@ -386,17 +405,21 @@ def unpack(packed: Array, p: int) -> Array:
 
 
 def group_codes(keys: pd.DataFrame, by: Sequence[str]) -> tuple[Codes, pd.DataFrame]:
-    """Number the distinct combinations of ``by`` in sorted order; return codes and combinations."""
+    """Return numbers for the combinations of ``by``, in sorted order, and the combinations."""
     if not by:
         return np.zeros(len(keys), dtype=np.intp), pd.DataFrame(index=range(1))
     if len(by) == 1:
-        codes, levels = pd.factorize(keys[by[0]], sort=True)
-        return codes.astype(np.intp), pd.DataFrame({by[0]: levels})
+        numbers, levels = pd.factorize(keys[by[0]], sort=True)
+        return numbers.astype(np.intp, copy=False), pd.DataFrame({by[0]: levels})
     grouped = keys.groupby(list(by), sort=True, observed=True)
-    codes = grouped.ngroup().to_numpy(np.intp)
+    codes = np.asarray(grouped.ngroup(), dtype=np.intp)
     first = np.zeros(int(codes.max()) + 1 if len(codes) else 0, dtype=np.intp)
     first[codes[::-1]] = np.arange(len(codes))[::-1]
     return codes, keys[list(by)].iloc[first].reset_index(drop=True)
+
+
+def _summed(values: Array, codes: Codes, groups: int) -> Array:
+    return np.asarray(np.bincount(codes, weights=values, minlength=groups), dtype=float)
 
 
 def _two_sum(a: Array, b: Array) -> tuple[Array, Array]:
@@ -406,25 +429,57 @@ def _two_sum(a: Array, b: Array) -> tuple[Array, Array]:
     return total, (a - (total - part)) + (b - part)
 
 
-def _parse_terms(terms: Sequence[str]) -> list[formula.Term]:
+def _names(given: Sequence[str] | str) -> list[str]:
+    names = [given] if isinstance(given, str) else list(given)
+    if twice := {n for n in names if names.count(n) > 1}:
+        raise OptionError(f"{listing(sorted(twice))} is named twice.")
+    return names
+
+
+def _stacked(keys: pd.DataFrame, more: pd.DataFrame, what: str) -> pd.DataFrame:
+    """Put the keys of two sets of cells below each other; rows of the second are numbered on."""
+    if list(keys.columns) != list(more.columns):
+        raise DataError(
+            f"Only {what} of the same keys add up: {listing(keys.columns) or 'none'} against "
+            f"{listing(more.columns) or 'none'}. Collapse both first."
+        )
+    for key in keys.columns:
+        kinds = [pd.api.types.infer_dtype(k[key]).split("64")[0] for k in (keys, more)]
+        number = [kind in ("integer", "floating") for kind in kinds]
+        if kinds[0] != kinds[1] and not all(number):
+            raise DataError(
+                f"The key {key!r} holds {kinds[0]} in one of the {what} and {kinds[1]} in the "
+                "other. Make them alike first."
+            )
+    if ROW in keys.columns:
+        more = more.assign(**{ROW: more[ROW] + keys[ROW].max() + 1})
+    return pd.concat([keys, more], ignore_index=True)
+
+
+def _parse_terms(terms: Sequence[str] | str, columns: Container[str]) -> list[formula.Term]:
     parsed: list[formula.Term] = []
     for text in [terms] if isinstance(terms, str) else terms:
-        # a column may carry any name; only what is no plain name is grammar
-        one = formula.parse_terms(text if _is_grammar(text) else f"`{text}`")
-        parsed.extend(one)
+        # a column may carry any name; only what is no column is grammar
+        if text in columns or not any(mark in text for mark in ":(^*+`"):
+            parsed.append(formula.Term((formula.Name(text),)))
+        else:
+            parsed.extend(formula.parse_terms(text))
     for term in parsed:
         for factor in term.factors:
             if isinstance(factor, formula.Lag | formula.Category):
                 raise OptionError(
-                    f"{factor.label} needs a panel: make the column first, or use regress(panel, …)."
+                    f"{factor.label} needs a panel: make the column first, or use "
+                    "regress(panel, …)."
                 )
     if not parsed:
         raise OptionError("Moments need at least one term.")
     return parsed
 
 
-def _is_grammar(text: str) -> bool:
-    return any(mark in text for mark in ":(^*+`")
+def _columns(parsed: Sequence[formula.Term], weight: str | None) -> list[str]:
+    """Return the columns that terms are made of, then the weight."""
+    used = dict.fromkeys(c for t in parsed for c in t.columns)
+    return [*used, *([weight] if weight and weight not in used else [])]
 
 
 def _by_name(given: Any, labels: Sequence[str], what: str, default: float) -> Array:
@@ -458,33 +513,30 @@ def term_values(term: formula.Term, column: Mapping[str, Array]) -> Array:
 
 
 def _from_memory(
-    table: frames.Table,
-    keys: Sequence[str],
-    parsed: Sequence[formula.Term],
-    labels: tuple[str, ...],
-    weight: str | None,
+    table: frames.Table, keys: list[str], parsed: Sequence[formula.Term], weight: str | None
 ) -> Moments:
-    used = list(dict.fromkeys(c for t in parsed for c in t.columns))
-    real_keys = [k for k in keys if k != ROW]
-    wanted = list(dict.fromkeys([*used, *real_keys, *([weight] if weight else [])]))
-    rows = table.collect(wanted)
-    columns = {c: _numbers(rows[c], c, table) for c in [*used, *([weight] if weight else [])]}
-    x = np.column_stack([term_values(t, columns) for t in parsed])
+    used = _columns(parsed, weight)
+    held, numbers = table.collect([k for k in keys if k != ROW], used)
+    columns = {c: numbers[c].to_numpy(float) for c in used}
+    labels = tuple(t.label for t in parsed)
+    for column, values in columns.items():
+        if np.isinf(values).any():
+            raise _infinite(column)
+    with np.errstate(over="ignore"):  # found below
+        x = np.column_stack([term_values(t, columns) for t in parsed])
     if np.isinf(x).any():
         raise _infinite(labels[int(np.argwhere(np.isinf(x))[0, 1])])
     w = columns[weight] if weight else np.ones(len(x))
-    complete = (
-        ~np.isnan(x).any(axis=1) & ~np.isnan(w) & rows[real_keys].notna().all(axis=1).to_numpy()
-    )
-    if weight and np.any(w[complete] <= 0):
-        raise _bad_weight(weight, int(np.sum(w[complete] <= 0)))
+    if weight and np.any(w <= 0):
+        raise _bad_weight(weight, int(np.sum(w <= 0)))
+    complete = ~np.isnan(x).any(axis=1) & ~np.isnan(w) & held.notna().all(axis=1).to_numpy()
     if not complete.any():
         raise _no_rows(len(x))
-    kept = rows.loc[complete, real_keys].reset_index(drop=True)
+    kept = held.loc[complete].reset_index(drop=True)
     if ROW in keys:
         kept[ROW] = np.flatnonzero(complete)
-        kept = kept[list(keys)]
-    return from_rows(x[complete], labels, kept, w[complete], left_out=int((~complete).sum()))
+    made = from_rows(x[complete], labels, kept[keys], w[complete], left_out=int((~complete).sum()))
+    return replace(made, keys=frames.plain_keys(made.keys))
 
 
 def from_rows(
@@ -513,29 +565,14 @@ def _sum_rows(
     columns = np.ascontiguousarray(x.T)
     anchor = np.zeros((len(columns), cells))
     anchor[:, codes[::-1]] = columns[:, ::-1]
-    total_w = np.bincount(codes, weights=w, minlength=cells)
+    total_w = _summed(w, codes, cells)
     away = columns - anchor[:, codes]
-    mean = np.stack([np.bincount(codes, weights=w * d, minlength=cells) for d in away]) / total_w
+    mean = np.stack([_summed(w * d, codes, cells) for d in away]) / total_w
     away -= mean[:, codes]
-    m2 = np.stack(
-        [
-            np.bincount(codes, weights=w * away[a] * away[b], minlength=cells)
-            for a, b in zip(*np.triu_indices(len(columns)), strict=True)
-        ],
-        axis=1,
-    )
-    n = np.bincount(codes, minlength=cells).astype(float)
-    w2 = np.bincount(codes, weights=w * w, minlength=cells)
-    return n, total_w, w2, _two_sum(anchor.T, mean.T), m2
-
-
-def _numbers(values: pd.Series[Any], name: str, table: frames.Table) -> Array:
-    if table.kinds[name] not in ("integer", "float", "boolean"):
-        raise DataError(f"Column {name!r} of {table.name} holds {table.kinds[name]}, not numbers.")
-    out = pd.to_numeric(values).to_numpy(dtype=float, na_value=np.nan)
-    for code in table.parse.codes if table.parse else ():
-        out = np.where(out == code, np.nan, out)
-    return np.asarray(out, dtype=float)
+    pairs = zip(*np.triu_indices(len(columns)), strict=True)
+    m2 = np.stack([_summed(w * away[a] * away[b], codes, cells) for a, b in pairs], axis=1)
+    n = _summed(np.ones(len(x)), codes, cells)
+    return n, total_w, _summed(w * w, codes, cells), _two_sum(anchor.T, mean.T), m2
 
 
 def _infinite(name: str) -> DataError:
@@ -557,155 +594,149 @@ def _no_rows(rows: int) -> DataError:
 # ---------------------------------------------------------------------- from rows in an engine
 
 
-def _from_engine(
-    table: frames.Table,
-    keys: Sequence[str],
-    parsed: Sequence[formula.Term],
-    labels: tuple[str, ...],
-    weight: str | None,
+def from_engine(
+    table: frames.Table, keys: list[str], parsed: Sequence[formula.Term], weight: str | None
 ) -> Moments:
-    p = len(labels)
-    names = [f"t{i}" for i in range(p)]
-    exact, shift, seen = _pilot(table, parsed, labels, weight, keys)
-    terms = [_term_expression(table, t, exact) for t in parsed]
-    moved = {n: t - s for n, t, s in zip(names, terms, shift, strict=True)}
+    """Sum the rows that an engine holds per combination of columns."""
+    p = len(parsed)
+    exact, shift, seen = _pilot(table, parsed, weight)
+    terms = {f"t{i}": _term_expression(table, t, exact) for i, t in enumerate(parsed)}
     w = frames.real(table.number(weight)) if weight else None
-    cells, sums = _engine_sums(table, list(keys), moved, w)
-    total = float(sums["n"].sum())
+    moved = {name: term - s for (name, term), s in zip(terms.items(), shift, strict=True)}
+    cells, sums = _engine_sums(table, keys, moved, w)
+    total = int(sums["n"].sum())
     if not total:
         raise _no_rows(seen)
+    left_out = seen - total
+    if exact:
+        whole, mean, m2 = _unpack_integers(sums, p)
+        return _cells(cells, parsed, sums, np.array(shift, dtype=float) + whole, mean, m2, left_out)
     mean, m2 = _unpack_sums(sums, p)
-    far = sums["w"].to_numpy(float)[:, None] * mean**2 > _FAR * _diagonal(m2, p)
-    rest = np.zeros_like(mean)
-    if (far & (sums["n"].to_numpy() > 1)[:, None]).any() and not all(exact):
-        _, again = _recentred_sums(table, list(keys), moved, w, names)
-        rest, m2 = _unpack_sums(again, p)
-    high, low = _two_sum(np.broadcast_to(np.array(shift, dtype=float), mean.shape), mean)
-    return Moments(
-        labels,
-        cells,
-        sums["n"].to_numpy(float),
-        sums["w"].to_numpy(float),
-        sums["w2"].to_numpy(float),
-        high,
-        m2,
-        seen - int(total),
-        low + rest,
-    )
+    spread = m2[:, np.equal(*np.triu_indices(p))]
+    far = sums["w"].to_numpy(float)[:, None] * mean**2 > FAR * spread
+    if not (far & (sums["n"].to_numpy() > 1)[:, None]).any():
+        return _cells(cells, parsed, sums, np.array(shift), mean, m2, left_out)
+    # sum again with every cell's own mean taken off first, the means joined in the engine
+    centred = table.less_cell_means(keys, terms, w)
+    own = {name: frames.column(name) for name in terms}
+    at = {f"mean_{name}": frames.column(f"mean_{name}") for name in terms}
+    held = [f"key_{i}" for i in range(len(keys))]
+    _, again = _engine_sums(centred, held, own, frames.column("w") if weight else None, at)
+    mean, m2 = _unpack_sums(again, p)
+    return _cells(cells, parsed, again, again[list(at)].to_numpy(float), mean, m2, left_out)
 
 
-def _term_expression(
-    table: frames.Table, term: formula.Term, exact: bool | Sequence[bool]
-) -> frames.Expr:
+def _cells(
+    keys: pd.DataFrame,
+    parsed: Sequence[formula.Term],
+    sums: pd.DataFrame,
+    centre: Array,
+    mean: Array,
+    m2: Array,
+    left_out: int,
+) -> Moments:
+    """Put together cells whose means are counted from a centre."""
+    n, w, w2 = (sums[c].to_numpy(float) for c in ("n", "w", "w2"))
+    labels = tuple(t.label for t in parsed)
+    high, low = _two_sum(np.broadcast_to(centre, mean.shape), mean)
+    return Moments(labels, keys, n, w, w2, high, m2, left_out, low)
+
+
+def _term_expression(table: frames.Table, term: formula.Term, exact: bool) -> frames.Expr:
+    """Return a product of columns, of integers where ``exact``, else of doubles."""
     out: frames.Expr | None = None
     for factor in term.factors:
         value = table.number(factor.column)
+        value = value if exact else frames.real(value)  # before multiplying: integers wrap
         for _ in range(factor.exponent if isinstance(factor, formula.Power) else 1):
             out = value if out is None else out * value
     if out is None:
         raise OptionError("A term has no factor.")
-    return (
-        out if exact is True or (not isinstance(exact, bool) and all(exact)) else frames.real(out)
-    )
+    return out
 
 
 def _pilot(
-    table: frames.Table,
-    parsed: Sequence[formula.Term],
-    labels: Sequence[str],
-    weight: str | None,
-    keys: Sequence[str],
-) -> tuple[list[bool], list[float], int]:
-    """Look at all rows once: how many, where each term lies, whether integers can be summed exactly."""
-    p = len(labels)
-    rows = {f"t{i}": frames.real(_term_expression(table, t, False)) for i, t in enumerate(parsed)}
-    totals: dict[str, frames.Expr] = {"rows": frames.count()}
-    for i in range(p):
-        totals |= {f"lo{i}": frames.lowest(f"t{i}"), f"hi{i}": frames.highest(f"t{i}")}
+    table: frames.Table, parsed: Sequence[formula.Term], weight: str | None
+) -> tuple[bool, list[float], int]:
+    """Look at all rows once: whether to sum integers exactly, where terms lie, how many rows."""
+    columns = _columns(parsed, weight)
+    rows = {f"t{i}": _term_expression(table, t, exact=False) for i, t in enumerate(parsed)}
+    rows |= {f"c{i}": frames.real(table.number(c)) for i, c in enumerate(columns)}
+    totals = {"rows": frames.count()}
+    for name in rows:
+        totals |= {f"lo_{name}": frames.lowest(name), f"hi_{name}": frames.highest(name)}
+    for i in range(len(parsed)):
         totals[f"mid{i}"] = frames.column(f"t{i}").mean()
     if weight:
-        rows["w"] = frames.real(table.number(weight))
-        totals["bad"] = frames.flag(rows["w"] <= 0, rows["w"]).sum()
-    seen = table.group([], rows, totals)[1].iloc[0]
+        w = frames.column(f"c{columns.index(weight)}")
+        totals["bad"] = frames.flag(w <= 0, w).sum()
+    seen = table.group([], rows, totals)[1].iloc[0].astype(float).fillna(0.0)
+    labels = {f"c{i}": c for i, c in enumerate(columns)}
+    labels |= {f"t{i}": t.label for i, t in enumerate(parsed)}
+    for name, label in labels.items():
+        if np.isinf(seen[f"lo_{name}"]) or np.isinf(seen[f"hi_{name}"]):
+            raise _infinite(label)
     if weight and seen["bad"] > 0:
         raise _bad_weight(weight, int(seen["bad"]))
-    count = int(seen["rows"])
-    exact, shift = [], []
-    for i, term in enumerate(parsed):
-        lo, hi = float(seen[f"lo{i}"]), float(seen[f"hi{i}"])
-        if np.isinf(lo) or np.isinf(hi):
-            raise _infinite(labels[i])
-        whole = all(table.kinds[c] in ("integer", "boolean") for c in term.columns)
-        middle = float(seen[f"mid{i}"])
-        middle = 0.0 if np.isnan(middle) else middle
-        exact.append(
-            bool(whole and (hi - lo + 1) ** 2 * count < 2**62 and max(abs(lo), abs(hi)) < 2**53)
-        )
-        shift.append(float(round(middle)) if exact[-1] else middle)
-    if weight or not all(exact):
-        exact = [False] * p
-    return exact, [int(s) if all(exact) else s for s in shift], count
+    ends = np.array([[seen[f"lo_t{i}"], seen[f"hi_t{i}"]] for i in range(len(parsed))])
+    shift = [float(seen[f"mid{i}"]) for i in range(len(parsed))]
+    whole = all(table.kinds[c] in ("integer", "boolean") for c in columns)
+    room = (np.ptp(ends, axis=1) + 1) ** 2 * seen["rows"]
+    exact = bool(whole and not weight and (room < 2.0**62).all() and (abs(ends) < 2.0**53).all())
+    return exact, [round(s) for s in shift] if exact else shift, int(seen["rows"])
 
 
 def _engine_sums(
-    table: frames.Table, keys: list[str], moved: Mapping[str, frames.Expr], w: frames.Expr | None
+    table: frames.Table,
+    keys: list[str],
+    terms: Mapping[str, frames.Expr],
+    w: frames.Expr | None,
+    constant: Mapping[str, frames.Expr] | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    names = list(moved)
-    rows = dict(moved)
-    if w is not None:
-        rows["w"] = w
-    complete = frames.every_present([*names, *(["w"] if w is not None else [])])
-    products = {}
+    """Sum terms and their products per cell; carry along what is constant in a cell."""
+    names = list(terms)
+    rows = {**terms, **({"w": w} if w is not None else {})}
+    then = {f"s{i}": frames.column(n) for i, n in enumerate(names)}
     for a, b in zip(*np.triu_indices(len(names)), strict=True):
-        product = frames.column(names[a]) * frames.column(names[b])
-        products[f"p{a}_{b}"] = product * frames.column("w") if w is not None else product
-    firsts = {
-        f"s{i}": frames.column(n) * frames.column("w") if w is not None else frames.column(n)
-        for i, n in enumerate(names)
-    }
-    totals: dict[str, frames.Expr] = {"n": frames.count()}
-    extra: dict[str, frames.Expr] = {}
+        then[f"p{a}_{b}"] = frames.column(names[a]) * frames.column(names[b])
+    totals = {"n": frames.count(), **{name: frames.total(name) for name in then}}
     if w is not None:
-        extra["w_squared"] = frames.column("w") * frames.column("w")
+        then = {name: product * frames.column("w") for name, product in then.items()}
+        then["w_squared"] = frames.column("w") * frames.column("w")
         totals |= {"w": frames.total("w"), "w2": frames.total("w_squared")}
-    second = {**firsts, **products, **extra}
-    totals |= {name: frames.total(name) for name in [*firsts, *products]}
-    cells, out = table.group(keys, rows, totals, then=second, complete=complete)
-    if w is None:
-        out["w"] = out["w2"] = out["n"]
-    return cells, out
+    totals |= {name: frames.lowest(name) for name in constant or {}}
+    complete = frames.every_present(list(rows))
+    cells, out = table.group(
+        keys, {**rows, **(constant or {})}, totals, then=then, complete=complete
+    )
+    return cells, out if w is not None else out.assign(w=out["n"], w2=out["n"])
 
 
 def _unpack_sums(sums: pd.DataFrame, p: int) -> tuple[Array, Array]:
     """Turn shifted sums into means (about the shift) and centred cross-products."""
     w = sums["w"].to_numpy(float)
-    first = np.column_stack([sums[f"s{i}"].to_numpy(float) for i in range(p)])
-    mean = first / w[:, None]
+    mean = sums[[f"s{i}" for i in range(p)]].to_numpy(float) / w[:, None]
     i, j = np.triu_indices(p)
-    raw = np.column_stack([sums[f"p{a}_{b}"].to_numpy(float) for a, b in zip(i, j, strict=True)])
+    raw = sums[[f"p{a}_{b}" for a, b in zip(i, j, strict=True)]].to_numpy(float)
     m2 = raw - w[:, None] * mean[:, i] * mean[:, j]
-    on_diagonal = i == j
-    m2[:, on_diagonal] = np.maximum(m2[:, on_diagonal], 0.0)
+    m2[:, i == j] = np.maximum(m2[:, i == j], 0.0)
     return mean, m2
 
 
-def _diagonal(m2: Array, p: int) -> Array:
+def _unpack_integers(sums: pd.DataFrame, p: int) -> tuple[Array, Array, Array]:
+    """Turn exact sums into whole parts and rests of means, and exact cross-products.
+
+    Centred on the whole part q of the mean, everything fits 64 bits in the end; what runs over
+    on the way runs back, for integers wrap.
+    """
+    n = sums["n"].to_numpy(np.int64)[:, None]
+    first = sums[[f"s{i}" for i in range(p)]].to_numpy(np.int64)
     i, j = np.triu_indices(p)
-    return m2[:, i == j]
-
-
-def _recentred_sums(
-    table: frames.Table,
-    keys: list[str],
-    moved: Mapping[str, frames.Expr],
-    w: frames.Expr | None,
-    names: Sequence[str],
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Sum again with every cell's own mean taken off first, the means joined in the engine."""
-    centred = table.less_cell_means(keys, {n: frames.real(e) for n, e in moved.items()}, w)
-    again = {n: frames.column(n) for n in names}
-    weight = frames.column("w") if w is not None else None
-    return _engine_sums(centred, [f"key_{i}" for i in range(len(keys))], again, weight)
+    raw = sums[[f"p{a}_{b}" for a, b in zip(i, j, strict=True)]].to_numpy(np.int64)
+    q, r = np.divmod(first, n)
+    about = raw - q[:, i] * first[:, j] - q[:, j] * first[:, i] + n * q[:, i] * q[:, j]
+    whole, part = np.divmod(r[:, i] * r[:, j], n)
+    return q.astype(float), r / n, (about - whole) - part / n
 
 
 # ---------------------------------------------------------------------- Counts
@@ -759,21 +790,23 @@ class Counts:
         DataError
             For an answer that is not among the options; lists the offenders with counts.
         """
+        keys, items = _names(keys), _names(items)
+        wanted = np.array(options, dtype=float)
+        if not items or not wanted.size:
+            raise OptionError("Counts need at least one item and one option.")
+        if not np.all(np.diff(wanted) > 0):
+            raise OptionError("options must be distinct and in ascending order.")
         table = frames.open_table(data, numeric=items, parse=parse)
         table.require(items, "An item")
         table.require(keys, "A key")
-        found = []
-        for item in items:
-            rows = {"answer": frames.real(table.number(item))}
-            found.append(table.group_with_nulls(list(keys), rows, "answer"))
+        found = [table.tally(keys, table.number(item)) for item in items]
         every = pd.concat([f for f, _ in found], ignore_index=True)
-        codes_of_all, cells = group_codes(every, list(keys))
+        if every.empty and not found[0][1]["cells"].sum():
+            raise DataError(f"No row of {table.name} has a value for every key.")
+        codes_of_all, cells = group_codes(every, keys)
         start = np.cumsum([0, *(len(f) for f, _ in found)])
         n = np.zeros((len(cells), len(items), len(options)))
         missing = np.zeros((len(cells), len(items)))
-        wanted = np.array(options, dtype=float)
-        if np.any(np.diff(wanted) <= 0):
-            raise OptionError("options must be distinct and in ascending order.")
         for k, (item, (_, counted)) in enumerate(zip(items, found, strict=True)):
             codes = codes_of_all[start[k] : start[k + 1]]
             answer = counted["value"].to_numpy(float)
@@ -786,14 +819,15 @@ class Counts:
                 tally = pd.Series(size[~blank][off]).groupby(answer[~blank][off]).sum()
                 shown = ", ".join(f"{v:g} ({int(c)})" for v, c in list(tally.items())[:8])
                 raise DataError(
-                    f"Item {item!r} has answers that are not among the options {listing(options)}: {shown}. "
-                    "Name codes for 'no answer' with parse=eecx.Parse(missing=[…])."
+                    f"Item {item!r} has answers that are not among the options {listing(options)}: "
+                    f"{shown}. Name codes for 'no answer' with parse=eecx.Parse(missing=[…])."
                 )
             np.add.at(n, (codes[~blank], k, at), size[~blank])
         return cls(tuple(items), tuple(float(o) for o in options), cells, n, missing)
 
     def select(self, items: Sequence[str]) -> Counts:
         """Keep these items, in this order."""
+        items = _names(items)
         for item in items:
             if item not in self.items:
                 raise ColumnError(f"These Counts have no item {item!r}.{nearest(item, self.items)}")
@@ -802,7 +836,7 @@ class Counts:
 
     def collapse(self, keys: Sequence[str] | str = ()) -> Counts:
         """Merge cells that share these keys (none: merge all into one)."""
-        keys = [keys] if isinstance(keys, str) else list(keys)
+        keys = _names(keys)
         for key in keys:
             if key not in self.keys.columns:
                 raise ColumnError(
@@ -821,12 +855,10 @@ class Counts:
             return NotImplemented
         if (self.items, self.options) != (other.items, other.options):
             raise DataError("Only Counts of the same items and options add up.")
-        if list(self.keys.columns) != list(other.keys.columns):
-            raise DataError("Only Counts of the same keys add up. Collapse both first.")
         both = Counts(
             self.items,
             self.options,
-            pd.concat([self.keys, other.keys], ignore_index=True),
+            _stacked(self.keys, other.keys, "Counts"),
             np.concatenate([self.n, other.n]),
             np.concatenate([self.missing, other.missing]),
         )
@@ -843,4 +875,7 @@ class Counts:
         return n, mean, (self.n * away**2).sum(axis=2)
 
     def __repr__(self) -> str:
-        return f"<Counts: {len(self.keys)} cells, {len(self.items)} items, {len(self.options)} options>"
+        return (
+            f"<Counts: {len(self.keys)} cells, {len(self.items)} items, "
+            f"{len(self.options)} options>"
+        )

@@ -7,6 +7,7 @@ import json
 import platform
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,6 @@ __all__ = ["Result", "fingerprint", "json_ready", "safe_csv", "versions"]
 SCHEMA = "eecx.result/1"
 """Version of the JSON that :meth:`Result.to_dict` writes."""
 
-LEVEL_COLUMNS = ("estimate", "std_error", "statistic", "df", "p_value", "conf_low", "conf_high")
 PRINTED = {
     "std_error": "SE",
     "statistic": "t",
@@ -132,12 +132,10 @@ class Result:
         shown = printed(self.table)
         rows = [_latex_row(row) for row in shown.astype(str).to_numpy()]
         head = _latex_row([str(c) for c in shown.columns])
-        columns = "l" * (shown.shape[1] - self._numbers()) + "r" * self._numbers()
+        numeric = [pd.api.types.is_numeric_dtype(dtype) for dtype in self.table.dtypes]
+        columns = "".join("r" if number else "l" for number in numeric)
         body = "\n".join([r"\toprule", head, r"\midrule", *rows, r"\bottomrule"])
         return f"\\begin{{tabular}}{{{columns}}}\n{body}\n\\end{{tabular}}\n"
-
-    def _numbers(self) -> int:
-        return sum(c in LEVEL_COLUMNS or c == "n" for c in self.table.columns)
 
     def _heading(self) -> str:
         level = self.spec.get("conf_level")
@@ -179,7 +177,7 @@ def _p(value: float) -> str:
 
 
 def _short(value: Any) -> str:
-    if isinstance(value, str | bool) or value is None:
+    if isinstance(value, str | int | np.integer) or value is None:
         return str(value)
     if not np.isfinite(value):
         return "–"
@@ -223,10 +221,12 @@ def json_ready(value: Any) -> Any:
         return out if index is None else {"index": [str(i) for i in index], **out}
     if isinstance(value, Mapping):
         return {str(k): json_ready(v) for k, v in value.items()}
-    if isinstance(value, list | tuple | np.ndarray):
+    if isinstance(value, np.ndarray | pd.Series | pd.Index):
+        return json_ready(value.tolist())
+    if isinstance(value, list | tuple):
         return [json_ready(v) for v in value]
     if isinstance(value, set | frozenset):
-        return sorted(json_ready(v) for v in value)
+        return sorted((json_ready(v) for v in value), key=str)
     if isinstance(value, bool | np.bool_):
         return bool(value)
     if isinstance(value, int | np.integer):
@@ -245,8 +245,8 @@ def safe_csv(table: pd.DataFrame) -> str:
     """
     out = table.copy()
     out.columns = pd.Index([_harmless(str(c)) for c in out.columns])
-    for i, column in enumerate(table.columns):
-        values = table[column]
+    for i in range(table.shape[1]):
+        values = table.iloc[:, i]
         if pd.api.types.is_float_dtype(values):
             out.isetitem(i, ["" if pd.isna(v) else f"{v:.12g}" for v in values])
         elif not pd.api.types.is_numeric_dtype(values):
@@ -262,14 +262,19 @@ def fingerprint(*arrays: npt.NDArray[Any] | str) -> str:
     """Return a short hash of arrays and names: the same data give the same fingerprint."""
     digest = hashlib.sha256()
     for item in arrays:
-        digest.update(
-            item.encode() if isinstance(item, str) else np.ascontiguousarray(item).tobytes()
-        )
+        content = item.encode() if isinstance(item, str) else np.ascontiguousarray(item).tobytes()
+        # without its shape, where an item ends would be left open
+        digest.update(f"{len(content)} {np.shape(item)} ".encode() + content)
     return digest.hexdigest()[:16]
 
 
 def versions() -> dict[str, str]:
     """Return the versions of Python, eecx and what it computes with."""
+    return dict(_installed())
+
+
+@cache
+def _installed() -> dict[str, str]:
     names = ("eecx", "numpy", "scipy", "pandas", "statsmodels", "matplotlib", "narwhals")
     found = {"python": platform.python_version()}
     for name in names:

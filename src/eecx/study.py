@@ -1,6 +1,6 @@
 """A study file: two surveys (or a panel) and a claim, written down in TOML.
 
-::
+.. code-block:: toml
 
     [study]
     title = "Engagement and NPS, 2023-24"          # optional
@@ -61,33 +61,104 @@ from .survey import Survey
 
 __all__ = ["Study", "read_study"]
 
-TYPES = {c.__name__: c for c in (measures.Scale, measures.Mean, measures.TopBox, measures.Favorable,
-                                 measures.NPS, measures.Rate)}
-TEXT, TEXTS, NUMBER, WHOLE, TABLE = "text", "a list of texts", "a number", "a whole number", "a table"
-SURVEY = {"file": TEXT, "unit": TEXT, "wave": TEXT, "weight": TEXT, "segments": TEXTS, "measures": TABLE}
-PANEL = {"file": TEXT, "unit": TEXT, "wave": TEXT, "employee": TEXTS, "customer": TEXTS, "covariates": TEXTS,
-         "n": "text or a table", "variance": TABLE, "better": TABLE, "source": TABLE, "step": "text or a whole number",
-         "disclosure_n": WHOLE}
+TYPES = {
+    c.__name__: c
+    for c in (
+        measures.Scale,
+        measures.Mean,
+        measures.TopBox,
+        measures.Favorable,
+        measures.NPS,
+        measures.Rate,
+    )
+}
+TEXT, TEXTS, NUMBER, WHOLE = "text", "a list of texts", "a number", "a whole number"
+TABLE, NAMES = "a table", "a table of texts"
+SURVEY = {
+    "file": TEXT,
+    "unit": TEXT,
+    "wave": TEXT,
+    "weight": TEXT,
+    "segments": TEXTS,
+    "measures": TABLE,
+}
+PANEL = {
+    "file": TEXT,
+    "unit": TEXT,
+    "wave": TEXT,
+    "employee": TEXTS,
+    "customer": TEXTS,
+    "covariates": TEXTS,
+    "n": "text or a table of texts",
+    "variance": NAMES,
+    "better": NAMES,
+    "source": "a table of sources",
+    "step": "text or a whole number",
+    "disclosure_n": WHOLE,
+}
 SECTIONS: Mapping[str, Mapping[str, str]] = {
     "study": {"title": TEXT},
     "employees": SURVEY,
     "customers": SURVEY,
     "panel": PANEL,
     "link": {"disclosure_n": WHOLE, "customer_offset": WHOLE, "step": "text or a whole number"},
-    "parse": {"missing": "a list", "percent": TEXT, "censored": TEXT},
-    "claim": {"x": TEXT, "y": TEXT, "mediators": TEXTS, "covariates": TEXTS,
-              "smallest_effect": "a number or a table", "reliability": TABLE, "plan": TEXT, "alpha": NUMBER,
-              "draws": WHOLE, "rng": WHOLE},
+    "parse": {"missing": "a list of texts and numbers", "percent": TEXT, "censored": TEXT},
+    "claim": {
+        "x": TEXT,
+        "y": TEXT,
+        "mediators": TEXTS,
+        "covariates": TEXTS,
+        "smallest_effect": "a number or a table",
+        "reliability": TABLE,
+        "plan": TEXT,
+        "alpha": NUMBER,
+        "draws": WHOLE,
+        "rng": WHOLE,
+    },
 }
-NEEDED = {"employees": ("file", "unit", "measures"), "customers": ("file", "unit", "measures"),
-          "panel": ("file", "unit", "employee", "customer"), "claim": ("x", "y")}
+MEASURE = {
+    "column": TEXT,
+    "items": "text or a list of texts",
+    "reverse": "text or a list of texts",
+    "range": "a list of two numbers",
+    "top": WHOLE,
+    "at_least": NUMBER,
+    "min_items": WHOLE,
+    "better": TEXT,
+    "source": "text or a list of texts",
+}
+NEEDED = {
+    "employees": ("file", "unit", "measures"),
+    "customers": ("file", "unit", "measures"),
+    "panel": ("file", "unit", "employee", "customer"),
+    "claim": ("x", "y"),
+}
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(t, str) for t in value)
+
+
 CHECKS: Mapping[str, Callable[[Any], bool]] = {
     "text": lambda v: isinstance(v, str),
-    "a whole number": lambda v: isinstance(v, int) and not isinstance(v, bool),
-    "a number": lambda v: isinstance(v, int | float) and not isinstance(v, bool),
+    "a whole number": lambda v: _is_number(v) and isinstance(v, int),
+    "a number": _is_number,
+    "a list of texts": _is_texts,
+    "a list of texts and numbers": lambda v: (
+        isinstance(v, list) and all(isinstance(t, str) or _is_number(t) for t in v)
+    ),
+    "a list of two numbers": lambda v: (
+        isinstance(v, list) and len(v) == 2 and all(_is_number(t) for t in v)
+    ),
     "a table": lambda v: isinstance(v, dict),
-    "a list": lambda v: isinstance(v, list),
-    "a list of texts": lambda v: isinstance(v, list) and all(isinstance(t, str) for t in v),
+    "a table of texts": lambda v: isinstance(v, dict) and _is_texts(list(v.values())),
+    "a table of sources": lambda v: (
+        isinstance(v, dict) and all(isinstance(t, str) or _is_texts(t) for t in v.values())
+    ),
 }
 
 
@@ -117,7 +188,9 @@ class Study:
         parse = Parse(**self.content["parse"]) if "parse" in self.content else None
         if "panel" in self.content:
             given = dict(self.content["panel"])
-            return Panel.from_frame(self._file(given.pop("file"), "panel.file"), parse=parse, **given)
+            return Panel.from_frame(
+                self._file(given.pop("file"), "panel.file"), parse=parse, **given
+            )
         sides = {side: self._survey(side, parse) for side in ("employees", "customers")}
         return link(sides["employees"], sides["customers"], **self.content.get("link", {}))
 
@@ -135,12 +208,15 @@ class Study:
     def _survey(self, side: str, parse: Parse | None) -> Survey:
         given = dict(self.content[side])
         path = self._file(given.pop("file"), f"{side}.file")
-        made = {name: _measure(f"{side}.measures.{name}", m) for name, m in given.pop("measures").items()}
+        made = {
+            name: _measure(f"{side}.measures.{name}", m)
+            for name, m in given.pop("measures").items()
+        }
         return Survey(path, measures=made, parse=parse, name=f"{path.name!r}", **given)
 
     def _file(self, name: str, key: str) -> Path:
         path = self.path.parent / name
-        if not path.exists():
+        if not path.is_file():
             raise DataError(f"{key} in {self.path.name!r}: there is no file {str(path)!r}.")
         return path
 
@@ -156,24 +232,32 @@ def read_study(path: str | Path) -> Study:
         A section or key that is unknown (near matches are named), missing, or of the wrong kind.
     """
     path = Path(path)
-    if not path.exists():
+    if not path.is_file():
         raise DataError(f"There is no study file {str(path)!r}.")
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise DataError(f"{path.name!r} is not a TOML file: {error}.") from error
     for section, given in content.items():
         if section not in SECTIONS:
-            raise OptionError(f"{path.name!r} has a section [{section}].{nearest(section, SECTIONS)}")
+            raise OptionError(
+                f"{path.name!r} has a section [{section}].{nearest(section, SECTIONS)}"
+            )
         if not isinstance(given, dict):
-            raise OptionError(f"{section} in {path.name!r} is {given!r}; it should be a section, [{section}].")
+            raise OptionError(
+                f"{section} in {path.name!r} is {given!r}; it should be a section, [{section}]."
+            )
         _check(section, given, SECTIONS[section], path.name)
     if "claim" not in content:
         raise OptionError(f"{path.name!r} has no section [claim] with x and y.")
     surveys = {"employees", "customers"} & set(content)
     if ("panel" in content) == bool(surveys) or len(surveys) == 1:
         raise OptionError(f"{path.name!r} needs either [employees] and [customers], or [panel].")
-    for side in surveys:
+    if "panel" in content and "link" in content:
+        raise OptionError(
+            f"[link] in {path.name!r} pairs two surveys; put disclosure_n and step into [panel]."
+        )
+    for side in sorted(surveys):
         for name, given in content[side]["measures"].items():
             _measure(f"{side}.measures.{name}", given)
     return Study(path, content)
@@ -183,37 +267,46 @@ def _check(section: str, given: Mapping[str, Any], allowed: Mapping[str, str], f
     for key, value in given.items():
         if key not in allowed:
             raise OptionError(f"{section}.{key} in {file!r} is unknown.{nearest(key, allowed)}")
-        kinds = allowed[key]
-        options = kinds.split(" or ")
-        if not any(CHECKS[k](value) for k in options):
-            raise OptionError(f"{section}.{key} in {file!r} is {value!r}; it should be {kinds}.")
+        _check_kind(f"{section}.{key} in {file!r}", value, allowed[key])
     for key in NEEDED.get(section, ()):
         if key not in given:
             raise OptionError(f"{section}.{key} is missing in {file!r}.")
+
+
+def _check_kind(key: str, value: object, kinds: str) -> None:
+    if not any(CHECKS[kind](value) for kind in kinds.split(" or ")):
+        raise OptionError(f"{key} is {value!r}; it should be {kinds}.")
 
 
 def _measure(key: str, given: Any) -> measures.Measure:
     if not isinstance(given, dict) or "type" not in given:
         raise OptionError(f"{key}.type is missing: one of {listing(TYPES)}.")
     kind = given["type"]
-    if kind not in TYPES:
+    if not isinstance(kind, str) or kind not in TYPES:
         raise OptionError(f"{key}.type is {kind!r}.{nearest(kind, TYPES)}")
     allowed = [f.name for f in fields(TYPES[kind])]
-    options = {k: tuple(v) if k == "range" and isinstance(v, list) else v for k, v in given.items() if k != "type"}
-    for name in options:
+    options = {}
+    for name, value in given.items():
+        if name == "type":
+            continue
         if name not in allowed:
             raise OptionError(f"{key}.{name} is unknown for {kind}.{nearest(name, allowed)}")
-    needed = {"Scale": ("items", "range"), "Favorable": ("column", "at_least")}.get(kind, ("column",))
-    for name in needed:
+        _check_kind(f"{key}.{name}", value, MEASURE[name])
+        options[name] = tuple(value) if name == "range" else value
+    needed = {"Scale": ("items", "range"), "Favorable": ("column", "at_least")}
+    for name in needed.get(kind, ("column",)):
         if name not in options:
-            raise OptionError(f"{key}.{name} is missing: {kind} needs {listing(needed)}.")
+            raise OptionError(f"{key}.{name} is missing: {kind} needs it.")
+    make: Callable[..., measures.Measure] = TYPES[kind]
     try:
-        return TYPES[kind](**options)
-    except (EecxError, TypeError) as error:
+        return make(**options)
+    except EecxError as error:
         raise OptionError(f"{key}: {error}") from error
 
 
 def _row_number(text: str) -> int:
-    if not text.isdigit():
-        raise OptionError(f"claim.smallest_effect.{text}: rows are named by number, such as 1 or 2.")
+    if not (text.isascii() and text.isdecimal()):
+        raise OptionError(
+            f"claim.smallest_effect.{text}: rows are named by number, such as 1 or 2."
+        )
     return int(text)

@@ -9,12 +9,13 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from . import frames
+from . import formula, frames, moments
 from .errors import ColumnError, DataError, OptionError, listing, nearest
-from .measures import Measure, check_answers, summarise
-from .moments import group_codes
+from .measures import Mean, Measure, check_answers, check_level, summarise
 
 __all__ = ["Survey"]
+
+_COLUMNS = ("measure", "n", "value", "variance", "std_error", "conf_low", "conf_high", "status")
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,13 +78,22 @@ class Survey:
         for name, measure in self.measures.items():
             if not isinstance(measure, Measure):
                 raise OptionError(
-                    f"Measure {name!r} is a {type(measure).__name__}; accepted are eecx.Scale, Mean, "
-                    "TopBox, Favorable, NPS and Rate."
+                    f"Measure {name!r} is a {type(measure).__name__}; accepted are eecx.Scale, "
+                    "Mean, TopBox, Favorable, NPS and Rate."
                 )
-            if name in (self.unit, self.wave, *segments, "measure"):
+            if name in self._keys:
                 raise OptionError(
                     f"Measure {name!r} has the name of a key column. Name it otherwise."
                 )
+        if twice := {k for k in self._keys if self._keys.count(k) > 1}:
+            raise OptionError(
+                f"{listing(sorted(twice))} is named twice among unit, wave, segments."
+            )
+        if taken := [k for k in self._keys if k in _COLUMNS]:
+            raise OptionError(
+                f"The key column {listing(taken)} has the name of a column of scores() "
+                f"({listing(_COLUMNS)}). Rename it."
+            )
         self.table.require(self._keys, "The survey's unit, wave or segments")
 
     @cached_property
@@ -91,44 +101,49 @@ class Survey:
         """The rows, opened in their engine."""
         numeric = [c for m in self.measures.values() for c in m.columns]
         numeric += [self.weight] if self.weight else []
-        table = frames.open_table(
-            self.data, numeric=list(dict.fromkeys(numeric)), name=self._described, parse=self.parse
-        )
+        name = None if self.name == "the survey" else self.name
+        table = frames.open_table(self.data, numeric=numeric, name=name, parse=self.parse)
         for name, measure in self.measures.items():
             table.require(measure.columns, f"Measure {name!r}")
         table.require([self.weight] if self.weight else [], "weight")
         return table
 
     @property
-    def _described(self) -> str | None:
-        return None if self.name == "the survey" else self.name
+    def _unit_wave(self) -> list[str]:
+        return [self.unit, *([self.wave] if self.wave else [])]
 
     @property
     def _keys(self) -> list[str]:
-        return [self.unit, *([self.wave] if self.wave else []), *self.segments]
+        return [*self._unit_wave, *self.segments]
+
+    @cached_property
+    def _rows(self) -> int:
+        rows = {"unit": self.table.key(self.unit)}
+        counted = self.table.group([], rows, {"rows": frames.count()})[1]
+        if not (found := int(counted["rows"].iloc[0])):
+            raise DataError(f"{self.table.subject} has no rows.")
+        return found
 
     @cached_property
     def rows_without_key(self) -> int:
-        """Rows that name no unit, wave or segment and so belong to no cell."""
-        keys = {f"k{i}": frames.column(k) for i, k in enumerate(self._keys)}
-        totals = {"rows": frames.count(), "keyed": frames.every_present(list(keys)).sum()}
-        seen = self.table.group([], keys, totals)[1].iloc[0]
-        if not seen["rows"]:
-            raise DataError(f"{self.table.name} has no rows.")
-        if not seen["keyed"]:
-            raise DataError(f"No row of {self.table.name} names all of {listing(self._keys)}.")
-        return int(seen["rows"] - seen["keyed"])
+        """Rows that name no unit or no wave and so belong to no cell."""
+        return self._rows - int(self._unit_wave_sums[1]["rows"].sum())
 
     @cached_property
     def _origins(self) -> dict[str, float]:
         return check_answers(self.table, self.measures)
 
     @cached_property
-    def _sums(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+    def _unit_wave_sums(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        return self._sums(self._unit_wave)
+
+    def _sums(self, keys: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Cells, and n, Σu, Σu² of every measure (and weighted ones), from one grouped query."""
         table = self.table
-        rows, squares, totals = {}, {}, {}
-        if self.weight:
+        rows: dict[str, frames.Expr] = {}
+        squares: dict[str, frames.Expr] = {}
+        totals = {"rows": frames.count()}
+        if self._rows and self.weight:
             rows["w"] = frames.real(table.number(self.weight))
             self._check_weights()
         for i, (name, measure) in enumerate(self.measures.items()):
@@ -136,9 +151,9 @@ class Survey:
             u, origin = f"u{i}", self._origins[name]
             rows[u] = value - origin if origin else value
             own = frames.column(u)
-            squares[f"q{i}"] = own * own
             totals[f"n{i}"] = frames.answered(u)
             if self.weight is None:
+                squares[f"q{i}"] = own * own
                 totals |= {f"s{i}": frames.total(u), f"ss{i}": frames.total(f"q{i}")}
                 continue
             w = frames.column("w")
@@ -146,23 +161,52 @@ class Survey:
             squares |= {f"w{i}": seen, f"v{i}": seen * w, f"a{i}": own * w, f"b{i}": own * own * w}
             pairs = (("w", "w"), ("w2", "v"), ("ws", "a"), ("wss", "b"))
             totals |= {f"{out}{i}": frames.total(f"{col}{i}") for out, col in pairs}
-        if self.weight is None:
-            squares = {k: v for k, v in squares.items() if k.startswith("q")}
-        return table.group(self._keys, rows, totals, then=squares)
+        cells, sums = table.group(keys, rows, totals, then=squares)
+        if cells.empty:
+            raise DataError(f"No row of {table.name} names all of {listing(keys)}.")
+        for i, (name, measure) in enumerate(self.measures.items()):
+            sums[f"o{i}"] = self._origins[name]
+            if isinstance(measure, Mean):
+                self._recentre(measure, keys, cells, sums, i)
+        return cells, sums
+
+    def _recentre(
+        self, measure: Mean, keys: list[str], cells: pd.DataFrame, sums: pd.DataFrame, i: int
+    ) -> None:
+        """Where cells lie far from the origin, sum amounts around each cell's own mean instead."""
+        own = ("w", "ws", "wss") if self.weight else ("n", "s", "ss")
+        size, first, second = (sums[f"{c}{i}"].to_numpy(float) for c in own)
+        square = first**2 / np.where(size > 0, size, 1.0)
+        spread = second - square
+        if not ((square > moments.FAR * spread) & (spread != 0) & (sums[f"n{i}"] > 1)).any():
+            return
+        term = formula.Term((formula.Name(measure.column),))
+        around = moments.from_engine(self.table, keys, [term], self.weight)
+        row = pd.MultiIndex.from_frame(around.keys).get_indexer(pd.MultiIndex.from_frame(cells))
+        known, row = row >= 0, row[row >= 0]
+        mean, rest = (m[row, 0] for m in around.centres)
+        sums.loc[known, f"o{i}"] = mean
+        sums.loc[known, f"{own[1]}{i}"] = around.w[row] * rest
+        sums.loc[known, f"{own[2]}{i}"] = around.m2[row, 0] + around.w[row] * rest**2
 
     def _check_weights(self) -> None:
         weight = self.table.number(str(self.weight))
         rows = {"w": frames.real(weight)}
+        w = frames.column("w")
         totals = {
-            "missing": frames.column("w").is_null().sum(),
-            "low": frames.flag(frames.column("w") <= 0, frames.column("w")).sum(),
+            "answered": frames.answered("w"),
+            "low": frames.flag(w <= 0, w).sum(),
+            "highest": frames.highest("w"),
         }
-        seen = self.table.group([], rows, totals)[1].iloc[0]
-        if seen["low"] > 0 or seen["missing"] > 0:
+        seen = self.table.group([], rows, totals)[1].iloc[0].fillna(0)
+        low, missing = int(seen["low"]), self._rows - int(seen["answered"])
+        if low or missing:
             raise DataError(
-                f"Weight {self.weight!r} of {self.table.name} is zero or negative in {int(seen['low'])} rows "
-                f"and missing in {int(seen['missing'])}. Every respondent needs a positive weight."
+                f"Weight {self.weight!r} of {self.table.name} is zero or negative in {low} rows "
+                f"and missing in {missing}. Every respondent needs a positive weight."
             )
+        if np.isinf(seen["highest"]):
+            raise DataError(f"Weight {self.weight!r} of {self.table.name} holds infinite values.")
 
     def scores(
         self, *, by: Sequence[str] = (), disclosure_n: int = 5, conf_level: float = 0.95
@@ -174,7 +218,8 @@ class Survey:
         by : sequence of str
             Segments to score separately.
         disclosure_n : int
-            Cells with fewer respondents are listed as withheld, without n or value.
+            Cells with fewer respondents are listed as withheld, without n or value. A withheld
+            segment may still follow from its unit's total: publish one or the other.
         conf_level : float
             Level of the interval.
 
@@ -185,6 +230,8 @@ class Survey:
             std_error, conf_low, conf_high, status``, where ``variance`` is the sampling variance
             of the value and ``status`` is ``"scored"``, ``"withheld"`` or ``"no answer"``.
         """
+        if disclosure_n < 1:
+            raise OptionError(f"disclosure_n={disclosure_n}: at least 1; 5 is usual.")
         long = self.cells(by=by, conf_level=conf_level)
         few = (long["n"] < disclosure_n) & (long["n"] > 0)
         long["status"] = np.select([few, long["n"] == 0], ["withheld", "no answer"], "scored")
@@ -198,29 +245,26 @@ class Survey:
 
         Not for publication: cells may rest on a single respondent.
         """
-        by = [by] if isinstance(by, str) else list(by)
+        check_level(conf_level)
+        by = [by] if isinstance(by, str) else list(dict.fromkeys(by))
         for segment in by:
             if segment not in self.segments:
                 raise ColumnError(
                     f"{segment!r} is not among the segments.{nearest(segment, self.segments)}"
                 )
-        keys = [self.unit, *([self.wave] if self.wave else []), *by]
-        cells, sums = self._sums
-        if len(keys) < len(self._keys):
-            codes, merged = group_codes(cells, keys)
-            cells, sums = merged, sums.groupby(codes, sort=True).sum()
+        keys = [*self._unit_wave, *by]
+        # a query each: respondents without a segment count where none is asked for
+        cells, sums = self._sums(keys) if by else self._unit_wave_sums
         parts = []
+        kinds = ("n", "w", "w2", "ws", "wss") if self.weight else ("n", "s", "ss")
         for i, (name, measure) in enumerate(self.measures.items()):
-            own = {
-                c: sums[f"{c}{i}"].to_numpy(float)
-                for c in ("n", "s", "ss", "w", "w2", "ws", "wss")
-                if f"{c}{i}" in sums.columns
-            }
-            scored = summarise(measure, own, origin=self._origins[name], conf_level=conf_level)
-            parts.append(pd.concat([cells, scored.assign(measure=name)], axis=1))
-        long = pd.concat(parts, keys=range(len(parts)), names=["_measure", "_cell"])
-        long = long.sort_index(level=["_cell", "_measure"]).reset_index(drop=True)
-        return long[[*keys, "measure", *scored.columns]]
+            own = {kind: sums[f"{kind}{i}"].to_numpy(float) for kind in kinds}
+            origin = sums[f"o{i}"].to_numpy(float)
+            scored = summarise(measure, own, origin=origin, conf_level=conf_level)
+            scored.insert(0, "measure", name)
+            parts.append(pd.concat([cells, scored], axis=1))
+        # a cell's measures follow one another
+        return pd.concat(parts).sort_index(kind="stable").reset_index(drop=True)
 
     def __repr__(self) -> str:
         return (

@@ -285,7 +285,7 @@ class TestRetailChain:
         for name in ("employees", "customers", "stores", "latent"):
             pd.testing.assert_frame_equal(getattr(chain, name), getattr(again, name))
         assert chain.truth == again.truth
-        other = retail_chain(rng=np.random.default_rng(1))
+        other = retail_chain(rng=np.random.default_rng(2))
         assert not chain.customers["recommend"].equals(other.customers["recommend"])
 
     def test_size_and_columns(self, chain):

@@ -86,8 +86,8 @@ def cr2(
     score = (turned @ (scores @ root)[:, :, None])[:, :, 0]
     adjusted = (vectors @ np.where(kept, score / root_left, 0.0)[:, :, None])[:, :, 0]
     half = adjusted @ c.T
-    # per cluster and coefficient: z holds V'L'c; own is u_g'u_g, r is L'r_g
-    z = turned @ c.T
+    # per cluster and coefficient, scaled, as df have no unit: z is V'L'c, own u_g'u_g, r L'r_g
+    z = turned @ (c / np.linalg.norm(c, axis=1, keepdims=True)).T
     own = np.einsum("gk,gkc->gc", np.where(kept, values / root_left**2, 0.0), z**2)
     r = vectors @ (np.where(kept, values / root_left, 0.0)[:, :, None] * z)
     diagonal = (r**2).sum(axis=1)
@@ -95,7 +95,7 @@ def cr2(
     between = by_coefficient @ np.swapaxes(by_coefficient, 1, 2)
     trace = (own - diagonal).sum(axis=0)
     square = (between**2).sum(axis=(1, 2)) + (own**2 - 2 * own * diagonal).sum(axis=0)
-    told = trace > _DECIDED * (c**2).sum(axis=1)
+    told = trace > _DECIDED
     df = np.where(told, trace**2 / np.where(told, square, 1.0), np.nan)
     return half.T @ half, df
 
@@ -110,8 +110,9 @@ def decided_alone(bread: Array, cross: Array, combine: Array | None = None) -> A
     whole = np.einsum("ij,gji->g", bread, cross) >= 1.0 - _DECIDED
     root, values, vectors = _leverage(bread, cross[whole])
     c = root if combine is None else combine @ root
+    c = c / np.linalg.norm(c, axis=1, keepdims=True)
     inside = np.einsum("ck,gkl->cgl", c, vectors) ** 2
-    return np.asarray((inside * (values > 1.0 - _DECIDED)).sum(axis=(1, 2)) / (c**2).sum(axis=1))
+    return np.asarray((inside * (values > 1.0 - _DECIDED)).sum(axis=(1, 2)))
 
 
 def _leverage(bread: Array, cross: Array) -> tuple[Array, Array, Array]:

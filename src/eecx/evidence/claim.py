@@ -1,9 +1,10 @@
-"""examine_claim: does employee experience go with, and before, customer experience?"""
+"""The examination of a claim: gates, rows, verdicts."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,12 @@ import pandas as pd
 from scipy import stats
 
 from .. import formula as grammar
-from ..errors import Caution, DataError, OptionError, listing
+from ..errors import Caution, DataError, OptionError, listing, nearest
 from ..lag import lag_profile
 from ..mediation import mediate
 from ..panel import Panel
 from ..regression import regress
-from ..regression.regress import covariance_of, estimates_table, fit_work, prepare
+from ..regression.regress import Effects, covariance_of, estimates_table, fit_work, prepare
 from ..results import Result, versions
 from . import gates as gate_rules
 from .evidence import Evidence
@@ -41,8 +42,8 @@ QUESTIONS = {
 }
 JUDGED = (1, 2)
 STABLE = (
-    "given the own last wave, this slope is pushed off zero by stable differences between units alone: a verdict "
-    "would be a false alarm almost always"
+    "given the own last wave, this slope is pushed off zero by stable differences between units "
+    "alone: a verdict would be a false alarm almost always"
 )
 
 
@@ -85,10 +86,12 @@ def examine_claim(
         direction): one for all rows or ``{1: 4.0, 2: 1.5}``. Without it nothing is "too small" and
         nothing "large enough to matter".
     covariates : sequence of str
-        Terms that go into rows 1 to 5.
+        Terms that go into every row: columns, ``"C(region)"``, ``"lag(nps)"``. Those that do not
+        change within units over time are left out of rows 2, 6 and 7, where unit effects take them
+        up.
     reliability : mapping, optional
-        Reliability of x, ``{"engagement": 0.8}`` or ``(between, of change)``, where the panel has no
-        sampling variances.
+        Reliability of x or y, ``{"engagement": 0.8}`` or ``(between, of change)``, where the panel
+        has no sampling variances.
     plan : str, optional
         Where the analysis was fixed beforehand (a registration's address).
     alpha : float
@@ -98,15 +101,16 @@ def examine_claim(
 
     Raises
     ------
-    ColumnError, OptionError
-        Unknown measures or rows.
+    ColumnError, DataError, FormulaError, OptionError
+        Unknown measures, covariates or rows; measures that hold text; options out of range.
 
     Examples
     --------
     >>> import eecx
     >>> sim = eecx.simulate.panel(units=80, waves=6, stable_cor=0.6, rng=7)
-    >>> panel = eecx.Panel.from_frame(sim.frame, unit="unit", wave="wave",
-    ...                               employee=["ex"], customer=["cx"])
+    >>> panel = eecx.Panel.from_frame(
+    ...     sim.frame, unit="unit", wave="wave", employee=["ex"], customer=["cx"]
+    ... )
     >>> evidence = eecx.examine_claim(panel, x="ex", y="cx")
     >>> evidence.verdicts()[1], evidence.verdicts()[2]
     ('positive, size unresolved', 'not resolved')
@@ -114,14 +118,18 @@ def examine_claim(
     mediators = [mediators] if isinstance(mediators, str) else list(mediators)
     extra = [covariates] if isinstance(covariates, str) else list(covariates)
     _check(panel, x, y, mediators, alpha)
+    terms = _covariates(panel, extra, {x, y, *mediators})
     deltas = _deltas(smallest_effect)
-    of_x, of_y = (_reliability(panel, name, reliability or {}) for name in (x, y))
+    of_x, of_y = _reliabilities(panel, x, y, reliability or {})
     gates = [
-        gate_rules.plan(plan), gate_rules.losses(panel, x, y),
-        gate_rules.measurement(x, y, of_x, of_y), gate_rules.sources(panel, x, y),
+        gate_rules.plan(plan),
+        gate_rules.losses(panel, x, y),
+        gate_rules.measurement(x, y, of_x, of_y),
+        gate_rules.sources(panel, x, y),
     ]
     unreliable = gate_rules.unreliable_rows(of_x, of_y)
-    claim = _Claim(panel, x, y, tuple(extra), deltas, of_x, alpha, tuple(gates), unreliable)
+    still = _still(panel, terms)
+    claim = _Claim(panel, x, y, terms, still, deltas, of_x, alpha, tuple(gates), unreliable)
     rows, results = _judged_rows(claim)
     more, described = _described_rows(claim, mediators, draws, rng)
     rows |= more
@@ -134,14 +142,32 @@ def examine_claim(
     n = int(panel.frame[[x, y]].notna().all(axis=1).sum())
     statistics = {"units": panel.units, "waves": panel.waves, "n": n, "step": str(panel.step)}
     spec = {
-        "x": x, "y": y, "better_x": panel.roles[x].better, "better_y": panel.roles[y].better,
-        "mediators": mediators, "covariates": extra, "smallest_effect": deltas, "reliability": reliability,
-        "plan": plan, "alpha": alpha, "draws": draws, "rng": rng if isinstance(rng, int) else str(rng),
-        "data": panel.fingerprint, "versions": versions(),
+        "x": x,
+        "y": y,
+        "better_x": panel.roles[x].better,
+        "better_y": panel.roles[y].better,
+        "mediators": mediators,
+        "covariates": extra,
+        "smallest_effect": deltas,
+        "reliability": reliability,
+        "plan": plan,
+        "alpha": alpha,
+        "draws": draws,
+        "rng": rng if isinstance(rng, int) else str(rng),
+        "data": panel.fingerprint,
+        "versions": versions(),
     }
     return Evidence(
-        statement, ladder, level, results, _points(panel, x, y), panel.audit, spec, statistics,
-        _cautions(panel, gates), _methods(claim, ladder, statistics),
+        statement,
+        ladder,
+        level,
+        results,
+        _points(panel, x, y),
+        panel.audit,
+        spec,
+        statistics,
+        _cautions(panel, gates),
+        _methods(claim, ladder, statistics),
         ("pustejovsky2018", "holm1979", *(("mackinnon2004",) if mediators else ())),
     )
 
@@ -151,7 +177,8 @@ class _Claim:
     panel: Panel
     x: str
     y: str
-    covariates: tuple[str, ...]
+    covariates: tuple[grammar.Term, ...]
+    still: frozenset[grammar.Term]
     deltas: Mapping[int, float]
     reliability: Reliability
     alpha: float
@@ -167,12 +194,23 @@ class _Claim:
         return self.gates[3].state == "limited"
 
     def capped(self, number: int) -> bool:
-        """Whether losses, or the reliability of x and y at this row's level, allow a direction only."""
+        """Whether losses, or unreliable measures at this row's level, allow a direction only."""
         return self.gates[1].state == "limited" or number in self.unreliable
 
-    def formula(self, response: str, *terms: str) -> grammar.Formula:
-        right = [t for text in (*terms, *self.covariates) for t in grammar.parse_terms(text)]
-        return grammar.Formula(grammar.parse_terms(_quoted(response))[0], tuple(right))
+    @property
+    def moving(self) -> tuple[grammar.Term, ...]:
+        """Covariates that unit effects leave."""
+        return tuple(t for t in self.covariates if t not in self.still)
+
+    def formula(
+        self, response: str, *terms: grammar.Factor, within: bool = False
+    ) -> grammar.Formula:
+        """Response, terms and covariates; ``within``, those that unit effects take up are out."""
+        right = [
+            *(grammar.Term((t,)) for t in terms),
+            *(self.moving if within else self.covariates),
+        ]
+        return grammar.Formula(grammar.Term((grammar.Name(response),)), tuple(dict.fromkeys(right)))
 
     def sd_ratio(self) -> float:
         """SD of x over SD of y, over all cells that have both."""
@@ -184,38 +222,95 @@ class _Claim:
 def _check(panel: Panel, x: str, y: str, mediators: Sequence[str], alpha: float) -> None:
     if not isinstance(panel, Panel):
         raise OptionError(
-            f"examine_claim takes a Panel, not a {type(panel).__name__}: make one with eecx.link() or "
-            "eecx.Panel.from_frame()."
+            f"examine_claim takes a Panel, not a {type(panel).__name__}: make one with "
+            "eecx.link() or eecx.Panel.from_frame()."
         )
     for role, name in (("x", x), ("y", y), *(("mediators", m) for m in mediators)):
+        if not isinstance(name, str):
+            raise OptionError(f"{role}={name!r}: the name of one measure.")
         panel.require(name, role)
+        if not pd.api.types.is_numeric_dtype(panel.frame[name]):
+            raise DataError(f"{role} names {name!r}, which holds text, not numbers.")
     if len({x, y, *mediators}) < 2 + len(mediators):
         raise OptionError("x, y and mediators must be distinct measures.")
-    if not 0 < alpha < 0.5:
+    if not (_is_number(alpha) and 0 < alpha < 0.5):
         raise OptionError(f"alpha={alpha!r}: a level such as 0.05.")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def _covariates(panel: Panel, given: Sequence[str], measures: set[str]) -> tuple[grammar.Term, ...]:
+    """Read covariates as terms of columns that there are; x, y and mediators only as their past."""
+    texts = [_quoted(text) if text in panel.roles else text for text in given]
+    terms = tuple(dict.fromkeys(t for text in texts for t in grammar.parse_terms(text)))
+    for term in terms:
+        for factor in term.factors:
+            panel.require(factor.column, "covariates")
+            past = isinstance(factor, grammar.Lag) and factor.steps > 0
+            if factor.column in measures and not past:
+                raise OptionError(
+                    f"covariates has {term.label!r}: {factor.column!r} is x, y or a mediator and "
+                    f"comes there only as its past, such as {grammar.Lag(factor.column, 1).label}."
+                )
+    return terms
+
+
+def _still(panel: Panel, terms: Sequence[grammar.Term]) -> frozenset[grammar.Term]:
+    """Return the terms that never change within a unit: unit effects take them up."""
+    units = panel.frame[panel.unit]
+    found = set()
+    for term in terms:
+        values = pd.DataFrame(panel.design([term]).x).groupby(units.to_numpy())
+        if ((values.max() - values.min()).fillna(0.0) == 0).all(axis=None):
+            found.add(term)
+    return frozenset(found)
 
 
 def _deltas(given: float | Mapping[int, float] | None) -> dict[int, float]:
     if given is None:
         return {}
-    found = dict.fromkeys(JUDGED, float(given)) if not isinstance(given, Mapping) else dict(given)
+    found = dict(given) if isinstance(given, Mapping) else dict.fromkeys(JUDGED, given)
     for row, value in found.items():
         if row not in JUDGED:
-            raise OptionError(f"smallest_effect names row {row!r}; rows {listing(JUDGED)} are judged.")
-        if not value > 0:
-            raise OptionError(f"smallest_effect={value!r} for row {row}: a positive number, in units of y per unit of x.")
-    return found
+            raise OptionError(
+                f"smallest_effect names row {row!r}; rows {listing(JUDGED)} are judged."
+            )
+        if not (_is_number(value) and 0 < value < np.inf):
+            raise OptionError(
+                f"smallest_effect={value!r} for row {row}: a positive number, in units of y per "
+                "unit of x."
+            )
+    return {int(row): float(value) for row, value in found.items()}
 
 
-def _reliability(panel: Panel, name: str, given: Mapping[str, Any]) -> Reliability:
-    if name not in given:
-        return gate_rules.reliabilities(panel, name)
-    value = given[name]
-    between, change = value if isinstance(value, tuple | list) else (value, value)
-    for v in (between, change):
-        if not 0 < v <= 1:
-            raise OptionError(f"reliability of {name!r} is {v!r}: a share above 0, at most 1.")
-    return Reliability(float(between), float(change), stated=True)
+def _reliabilities(
+    panel: Panel, x: str, y: str, given: Mapping[str, Any]
+) -> tuple[Reliability, Reliability]:
+    """Return the reliability of x and of y: as stated, else estimated from sampling variances."""
+    if not isinstance(given, Mapping):
+        raise OptionError(f"reliability={given!r}: a mapping such as {{{x!r}: 0.8}}.")
+    for name in given:
+        if name not in (x, y):
+            raise OptionError(
+                f"reliability names {name!r}, which is not x or y.{nearest(name, (x, y))}"
+            )
+    of_x, of_y = (
+        _stated(name, given[name]) if name in given else gate_rules.reliabilities(panel, name)
+        for name in (x, y)
+    )
+    return of_x, of_y
+
+
+def _stated(name: str, value: Any) -> Reliability:
+    pair = tuple(value) if isinstance(value, tuple | list) else (value, value)
+    if len(pair) != 2 or not all(_is_number(v) and 0 < v <= 1 for v in pair):
+        raise OptionError(
+            f"reliability of {name!r} is {value!r}: a share above 0, at most 1, or two of them "
+            "(between units, of change)."
+        )
+    return Reliability(float(pair[0]), float(pair[1]), stated=True)
 
 
 def _quoted(name: str) -> str:
@@ -228,16 +323,21 @@ def _quoted(name: str) -> str:
 def _judged_rows(claim: _Claim) -> tuple[dict[int, dict[str, Any]], dict[str, Result]]:
     rows: dict[int, dict[str, Any]] = {}
     found: dict[int, Result] = {}
-    text = " + ".join([_quoted(claim.x), *claim.covariates])
-    for number, effects, name in ((1, "between", "between"), (2, "two-way", "within")):
+    levels: tuple[tuple[int, Effects], ...] = ((1, "between"), (2, "two-way"))
+    for number, effects in levels:
         if number == 2 and (claim.panel.wave is None or claim.panel.waves < 2):
-            rows[2] = _row(2, claim, Verdict("not_testable", "not testable, because there is one wave only"))
+            rows[2] = _row(
+                2, claim, Verdict("not_testable", "not testable, because there is one wave only")
+            )
             continue
         try:
-            found[number] = regress(claim.panel, f"{_quoted(claim.y)} ~ {text}", effects=effects)  # type: ignore[arg-type]
+            model = claim.formula(claim.y, grammar.Name(claim.x), within=number == 2)
+            found[number] = regress(claim.panel, model.text, effects=effects)
         except DataError as error:
-            rows[number] = _row(number, claim, Verdict("not_testable", f"not testable, because {_lower(error)}"))
-    slopes = {n: r.table.set_index("term").loc[claim.x] for n, r in found.items()}
+            rows[number] = _row(
+                number, claim, Verdict("not_testable", f"not testable, because {_lower(error)}")
+            )
+    slopes = {n: r[claim.x] for n, r in found.items()}
     adjusted = dict(zip(slopes, holm([float(s["p_value"]) for s in slopes.values()]), strict=True))
     for number, slope in slopes.items():
         rows[number] = _judged(claim, number, slope, *adjusted[number], found[number])
@@ -248,50 +348,94 @@ def _judged(
     claim: _Claim, number: int, slope: pd.Series[Any], p_adjusted: float, share: float, fit: Result
 ) -> dict[str, Any]:
     reliability = claim.reliability.between if number == 1 else claim.reliability.change
-    usable = reliability if reliability is not None and reliability > 0 else None
+    usable = min(reliability, 1.0) if reliability is not None and reliability > 0 else None
     delta = claim.deltas.get(number)
     verdict = judge(
-        claim.sign * float(slope["estimate"]), float(slope["std_error"]), float(slope["df"]), delta=delta,
-        reliability=usable, alpha=claim.alpha, p_adjusted=p_adjusted, share=share,
+        claim.sign * float(slope["estimate"]),
+        float(slope["std_error"]),
+        float(slope["df"]),
+        delta=delta,
+        reliability=reliability,
+        alpha=claim.alpha,
+        p_adjusted=p_adjusted,
+        share=share,
         largest="direction" if claim.capped(number) else "matter",
     )
     if claim.same_source:
         verdict = replace(verdict, text=f"same-source association only ({verdict.text})")
     row = _row(number, claim, verdict, slope, n=int(fit.stats["n"]))
     row |= {
-        "judged": True, "p_adjusted": p_adjusted, "delta": delta, "wording": _wording(claim, number, slope),
+        "judged": True,
+        "p_adjusted": p_adjusted,
+        "delta": delta,
+        "wording": _wording(claim, number, slope),
         "corrected": claim.sign * float(slope["estimate"]) / usable if usable else np.nan,
     }
     if usable:
         says = "as stated" if claim.reliability.stated else "estimated"
-        row["note"] = _join(row["note"], f"corrected for the unreliability of {claim.x} ({usable:.2f}, {says}): "
-                            f"{row['corrected']:.3g}")
+        row["note"] = _join(
+            row["note"],
+            f"corrected for the unreliability of {claim.x} ({usable:.2f}, {says}): "
+            f"{row['corrected']:.3g}",
+        )
+    if number == 2 and claim.still:
+        left = listing([t.label for t in claim.covariates if t in claim.still])
+        row["note"] = _join(row["note"], f"without {left}, which unit effects take up")
     return row
 
 
 def _row(
-    number: int, claim: _Claim, verdict: Verdict, slope: pd.Series[Any] | None = None, *, n: int = 0,
+    number: int,
+    claim: _Claim,
+    verdict: Verdict,
+    slope: pd.Series[Any] | None = None,
+    *,
+    n: int = 0,
     scale: float | None = None,
 ) -> dict[str, Any]:
     """Return a rung of the ladder, its estimate aligned so that positive is better with better."""
     level = {1: "between units", 2: "within units over time"}.get(number, "over time")
     values = dict.fromkeys(
-        ("estimate", "std_error", "df", "p_value", "conf_low", "conf_high", "std_estimate", "std_low",
-         "std_high", "corrected", "p_adjusted"), np.nan,
+        (
+            "estimate",
+            "std_error",
+            "df",
+            "p_value",
+            "conf_low",
+            "conf_high",
+            "std_estimate",
+            "std_low",
+            "std_high",
+            "corrected",
+            "p_adjusted",
+        ),
+        np.nan,
     )
     if slope is not None:
         ends = sorted(claim.sign * float(slope[c]) for c in ("conf_low", "conf_high"))
         ratio = claim.sd_ratio() if scale is None else scale
         estimate = claim.sign * float(slope["estimate"])
         values |= {
-            "estimate": estimate, "conf_low": ends[0], "conf_high": ends[1],
+            "estimate": estimate,
+            "conf_low": ends[0],
+            "conf_high": ends[1],
             **{c: float(slope[c]) for c in ("std_error", "df", "p_value")},
-            "std_estimate": estimate * ratio, "std_low": ends[0] * ratio, "std_high": ends[1] * ratio,
+            "std_estimate": estimate * ratio,
+            "std_low": ends[0] * ratio,
+            "std_high": ends[1] * ratio,
         }
     return {
-        "row": number, "question": QUESTIONS[number].format(x=claim.x, y=claim.y), "level": level, **values,
-        "delta": None, "judged": False, "kind": verdict.kind, "verdict": verdict.text, "wording": "",
-        "note": verdict.note, "n": n,
+        "row": number,
+        "question": QUESTIONS[number].format(x=claim.x, y=claim.y),
+        "level": level,
+        **values,
+        "delta": None,
+        "judged": False,
+        "kind": verdict.kind,
+        "verdict": verdict.text,
+        "wording": "",
+        "note": verdict.note,
+        "n": n,
     }
 
 
@@ -300,20 +444,32 @@ def _wording(claim: _Claim, number: int, slope: pd.Series[Any]) -> str:
     frame = claim.panel.frame.dropna(subset=[claim.x, claim.y])
     x = frame[claim.x]
     units = frame[claim.panel.unit]
-    spread = x.groupby(units).mean().std() if number == 1 else (x - x.groupby(units).transform("mean")).std()
-    if not spread > 0:
+    spread = (
+        x.groupby(units).mean().std()
+        if number == 1
+        else (x - x.groupby(units).transform("mean")).std()
+    )
+    if not (spread > 0 and np.isfinite(slope["conf_low"])):
         return ""
     step = float(f"{spread:.0e}")
     change, *ends = (step * float(slope[c]) for c in ("estimate", "conf_low", "conf_high"))
     more = "higher" if change >= 0 else "lower"
     ends = sorted(e if change >= 0 else -e for e in ends)
-    said = f"{claim.y} was {abs(change):.2g} {more} (95% CI {ends[0]:.2g} to {ends[1]:.2g})"
+    low, high = (_said(e) for e in ends)
+    said = f"{claim.y} was {_said(abs(change))} {more} (95% CI {low} to {high})"
     if number == 1:
-        return f"In units whose {claim.x} was {step:g} higher, {said}. Anything else that differs between units could explain this."
+        return (
+            f"In units whose {claim.x} was {_said(step)} higher, {said}. Anything else that "
+            "differs between units could explain this."
+        )
     return (
-        f"In waves when {claim.x} was {step:g} above the unit's usual, {said}. Unmeasured changes that affect both "
-        "could explain this."
+        f"In waves when {claim.x} was {_said(step)} above the unit's usual, {said}. Unmeasured "
+        "changes that affect both could explain this."
     )
+
+
+def _said(value: float) -> str:
+    return f"{value:.2g}" if abs(value) < 99.5 else f"{value:,.0f}"
 
 
 # ---------------------------------------------------------------------- rows that are described
@@ -334,7 +490,9 @@ def _described_rows(
     rows[7] = _robustness_row(claim)
     reach = min(3, claim.panel.waves - 2)
     try:
-        results["lag_profile"] = lag_profile(claim.panel, claim.x, claim.y, lags=range(-reach, reach + 1))
+        results["lag_profile"] = lag_profile(
+            claim.panel, claim.x, claim.y, lags=range(-reach, reach + 1)
+        )
     except DataError as error:
         rows[7]["note"] = _join(rows[7]["note"], f"no lag profile: {_lower(error)}")
     return rows, results
@@ -345,18 +503,26 @@ def _lagged_rows(claim: _Claim) -> dict[int, dict[str, Any]]:
     rows: dict[int, dict[str, Any]] = {}
     influence: dict[int, tuple[float, pd.Series[float]]] = {}
     ratio = claim.sd_ratio()
-    for number, cause, effect, scale in ((3, claim.x, claim.y, ratio), (4, claim.y, claim.x, 1 / ratio)):
-        lagged = [grammar.Term((grammar.Lag(name, 1),)) for name in (cause, effect)]
-        model = claim.formula(effect)
-        model = grammar.Formula(model.response, (*lagged, *model.terms))
+    inverse = 1 / ratio if ratio > 0 else np.nan
+    for number, cause, effect, scale in (
+        (3, claim.x, claim.y, ratio),
+        (4, claim.y, claim.x, inverse),
+    ):
+        before = grammar.Lag(cause, 1)
+        model = claim.formula(effect, before, grammar.Lag(effect, 1))
         try:
-            slope, pull, n = _lagged_slope(claim.panel, model, lagged[0].label)
+            slope, pull, n = _lagged_slope(claim.panel, model, before.label)
         except DataError as error:
-            rows[number] = _row(number, claim, Verdict("not_testable", f"not testable, because {_lower(error)}"))
+            rows[number] = _row(
+                number, claim, Verdict("not_testable", f"not testable, because {_lower(error)}")
+            )
             continue
         verdict = Verdict("not_judged", "not judged", STABLE)
         rows[number] = _row(number, claim, verdict, slope, n=n, scale=scale)
-        influence[number] = (float(slope["estimate"]) * scale * claim.sign, pull * scale * claim.sign)
+        influence[number] = (
+            float(slope["estimate"]) * scale * claim.sign,
+            pull * scale * claim.sign,
+        )
     rows[5] = _difference_row(claim, influence)
     return rows
 
@@ -369,7 +535,9 @@ def _lagged_slope(
     fit = fit_work(work)
     covariance, df = covariance_of(work, fit, "CR2")
     at = fit.names.index(name)
-    table = estimates_table([name], fit.beta[[at]], np.sqrt(np.diag(covariance))[[at]], df[[at]], 0.95)
+    table = estimates_table(
+        [name], fit.beta[[at]], np.sqrt(np.diag(covariance))[[at]], df[[at]], 0.95
+    )
     pull = pd.Series(fit.influence[:, at], index=work.cells.keys.iloc[:, 0])
     return table.iloc[0], pull, int(fit.n)
 
@@ -383,37 +551,43 @@ def _difference_row(
     pull = a.sub(b, fill_value=0.0)
     se = float(np.sqrt((pull**2).sum() * len(pull) / (len(pull) - 1)))
     df = len(pull) - 1.0
-    reach = stats.t.isf(0.025, df) * se
-    value = forward - backward
-    slope = pd.Series(
-        {
-            "estimate": value * claim.sign, "std_error": se, "df": df,
-            "p_value": 2 * stats.t.sf(abs(value / se), df),
-            "conf_low": (value - reach) * claim.sign, "conf_high": (value + reach) * claim.sign,
-        }
+    value = claim.sign * (forward - backward)
+    at = [np.atleast_1d(v) for v in (value, se, df)]
+    table = estimates_table(["row 3 - row 4"], at[0], at[1], at[2], 0.95)
+    verdict = Verdict(
+        "not_judged",
+        "not judged",
+        "row 3 less row 4 in SD units; stable differences between units bias both",
     )
-    verdict = Verdict("not_judged", "not judged", "row 3 less row 4 in SD units; stable differences between units "
-                      "bias both")
-    return _row(5, claim, verdict, slope, scale=1.0)
+    return _row(5, claim, verdict, table.iloc[0], scale=1.0)
 
 
 def _mediated_row(
     claim: _Claim, mediators: Sequence[str], draws: int, rng: int | np.random.Generator | None
 ) -> tuple[dict[str, Any], dict[str, Result]]:
     if not mediators:
-        return _row(6, claim, Verdict("not_testable", "not tested, because no mediator was named")), {}
+        return _row(
+            6, claim, Verdict("not_testable", "not tested, because no mediator was named")
+        ), {}
     try:
         found = mediate(
-            claim.panel, _quoted(claim.x), [_quoted(m) for m in mediators], _quoted(claim.y),
-            covariates=claim.covariates, effects="two-way", draws=draws, rng=rng,
+            claim.panel,
+            _quoted(claim.x),
+            [_quoted(m) for m in mediators],
+            _quoted(claim.y),
+            covariates=[t.label for t in claim.moving],
+            effects="two-way",
+            draws=draws,
+            rng=rng,
         )
     except DataError as error:
         return _row(6, claim, Verdict("not_testable", f"not testable, because {_lower(error)}")), {}
     which = "total indirect" if len(mediators) > 1 else "indirect"
     verdict = Verdict(
-        "not_judged", "not judged",
-        f"{which} slope through {listing(mediators)} within units over time, all of the same wave: this says nothing "
-        "of order",
+        "not_judged",
+        "not judged",
+        f"{which} slope through {listing(mediators)} within units over time, all of the same wave: "
+        "this says nothing of order",
     )
     return _row(6, claim, verdict, found[which], n=int(found.stats["n"])), {"mediation": found}
 
@@ -422,21 +596,29 @@ def _robustness_row(claim: _Claim) -> dict[str, Any]:
     """Describe row 7: the range of row 2's slope when each wave in turn is left out."""
     panel = claim.panel
     if panel.waves < 3:
-        return _row(7, claim, Verdict("not_testable", "not testable, because leaving one of two waves out leaves none"))
-    model = claim.formula(claim.y, _quoted(claim.x))
+        return _row(
+            7,
+            claim,
+            Verdict(
+                "not_testable", "not testable, because leaving one of two waves out leaves none"
+            ),
+        )
+    model = claim.formula(claim.y, grammar.Name(claim.x), within=True)
     slopes = {}
     for wave in np.unique(panel.time):
         try:
             fit = fit_work(prepare(panel, model, "two-way", vcov="CR1", rows=panel.time != wave))
         except DataError:
             continue
-        slopes[panel.frame.loc[panel.time == wave, panel.wave].iloc[0]] = claim.sign * fit.beta[fit.names.index(claim.x)]
+        slopes[panel.frame.loc[panel.time == wave, panel.wave].iloc[0]] = (
+            claim.sign * fit.beta[fit.names.index(claim.x)]
+        )
     if not slopes:
         return _row(7, claim, Verdict("not_testable", "not testable, because row 2 is not"))
     low, high = min(slopes, key=slopes.__getitem__), max(slopes, key=slopes.__getitem__)
     note = (
-        f"leaving one wave out, row 2's slope runs from {slopes[low]:.3g} (without {_date(low)}) to "
-        f"{slopes[high]:.3g} (without {_date(high)})"
+        f"leaving one wave out, row 2's slope runs from {slopes[low]:.3g} (without {_date(low)}) "
+        f"to {slopes[high]:.3g} (without {_date(high)})"
     )
     return _row(7, claim, Verdict("not_judged", "numbers, no verdict", note))
 
@@ -466,22 +648,22 @@ def _join(*parts: str) -> str:
 
 def _points(panel: Panel, x: str, y: str) -> pd.DataFrame:
     """Return unit means, and deviations from unit and wave means, with sampling intervals."""
-    frame = panel.frame[[panel.unit, x, y]].copy()
-    frame["time"] = panel.time
+    frame = pd.DataFrame({"unit": panel.frame[panel.unit], "time": panel.time})
     for role, name in (("x", x), ("y", y)):
+        frame[role] = panel.frame[name]
         frame[f"v_{role}"] = panel.variance[name] if name in panel.variance.columns else np.nan
-    frame = frame.dropna(subset=[x, y])
-    by_unit = frame.groupby(panel.unit)
+    frame = frame.dropna(subset=["x", "y"])
+    by_unit = frame.groupby("unit")
     out = []
     if by_unit.ngroups > 1:
-        means = by_unit[[x, y]].mean().set_axis(["x", "y"], axis=1)
+        means = by_unit[["x", "y"]].mean()
         size = by_unit.size()
         spread = {r: np.sqrt(by_unit[f"v_{r}"].sum(min_count=1) / size**2) for r in "xy"}
         out.append(_with_bars(means.assign(level="between"), spread))
     if frame["time"].nunique() > 1 and (by_unit.size() > 1).any():
-        away = frame[[x, y]] - by_unit[[x, y]].transform("mean")
+        away = frame[["x", "y"]] - by_unit[["x", "y"]].transform("mean")
         away -= away.groupby(frame["time"]).transform("mean")
-        away = away.set_axis(["x", "y"], axis=1)[(by_unit[x].transform("size") > 1)]
+        away = away[by_unit["x"].transform("size") > 1]
         spread = {r: np.sqrt(frame.loc[away.index, f"v_{r}"]) for r in "xy"}
         out.append(_with_bars(away.assign(level="within"), spread))
     columns = ["level", "x", "y", "x_low", "x_high", "y_low", "y_high"]
@@ -498,26 +680,35 @@ def _with_bars(points: pd.DataFrame, spread: Mapping[str, pd.Series[float]]) -> 
 def _cautions(panel: Panel, gates: Sequence[Gate]) -> tuple[Caution, ...]:
     found = list(panel.warnings)
     if gates[3].state == "limited":
-        found.append(Caution("common-source", "x and y share a source: their association may come from the same people's "
-                             "answers, so every row is capped at 'same-source association'.", "sources"))
+        found.append(
+            Caution(
+                "common-source",
+                "x and y share a source: their association may come from the same people's "
+                "answers, so every row is capped at 'same-source association'.",
+                "sources",
+            )
+        )
     if panel.units < 20:
-        found.append(Caution("few-units", f"{panel.units} units: intervals are wide and rough.", "units"))
+        found.append(
+            Caution("few-units", f"{panel.units} units: intervals are wide and rough.", "units")
+        )
     return tuple(found)
 
 
 def _methods(claim: _Claim, ladder: pd.DataFrame, statistics: Mapping[str, Any]) -> str:
     judged = ladder[ladder["judged"]]
     found = " ".join(
-        f"{r.level[0].upper()}{r.level[1:]} the slope was {r.estimate:.3g} (95% CI {r.conf_low:.3g} to "
+        f"{str(r.level).capitalize()} the slope was {r.estimate:.3g} (95% CI {r.conf_low:.3g} to "
         f"{r.conf_high:.3g}; verdict: {r.verdict})."
         for r in judged.itertuples()
     )
     deltas = ", ".join(f"{v:g} (row {k})" for k, v in claim.deltas.items())
     return (
-        f"We examined whether {claim.x} goes with and before {claim.y} in {statistics['units']} units over "
-        f"{statistics['waves']} waves ({statistics['n']} unit-waves with both), in both directions, with eecx. Slopes "
-        "between unit means, and within units over time net of wave effects, have CR2 standard errors clustered by "
-        f"unit with Satterthwaite degrees of freedom; verdicts are adjusted by Holm's method at {claim.alpha:g}"
-        f"{f'; smallest effect of interest {deltas}' if deltas else ''}. {found} Lagged and mediated slopes were "
-        "described but given no verdict. None of this is causal."
+        f"We examined whether {claim.x} goes with and before {claim.y} in {statistics['units']} "
+        f"units over {statistics['waves']} waves ({statistics['n']} unit-waves with both), in both "
+        "directions, with eecx. Slopes between unit means, and within units over time net of wave "
+        "effects, have CR2 standard errors clustered by unit with Satterthwaite degrees of "
+        f"freedom; verdicts are adjusted by Holm's method at {claim.alpha:g}"
+        f"{f'; smallest effect of interest {deltas}' if deltas else ''}. {found} Lagged and "
+        "mediated slopes were described but given no verdict. None of this is causal."
     )

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from .. import plotting
-from ..errors import Caution
+from ..errors import Caution, OptionError, listing
 from ..panel import Audit
 from ..results import Result, escape, json_ready, printed
 
@@ -30,8 +31,9 @@ class Evidence:
     ----------
     claim : str
     ladder : pandas.DataFrame
-        ``row, question, level, estimate, std_error, df, p_value, p_adjusted, conf_low, conf_high,
-        std_estimate, std_low, std_high, corrected, delta, judged, kind, verdict, wording, note, n``.
+        ``row, question, level, estimate, std_error, df, p_value, p_adjusted, conf_low,
+        conf_high, std_estimate, std_low, std_high, corrected, delta, judged, kind, verdict,
+        wording, note, n``.
         Estimates are direction-aligned: positive means better with better.
     gates : pandas.DataFrame
         ``gate, state, detail``: adequate, limited or unchecked.
@@ -55,7 +57,10 @@ class Evidence:
 
     def row(self, number: int) -> pd.Series[Any]:
         """Return one rung of the ladder by its number."""
-        return self.ladder.set_index("row").loc[number]
+        found = self.ladder[self.ladder["row"] == number]
+        if found.empty:
+            raise OptionError(f"No row {number!r}. There is: {listing(self.ladder['row'])}.")
+        return found.iloc[0]
 
     def verdicts(self) -> dict[int, str]:
         """Return the verdict of every row by its number."""
@@ -66,11 +71,13 @@ class Evidence:
         lines = [f"Claim: {self.claim}", "", "Gates"]
         lines += [f"  {r.gate}: {r.state} - {r.detail}" for r in self.gates.itertuples()]
         lines += ["", "Ladder (positive: better goes with better)"]
-        for r in self.ladder.itertuples():
-            lines.append(f"  {r.row}  {r.question}: {r.verdict.upper() if r.judged else r.verdict}")
-            if pd.notna(r.estimate):
-                lines.append(f"     {r.estimate:.3g} (95% CI {r.conf_low:.3g} to {r.conf_high:.3g})")
-            lines += [f"     {t}" for t in (r.wording, r.note) if t]
+        for r in self.ladder.to_dict("records"):
+            verdict = r["verdict"].upper() if r["judged"] else r["verdict"]
+            lines.append(f"  {r['row']}  {r['question']}: {verdict}")
+            if np.isfinite(r["estimate"]):
+                interval = f"{r['conf_low']:.3g} to {r['conf_high']:.3g}"
+                lines.append(f"     {r['estimate']:.3g} (95% CI {interval})")
+            lines += [f"     {t}" for t in (r["wording"], r["note"]) if t]
         lines += [f"Warning ({w.code}): {w.message}" for w in self.warnings]
         return "\n".join(lines)
 
@@ -81,13 +88,26 @@ class Evidence:
     def plot(self, figure: Figure | None = None) -> Figure:
         """Draw the ladder of evidence."""
         rows = self.ladder[
-            ["row", "question", "estimate", "conf_low", "conf_high", "std_estimate", "std_low",
-             "std_high", "judged", "verdict", "kind", "note"]
+            [
+                "row",
+                "question",
+                "estimate",
+                "conf_low",
+                "conf_high",
+                "std_estimate",
+                "std_low",
+                "std_high",
+                "judged",
+                "verdict",
+                "kind",
+                "note",
+            ]
         ]
         s = self.stats
         caption = (
-            f"{s['units']} units, {s['waves']} waves, {s['n']} unit-waves. Estimates are in SDs of y per SD of x, "
-            "aligned so that right of zero means better with better; 95% intervals (CR2 by unit)."
+            f"{s['units']} units, {s['waves']} waves, {s['n']} unit-waves. Estimates are in SDs of "
+            "y per SD of x, aligned so that right of zero means better with better; 95% intervals "
+            "(CR2 by unit)."
         )
         return plotting.ladder(rows, gates=self.gates, caption=caption, figure=figure)
 
@@ -108,10 +128,12 @@ class Evidence:
                 f"{fit.stats['n']} {'units' if level == 'between' else 'unit-waves'}"
             )
             fits.append((level, t["estimate"], start, t["conf_low"], t["conf_high"], note))
-        table = pd.DataFrame(fits, columns=["level", "slope", "intercept", "conf_low", "conf_high", "note"])
+        table = pd.DataFrame(
+            fits, columns=["level", "slope", "intercept", "conf_low", "conf_high", "note"]
+        )
         caption = (
-            f"Bars: 95% sampling intervals, where respondents are known. {self.stats['units']} units, "
-            f"{self.stats['waves']} waves."
+            "Bars: 95% sampling intervals, where respondents are known. "
+            f"{self.stats['units']} units, {self.stats['waves']} waves."
         )
         return plotting.linkage(
             self.points, table, x_label=self._axis("x"), y_label=self._axis("y"), caption=caption
@@ -124,9 +146,14 @@ class Evidence:
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain values, numbers with 12 significant digits."""
         content = {
-            "schema": SCHEMA, "claim": self.claim, "ladder": self.ladder, "gates": self.gates,
-            "stats": dict(self.stats), "spec": dict(self.spec),
-            "warnings": [vars(w) for w in self.warnings], "methods": self.text,
+            "schema": SCHEMA,
+            "claim": self.claim,
+            "ladder": self.ladder,
+            "gates": self.gates,
+            "stats": dict(self.stats),
+            "spec": dict(self.spec),
+            "warnings": [vars(w) for w in self.warnings],
+            "methods": self.text,
             "references": list(self.references),
             "results": {name: r.to_dict() for name, r in self.results.items()},
         }
@@ -137,7 +164,9 @@ class Evidence:
         return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False, allow_nan=False)
 
     def _repr_html_(self) -> str:
-        shown = self.ladder[["row", "question", "estimate", "conf_low", "conf_high", "verdict", "wording", "note"]]
+        shown = self.ladder[
+            ["row", "question", "estimate", "conf_low", "conf_high", "verdict", "wording", "note"]
+        ]
         return (
             f"<p><b>{escape(self.claim)}</b></p>"
             f"{printed(self.gates).to_html(index=False, escape=True, border=0)}"

@@ -11,7 +11,16 @@ import pandas as pd
 from ..errors import listing
 from ..panel import Panel
 
-__all__ = ["Gate", "Reliability", "losses", "measurement", "plan", "reliabilities", "sources", "unreliable_rows"]
+__all__ = [
+    "Gate",
+    "Reliability",
+    "losses",
+    "measurement",
+    "plan",
+    "reliabilities",
+    "sources",
+    "unreliable_rows",
+]
 
 State = Literal["adequate", "limited", "unchecked"]
 
@@ -56,8 +65,8 @@ def losses(panel: Panel, x: str, y: str) -> Gate:
     share = both / total
     per_unit = seen.all(axis=1).groupby(panel.frame[panel.unit]).any()
     detail = (
-        f"{both} of {total} cells ({100 * share:.1f}%) have both measures, in {int(per_unit.sum())} units; "
-        "non-response inside the cells is not seen here"
+        f"{both} of {total} cells ({100 * share:.1f}%) have both measures, in "
+        f"{int(per_unit.sum())} units; non-response inside the cells is not seen here"
     )
     return Gate("losses", "adequate" if share >= PAIRED else "limited", detail)
 
@@ -66,25 +75,34 @@ def sources(panel: Panel, x: str, y: str) -> Gate:
     """Judge whether different people, or records, stand behind x and y."""
     a, b = panel.roles[x], panel.roles[y]
     shared = a.source & b.source
-    said = f"{x}: {listing(sorted(a.source)) or 'unknown'}; {y}: {listing(sorted(b.source)) or 'unknown'}"
+    said = "; ".join(
+        f"{name}: {listing(sorted(role.source)) or 'unknown'}" for name, role in ((x, a), (y, b))
+    )
     if shared:
         return Gate("independence of sources", "limited", f"shared source ({said})")
     if not (a.source_declared and b.source_declared) or not a.source or not b.source:
-        return Gate("independence of sources", "unchecked", f"assumed, not declared with source= ({said})")
+        return Gate(
+            "independence of sources", "unchecked", f"assumed, not declared with source= ({said})"
+        )
     return Gate("independence of sources", "adequate", said)
 
 
 def reliabilities(panel: Panel, name: str) -> Reliability:
-    """Estimate reliability from the cells' sampling variances; None where they are not known.
+    r"""Estimate reliability from the cells' sampling variances; None where they are not known.
 
-    Between units: :math:`1 - \\overline{v_i} / \\operatorname{var}(\\bar x_i)` with :math:`v_i` the
+    Between units: :math:`1 - \overline{v_i} / \operatorname{var}(\bar x_i)` with :math:`v_i` the
     sampling variance of unit i's mean over its waves. Of change: the same for deviations from unit
     and wave means.
     """
     if name not in panel.variance.columns:
         return Reliability(None, None)
     frame = pd.DataFrame(
-        {"unit": panel.frame[panel.unit], "time": panel.time, "x": panel.frame[name], "v": panel.variance[name]}
+        {
+            "unit": panel.frame[panel.unit],
+            "time": panel.time,
+            "x": panel.frame[name],
+            "v": panel.variance[name],
+        }
     ).dropna(subset=["x"])
     if frame["v"].isna().any():
         return Reliability(None, None)
@@ -110,14 +128,19 @@ def measurement(x: str, y: str, of_x: Reliability, of_y: Reliability) -> Gate:
     known = {
         f"{name} {what}": (value, least)
         for name, r in ((x, of_x), (y, of_y))
-        for what, value, least in (("between units", r.between, BETWEEN), ("of change", r.change, CHANGE))
+        for what, value, least in (
+            ("between units", r.between, BETWEEN),
+            ("of change", r.change, CHANGE),
+        )
         if value is not None
     }
     if not known:
         return Gate("measurement", "unchecked", "the sampling variances of the cells are not known")
-    detail = "reliability " + ", ".join(f"{k} {np.clip(v, 0, 1):.2f}" for k, (v, _) in known.items())
+    detail = "reliability " + ", ".join(
+        f"{k} {np.clip(v, 0, 1):.2f}" for k, (v, _) in known.items()
+    )
     low = [k for k, (v, least) in known.items() if v < least]
-    unknown = {x, y} - {k.rsplit(" between", 1)[0].rsplit(" of change", 1)[0] for k in known}
+    unknown = [n for n, r in ((x, of_x), (y, of_y)) if r.between is None and r.change is None]
     detail += f" (asked: {BETWEEN} between units, {CHANGE} of change)"
     if unknown:
         detail += f"; {listing(sorted(unknown))} unknown"
@@ -126,7 +149,10 @@ def measurement(x: str, y: str, of_x: Reliability, of_y: Reliability) -> Gate:
 
 def unreliable_rows(of_x: Reliability, of_y: Reliability) -> frozenset[int]:
     """Return the rows (1 between units, 2 of change) whose measures fall short of what is asked."""
-    rows = {1: [(r.between, BETWEEN) for r in (of_x, of_y)], 2: [(r.change, CHANGE) for r in (of_x, of_y)]}
+    rows = {
+        1: [(r.between, BETWEEN) for r in (of_x, of_y)],
+        2: [(r.change, CHANGE) for r in (of_x, of_y)],
+    }
     return frozenset(
         n for n, pairs in rows.items() if any(v is not None and v < least for v, least in pairs)
     )

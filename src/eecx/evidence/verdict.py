@@ -40,8 +40,8 @@ def holm(p_values: Sequence[float]) -> list[tuple[float, float]]:
 
     References
     ----------
-    Holm, S. (1979). A simple sequentially rejective multiple test procedure. Scandinavian Journal of
-    Statistics, 6(2), 65–70.
+    Holm, S. (1979). A simple sequentially rejective multiple test procedure. Scandinavian
+    Journal of Statistics, 6(2), 65–70.
 
     Examples
     --------
@@ -79,7 +79,7 @@ def judge(
         Smallest effect of interest, positive.
     reliability : float, optional
         Reliability of the predictor at this level: the corrected estimate is
-        ``estimate / reliability``. Without it nothing is called too small.
+        ``estimate / reliability``. Without one above 0 nothing is called too small.
     alpha : float
         Level of the family of tests; 0.05 means 95% and 90% intervals.
     p_adjusted, share : float
@@ -96,15 +96,18 @@ def judge(
     >>> judge(0.01, 0.01, 50, delta=0.2, reliability=0.8).text
     'too small to matter'
     """
+    if not np.isfinite(std_error):
+        return Verdict("not_resolved", "not resolved", "nothing tells the error of this slope")
     level = alpha / share
     wide = stats.t.isf(level / 2, df) * std_error
     narrow = stats.t.isf(level, df) * std_error
-    inside = delta is not None and max(abs(estimate - narrow), abs(estimate + narrow)) < delta
+    furthest = max(abs(estimate - narrow), abs(estimate + narrow))
     note = ""
-    if inside and delta is not None:
-        if reliability is None:
-            note = "inside ±δ as observed; the reliability of x is unknown, so it is not called too small"
-        elif max(abs(estimate - narrow), abs(estimate + narrow)) / reliability >= delta:
+    if delta is not None and furthest < delta:
+        if reliability is None or reliability <= 0:
+            what = "unknown" if reliability is None else "not above 0"
+            note = f"inside ±δ as observed, not called too small: the reliability of x is {what}"
+        elif furthest / min(reliability, 1.0) >= delta:
             note = "inside ±δ as observed, but not once corrected for unreliability"
         elif largest == "direction":
             note = "inside ±δ, but a limited gate allows no such verdict"

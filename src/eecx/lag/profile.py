@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from .. import formula as grammar
 from .. import plotting
-from ..errors import Caution, DataError, OptionError
+from ..errors import Caution, ColumnError, DataError, OptionError
 from ..panel import Panel
 from ..regression.regress import check_level, covariance_of, estimates_table, fit_work, prepare
 from ..results import Result, versions
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 __all__ = ["lag_profile"]
 
 DESCRIPTIVE = (
-    "A lag profile is descriptive: shared shocks, or stable differences between units on short panels, make it "
-    "lean either way without any effect. It gets no verdict."
+    "A lag profile is descriptive: shared shocks, or stable differences between units on short "
+    "panels, make it lean either way without any effect. It gets no verdict."
 )
 
 
@@ -31,11 +35,11 @@ def lag_profile(
     cluster: str | None = None,
     conf_level: float = 0.95,
 ) -> Result:
-    """Return the slope of y on x at each lead and lag, with unit and wave effects.
+    r"""Return the slope of y on x at each lead and lag, with unit and wave effects.
 
     For each lag k separately,
 
-    .. math:: y_{it} = \\alpha_i + \\gamma_t + \\beta_k x_{i,t-k} + \\varepsilon_{it}
+    .. math:: y_{it} = \alpha_i + \gamma_t + \beta_k x_{i,t-k} + \varepsilon_{it}
 
     with cluster-robust (CR2) intervals. Positive k: x was measured k steps *before* y; negative
     k: after it. Lags count steps of time, not rows; pairs across holes do not exist.
@@ -55,40 +59,52 @@ def lag_profile(
     Returns
     -------
     Result
-        ``.table``: ``lag, estimate, …, n, units, gap_low, gap_high``, where the gap is the time that
-        really lay between the two measurements, in days (dates) or whole waves.
+        ``.table``: ``lag, estimate, …, n, units, gap_low, gap_high``, where the gap is the time
+        that really lay between the two measurements, in days (dates) or whole waves.
 
     Raises
     ------
+    ColumnError, OptionError
+        Unknown columns; x and y the same; lags that are no whole numbers.
     DataError
-        A cross-section, or no lag with enough pairs.
+        A cross-section, or no lag that can be estimated.
 
     Examples
     --------
     >>> import eecx
     >>> sim = eecx.simulate.panel(units=60, waves=8, ex_to_cx=0.4, rng=5)
-    >>> panel = eecx.Panel.from_frame(sim.frame, unit="unit", wave="wave",
-    ...                               employee=["ex"], customer=["cx"])
+    >>> panel = eecx.Panel.from_frame(
+    ...     sim.frame, unit="unit", wave="wave", employee=["ex"], customer=["cx"]
+    ... )
     >>> profile = eecx.lag_profile(panel, "ex", "cx", lags=[0, 1])
     >>> profile.table["lag"].tolist(), [w.code for w in profile.warnings]
     ([0, 1], ['descriptive'])
     """
     check_level(conf_level)
+    if not isinstance(panel, Panel):
+        raise OptionError(
+            f"lag_profile takes a Panel, not a {type(panel).__name__}: make one with eecx.link() "
+            "or eecx.Panel.from_frame()."
+        )
     if panel.wave is None:
         raise DataError("A lag profile needs waves; this panel is a single cross-section.")
     for role, name in (("x", x), ("y", y)):
         panel.require(name, role)
-    steps = sorted(set(lags))
-    if not steps or not all(isinstance(k, int | np.integer) for k in steps):
-        raise OptionError(f"lags={list(steps)!r}: give whole numbers, such as range(-3, 4).")
+    if x == y:
+        raise OptionError(f"x and y are both {x!r}; name two measures.")
+    steps = _steps(lags)
     rows, cautions = [], [Caution("descriptive", DESCRIPTIVE, f"{x}, {y}")]
-    for k in map(int, steps):
+    failed: dict[int, str] = {}
+    for k in steps:
         factor: grammar.Factor = grammar.Lag(x, k) if k else grammar.Name(x)
         model = grammar.Formula(grammar.Term((grammar.Name(y),)), (grammar.Term((factor,)),))
         try:
             work = prepare(panel, model, "two-way", cluster=cluster, vcov="CR2")
             fit = fit_work(work)
+        except ColumnError:
+            raise
         except DataError as error:
+            failed[k] = str(error)
             cautions.append(Caution("lag-not-estimable", f"Lag {k}: {error}", f"lag {k}"))
             continue
         covariance, df = covariance_of(work, fit, "CR2")
@@ -99,21 +115,50 @@ def lag_profile(
         row.insert(0, "lag", k)
         rows.append(row.assign(**_gap(panel, x, y, k)))
     if not rows:
-        raise DataError(f"No lag of {x!r} has enough pairs with {y!r}. {cautions[-1].message}")
+        nearest = min(failed, key=abs)
+        raise DataError(
+            f"The slope of {y!r} on {x!r} can be estimated at no lag. Lag {nearest}: "
+            f"{failed[nearest]}"
+        )
     table = pd.concat(rows, ignore_index=True)
     spec = {
-        "title": f"{y} on {x} at each lag", "x": x, "y": y, "lags": list(map(int, steps)),
-        "cluster": cluster or panel.unit, "vcov": "CR2", "effects": "two-way", "conf_level": conf_level,
-        "step": str(panel.step), "data": panel.fingerprint, "versions": versions(),
+        "title": f"{y} on {x} at each lag",
+        "x": x,
+        "y": y,
+        "lags": steps,
+        "cluster": cluster or panel.unit,
+        "vcov": "CR2",
+        "effects": "two-way",
+        "conf_level": conf_level,
+        "step": str(panel.step),
+        "data": panel.fingerprint,
+        "versions": versions(),
     }
     statistics = {
-        "units": panel.units, "waves": panel.waves, "step": str(panel.step),
+        "units": panel.units,
+        "waves": panel.waves,
+        "step": str(panel.step),
         "gap_unit": "waves" if panel.step.grid == "integer" else "days",
     }
     return Result(
-        "lag_profile", table, spec, statistics, _methods(table, x, y, panel, conf_level),
-        warnings=tuple(cautions), references=("pustejovsky2018",), figure=_figure,
+        "lag_profile",
+        table,
+        spec,
+        statistics,
+        _methods(table, x, y, panel, conf_level),
+        warnings=tuple(cautions),
+        references=("pustejovsky2018",),
+        figure=_figure,
     )
+
+
+def _steps(lags: Iterable[int]) -> list[int]:
+    given = list(lags) if isinstance(lags, Iterable) else [lags]
+    if not given or not all(
+        isinstance(k, int | np.integer) and not isinstance(k, bool) for k in given
+    ):
+        raise OptionError(f"lags={lags!r}: give whole numbers, such as range(-3, 4).")
+    return sorted({int(k) for k in given})
 
 
 def _gap(panel: Panel, x: str, y: str, k: int) -> dict[str, float]:
@@ -128,21 +173,22 @@ def _gap(panel: Panel, x: str, y: str, k: int) -> dict[str, float]:
 
 def _methods(table: pd.DataFrame, x: str, y: str, panel: Panel, conf_level: float) -> str:
     found = "; ".join(
-        f"lag {r.lag}: {r.estimate:.3g} ({r.conf_low:.3g} to {r.conf_high:.3g})" for r in table.itertuples()
+        f"lag {r.lag}: {r.estimate:.3g} ({r.conf_low:.3g} to {r.conf_high:.3g})"
+        for r in table.itertuples()
     )
     return (
-        f"We regressed {y} on {x} at each lead and lag (steps of {panel.step}) with unit and wave fixed effects and "
-        f"cluster-robust {100 * conf_level:g}% intervals (CR2): {found}. The profile is descriptive and was given no "
-        "verdict."
+        f"We regressed {y} on {x} at each lead and lag (steps of {panel.step}) with unit and wave "
+        f"fixed effects and cluster-robust {100 * conf_level:g}% intervals (CR2): {found}. The "
+        "profile is descriptive and was given no verdict."
     )
 
 
-def _figure(result: Result, ax: object = None, **options: object) -> object:
+def _figure(result: Result, ax: Axes | None = None, **options: Any) -> Axes:
     caption = (
         f"Slopes with unit and wave effects, {100 * result.spec['conf_level']:g}% intervals (CR2); "
-        f"{result.stats['units']} units, {result.stats['waves']} waves; step {result.stats['step']}. "
-        "Descriptive: no verdict."
+        f"{result.stats['units']} units, {result.stats['waves']} waves; step "
+        f"{result.stats['step']}. Descriptive: no verdict."
     )
     table = result.table[["lag", "estimate", "conf_low", "conf_high", "n"]]
-    given = {"x_label": result.spec["x"], "y_label": result.spec["y"], "caption": caption, "ax": ax, **options}
-    return plotting.lag_profile(table, **given)  # type: ignore[arg-type]
+    given = {"x_label": result.spec["x"], "y_label": result.spec["y"], "caption": caption}
+    return plotting.lag_profile(table, ax=ax, **(given | options))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import get_args
+from itertools import combinations
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -15,11 +17,24 @@ from .. import formula as grammar
 from .. import plotting
 from ..errors import Caution, DataError, OptionError, listing
 from ..panel import Panel
-from ..regression.regress import LEVEL, Effects, Vcov, Work, check_level, estimates_table, fit_work
-from ..regression.regress import covariance_of, prepare
-from ..resampling import bootstrap_p, percentile_interval, resampled_sums
+from ..regression.linear import COLLINEAR
+from ..regression.regress import (
+    LEVEL,
+    Effects,
+    Vcov,
+    Work,
+    check_level,
+    covariance_of,
+    estimates_table,
+    fit_work,
+    prepare,
+)
+from ..resampling import bootstrap_p, generator, percentile_interval, resampled_sums
 from ..results import Result, versions
 from .product_normal import product_normal_interval
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["mediate"]
 
@@ -43,18 +58,18 @@ def mediate(
     conf_level: float = 0.95,
     rng: int | np.random.Generator | None = None,
 ) -> Result:
-    """Split the slope of y on x into a direct part and parts through mediators.
+    r"""Split the slope of y on x into a direct part and parts through mediators.
 
     For mediators :math:`m_1 … m_J` side by side (parallel) and covariates c,
 
     .. math::
 
-        m_j &= i_j + a_j x + c'd_j + e_j \\\\
-        y &= i_y + c' x + \\sum_j b_j m_j + c'd_y + e_y
+        m_j &= i_j + a_j x + c'd_j + e_j \\
+        y &= i_y + c' x + \sum_j b_j m_j + c'd_y + e_y
 
-    the indirect effect through :math:`m_j` is :math:`a_j b_j`, the direct effect :math:`c'`, and the
-    total effect :math:`c = c' + \\sum_j a_j b_j`, exactly. Indirect effects get percentile intervals
-    of a bootstrap that resamples clusters: weights times per-cluster sums, no refits.
+    the indirect effect through :math:`m_j` is :math:`a_j b_j`, the direct effect :math:`c'`, and
+    the total effect :math:`c = c' + \sum_j a_j b_j`, exactly. Indirect effects get percentile
+    intervals of a bootstrap that resamples clusters: weights times per-cluster sums, no refits.
 
     These are associations. They are effects only if nothing unmeasured lies behind x and m, x
     and y, m and y, and if the causes come first. **A mediation within one wave is no evidence for
@@ -75,7 +90,7 @@ def mediate(
         As in :func:`eecx.regress`; the bootstrap resamples what errors are clustered by. Without
         clusters the errors of the paths are classical.
     draws : int
-        Bootstrap draws.
+        Bootstrap draws, at least as many as the limits need (39 at 95%).
     conf_level : float
     rng : int or numpy.random.Generator, optional
         Seed of the draws.
@@ -111,32 +126,51 @@ def mediate(
     >>> found.table["effect"].tolist()
     ['a', 'b', 'direct', 'indirect', 'total']
     """
-    mediators = [m] if isinstance(m, str) else list(m)
-    extra = [covariates] if isinstance(covariates, str) else list(covariates)
+    mediators, extra = _texts(m, "m"), _texts(covariates, "covariates")
     check_level(conf_level)
+    _check_draws(draws, conf_level)
     if effects not in get_args(Effects):
         raise OptionError(f"effects={effects!r}: accepted are {listing(get_args(Effects))}.")
+    if vcov is not None and vcov not in get_args(Vcov):
+        raise OptionError(f"vcov={vcov!r}: accepted are {listing(get_args(Vcov))}.")
     if not mediators:
         raise OptionError("mediate needs at least one mediator: m='engagement'.")
-    terms = {role: _term(t, role) for role, t in (("x", x), ("y", y))}
-    through = [_term(t, "m") for t in mediators]
+    path = [_term(x, "x"), *(_term(text, "m") for text in mediators), _term(y, "y")]
     others = [t for text in extra for t in grammar.parse_terms(text)]
-    every = [terms["x"], *through, terms["y"], *others]
+    every = [*path, *others]
     if len(set(every)) < len(every):
-        raise OptionError(f"x, m, y and covariates must be distinct; given were {listing([t.label for t in every])}.")
+        raise OptionError(
+            "x, m, y and covariates must be distinct; given were "
+            f"{listing([t.label for t in every])}."
+        )
     clustered = isinstance(data, Panel) or unit is not None or cluster is not None
     vcov = vcov or ("CR2" if clustered else "classical")
-    # the rows of the covariance's cells are what is resampled, so keep them apart even if classical
-    keep: Vcov = "HC1" if vcov in ("HC1", "classical") and not clustered else "CR1" if vcov != "CR2" else "CR2"
-    work = prepare(
-        data, _formula(terms["y"], [terms["x"], *through, *others]), effects,
-        unit=unit, wave=wave, cluster=cluster, vcov=keep,
-    )
-    model = _Model(
-        work, terms["x"].label, tuple(t.label for t in through), work.y,
-        tuple(n for n in work.terms if n not in {terms["x"].label, *(t.label for t in through)}),
-    )
-    return _analyse(model, data, vcov, draws, conf_level, rng, effects, every)
+    # the rows of the covariance's cells are what is resampled: keep them apart even if classical
+    single = vcov in ("HC1", "classical") and not clustered
+    keep: Vcov = "HC1" if single else "CR1" if vcov != "CR2" else "CR2"
+    # y may itself be a lag, which a written formula does not allow on the left
+    equation = grammar.Formula(path[-1], (*path[:-1], *others))
+    work = prepare(data, equation, effects, unit=unit, wave=wave, cluster=cluster, vcov=keep)
+    j = 1 + len(mediators)
+    model = _Model(work, work.terms[0], work.terms[1:j], work.y, work.terms[j:])
+    return _analyse(model, data, vcov, draws, conf_level, rng, effects, path, others)
+
+
+def _texts(given: Names, role: str) -> list[str]:
+    if not isinstance(given, Iterable):
+        raise OptionError(f"{role}={given!r}: the name of a column, or several names.")
+    return [given] if isinstance(given, str) else list(given)
+
+
+def _check_draws(draws: int, conf_level: float) -> None:
+    """Refuse so few draws that a percentile limit lies beyond them: (B + 1) α/2 < 1."""
+    least = math.ceil(2 / (1 - conf_level) - 1e-9) - 1
+    whole = isinstance(draws, int | np.integer) and not isinstance(draws, bool)
+    if not whole or draws < least:
+        raise OptionError(
+            f"draws={draws!r}: a whole number; {100 * conf_level:g}% limits need at least {least} "
+            "bootstrap draws, and 5000 are usual."
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,54 +187,92 @@ class _Model:
         return self.work.with_equation(response, tuple(x))
 
 
-def _formula(response: grammar.Term, terms: Sequence[grammar.Term]) -> grammar.Formula:
-    # y may itself be a lag or power, which a written formula does not allow on the left
-    return grammar.Formula(response, tuple(terms))
-
-
 def _term(text: str, role: str) -> grammar.Term:
+    """Read one column or lag; a name with blanks in it needs no backticks."""
+    if isinstance(text, str) and not any(mark in text for mark in "`(:^*+"):
+        return grammar.Term((grammar.Name(text),))
     found = grammar.parse_terms(text)
-    if len(found) != 1 or len(found[0].factors) != 1 or isinstance(found[0].factors[0], grammar.Category):
-        raise OptionError(f"{role}={text!r}: one numeric column or lag, such as 'engagement' or 'lag(engagement)'.")
+    single = len(found) == 1 and len(found[0].factors) == 1
+    if not single or isinstance(found[0].factors[0], grammar.Category):
+        raise OptionError(
+            f"{role}={text!r}: one numeric column or lag, such as 'engagement' or "
+            "'lag(engagement)'."
+        )
     return found[0]
 
 
 def _analyse(
-    model: _Model, data: object, vcov: Vcov, draws: int, conf_level: float,
-    rng: int | np.random.Generator | None, effects: Effects, every: Sequence[grammar.Term],
+    model: _Model,
+    data: object,
+    vcov: Vcov,
+    draws: int,
+    conf_level: float,
+    rng: int | np.random.Generator | None,
+    effects: Effects,
+    path: Sequence[grammar.Term],
+    others: Sequence[grammar.Term],
 ) -> Result:
     work = model.work
     clusters = len(work.cells.keys)
     if clusters < 3:
-        raise DataError(f"{clusters} clusters: a bootstrap needs at least 3, and 20 or more to be trusted.")
+        raise DataError(
+            f"{clusters} clusters: a bootstrap needs at least 3, and 20 or more to be trusted."
+        )
     parts = _paths(model, vcov, conf_level)
-    generator = np.random.default_rng(rng)
-    sample, failed = _bootstrap(model, draws, generator)
+    sample, failed = _bootstrap(model, draws, generator(rng))
     if len(sample) < draws / 2:
         raise DataError(
-            f"{failed} of {draws} bootstrap draws had no solution: {model.x!r} or a mediator hardly varies "
-            "over clusters."
+            f"{failed} of {draws} bootstrap draws had no solution: {model.x!r} or a mediator "
+            "hardly varies over clusters."
         )
     table = _table(model, parts, sample, conf_level)
-    names = [f"{e} [{m}]" if m else e for e, m in zip(table["effect"], table["mediator"], strict=True)]
+    pairs = zip(table["effect"], table["mediator"], strict=True)
+    names = [f"{effect} [{mediator}]" if mediator else effect for effect, mediator in pairs]
     table.insert(2, "level", LEVEL[effects])
-    cautions = _cautions(data, every, clusters, failed, draws)
+    cautions = [
+        *_order(path),
+        *_sources(data, [*path, *others]),
+        *_doubts(parts, clusters, failed, draws),
+    ]
     statistics = {
-        "n": int(work.cells.n.sum()), "units": work.units, "waves": work.waves, "clusters": clusters,
-        "draws": draws, "left_out": work.left_out,
+        "n": int(work.cells.n.sum()),
+        "units": work.units,
+        "waves": work.waves,
+        "clusters": clusters,
+        "draws": draws,
+        "left_out": work.left_out,
     }
     spec = {
-        "title": f"{model.x} → {', '.join(model.m)} → {model.y}", "x": model.x, "m": list(model.m), "y": model.y,
-        "covariates": list(model.covariates), "effects": effects, "cluster": work.cluster, "vcov": vcov,
-        "conf_level": conf_level, "draws": draws, "rng": rng if isinstance(rng, int) else str(rng),
-        "data": work.fingerprint, "versions": versions(),
+        "title": f"{model.x} → {', '.join(model.m)} → {model.y}",
+        "x": model.x,
+        "m": list(model.m),
+        "y": model.y,
+        "covariates": list(model.covariates),
+        "effects": effects,
+        "cluster": work.cluster,
+        "vcov": vcov,
+        "conf_level": conf_level,
+        "draws": draws,
+        "rng": rng if rng is None or isinstance(rng, int) else str(rng),
+        "data": work.fingerprint,
+        "versions": versions(),
     }
     return Result(
-        "mediate", table, spec, statistics, _methods(model, table, statistics, conf_level),
-        tables={"normal_theory": _normal_theory(model, parts, conf_level), "size": _size(model, parts)},
+        "mediate",
+        table,
+        spec,
+        statistics,
+        _methods(model, table, statistics, conf_level),
+        tables={
+            "normal_theory": _normal_theory(model, parts, conf_level),
+            "size": _size(model, parts),
+        },
         vcov=pd.DataFrame(np.cov(sample.T), index=names, columns=names),
-        warnings=cautions, draws=pd.DataFrame(sample, columns=names), failed_draws=failed,
-        references=("mackinnon2004",), figure=_figure,
+        warnings=tuple(cautions),
+        draws=pd.DataFrame(sample, columns=names),
+        failed_draws=failed,
+        references=("mackinnon2004",),
+        figure=_figure,
     )
 
 
@@ -231,14 +303,18 @@ def _paths(model: _Model, vcov: Vcov, conf_level: float) -> _Paths:
     outcome, cov = rows(model.y, [model.x, *model.m, *model.covariates], [model.x, *model.m])
     total, _ = rows(model.y, base, [model.x])
     cov_a = _classical_cov_a(model, base) if vcov == "classical" else None
-    return _Paths(a, outcome.iloc[1:].reset_index(drop=True), outcome.iloc[:1], total, cov_a, cov[1:, 1:])
+    return _Paths(
+        a, outcome.iloc[1:].reset_index(drop=True), outcome.iloc[:1], total, cov_a, cov[1:, 1:]
+    )
 
 
 def _classical_cov_a(model: _Model, base: Sequence[str]) -> Array:
     """Return the covariance of the a paths: residual covariance of mediators × bread of x."""
     fits = [fit_work(model.equation(name, base)) for name in model.m]
     at = fits[0].names.index(model.x)
-    wide = model.work.cells.select([*[n for n in fits[0].names if n in model.work.cells.terms], *model.m])
+    wide = model.work.cells.select(
+        [*[n for n in fits[0].names if n in model.work.cells.terms], *model.m]
+    )
     total = wide.collapse()
     cross = total.cross[0]
     k = len(wide.terms) - len(model.m)
@@ -255,35 +331,38 @@ def _classical_cov_a(model: _Model, base: Sequence[str]) -> Array:
 
 
 def _bootstrap(model: _Model, draws: int, rng: np.random.Generator) -> tuple[Array, int]:
-    """Return draws of a, b, direct, indirect (per mediator, total) and total effect, and how many failed."""
+    """Return draws of a, b, direct, indirect (each, total, contrasts) and total; how many failed.
+
+    Wave effects that add nothing in a draw are left out of it, as they are of a fit.
+    """
     work = model.work
     fitted = fit_work(work)
     dummies = [n for n in fitted.names if n in work.nuisance]
-    base = [model.x, *model.covariates, *dummies]
+    base = [*dummies, model.x, *model.covariates]
     cells = work.cells.select([*base, *model.m, model.y])
-    p, k, j = len(cells.terms), len(base), len(model.m)
+    p, k, j, at = len(cells.terms), len(base), len(model.m), len(dummies)
     centre = cells.collapse().mean[0] if work.intercept else np.zeros(p)
     about = cells.about(centre)
     scale = np.sqrt(np.einsum("gii->i", about))
-    about = about / np.outer(scale, scale)
     i, h = np.triu_indices(p)
-    first = cells.w[:, None] * (cells.mean - centre) / scale
-    sums = resampled_sums(np.column_stack([cells.w, first, about[:, i, h]]), draws, rng)
-    cross = np.empty((draws, p, p))
-    cross[:, i, h] = cross[:, h, i] = sums[:, 1 + p :]
+    parts = [about[:, i, h] / (scale[i] * scale[h])]
     if work.intercept:
-        s = sums[:, 1 : 1 + p]
-        cross -= s[:, :, None] * s[:, None, :] / sums[:, :1, None]
-    full = [0, *range(k, k + j), *range(1, k)]
-    usable = _solvable(cross[:, full][:, :, full])
-    cross = cross[usable]
-    top = np.linalg.solve(cross[:, :k, :k], cross[:, :k, k:])
-    outcome = np.linalg.solve(cross[:, full][:, :, full], cross[:, full, p - 1][..., None])[..., 0]
-    unit = scale[k:] / scale[0]
-    a = top[:, 0, :j] * unit[:j]
-    total = top[:, 0, j] * unit[j]
-    direct = outcome[:, 0] * unit[j]
-    b = outcome[:, 1 : 1 + j] * (scale[p - 1] / scale[k : k + j])
+        parts += [cells.w[:, None] * cells._away(centre) / scale, cells.w[:, None]]
+    sums = resampled_sums(np.column_stack(parts), draws, rng).T
+    cross = np.empty((p, p, draws))
+    cross[i, h] = cross[h, i] = sums[: len(i)]
+    if work.intercept:
+        s = sums[len(i) : -1]
+        cross -= s[:, None] * s / sums[-1]
+    _eliminate(cross, range(at))
+    # elimination of x and covariates leaves a and c; of the mediators too, b and c'
+    usable = _eliminate(cross, range(at, k))
+    total, a = cross[at, p - 1].copy(), cross[at, k : k + j].copy()
+    usable &= _eliminate(cross, range(k, k + j))
+    unit = scale[k:] / scale[at]
+    total, direct = total[usable] * unit[j], cross[at, p - 1, usable] * unit[j]
+    a = (a[:, usable] * unit[:j, None]).T
+    b = (cross[k : k + j, p - 1][:, usable] * (scale[p - 1] / scale[k : k + j])[:, None]).T
     indirect = a * b
     columns = [a, b, direct[:, None], indirect]
     if j > 1:
@@ -292,17 +371,26 @@ def _bootstrap(model: _Model, draws: int, rng: np.random.Generator) -> tuple[Arr
     return sample, int(draws - usable.sum())
 
 
-def _solvable(cross: Array) -> npt.NDArray[np.bool_]:
-    """Return which draws have predictors that vary and are not collinear."""
-    size = np.einsum("bii->bi", cross)
-    varied = (size > 1e-12).all(axis=1)
-    scale = np.sqrt(np.where(size > 0, size, 1.0))
-    r = cross / (scale[:, :, None] * scale[:, None, :])
-    return np.asarray(varied & (np.linalg.eigvalsh(r)[:, 0] > 1e-10))
+def _eliminate(cross: Array, pivots: Iterable[int]) -> npt.NDArray[np.bool_]:
+    """Sweep cross-products (p, p, draws) of unit-size columns in place, one after another.
+
+    Row j of the swept matrix then holds the slopes on predictor j. A predictor that is constant or
+    determined by those before it is passed over; returns in which draws there was none.
+    """
+    usable = np.ones(cross.shape[-1], dtype=bool)
+    for j in pivots:
+        fine = cross[j, j] > COLLINEAR
+        usable &= fine
+        row = cross[j] / np.where(fine, cross[j, j], np.inf)
+        column = cross[:, j].copy()
+        column[j] = 0.0
+        cross -= column[:, None] * row
+        cross[j] = row
+    return usable
 
 
 def _contrasts(indirect: Array) -> Array:
-    pairs = [(g, h) for g in range(indirect.shape[1]) for h in range(g + 1, indirect.shape[1])]
+    pairs = combinations(range(indirect.shape[1]), 2)
     return np.column_stack([indirect[:, g] - indirect[:, h] for g, h in pairs])
 
 
@@ -318,22 +406,30 @@ def _table(model: _Model, parts: _Paths, sample: Array, conf_level: float) -> pd
     if j > 1:
         labels.append(("total indirect", ""))
         values.append(float(through.sum()))
-        for g in range(j):
-            for h in range(g + 1, j):
-                labels.append(("contrast", f"{model.m[g]} - {model.m[h]}"))
-                values.append(float(through[g] - through[h]))
+        for g, h in combinations(range(j), 2):
+            labels.append(("contrast", f"{model.m[g]} - {model.m[h]}"))
+            values.append(float(through[g] - through[h]))
     drawn = sample[:, 2 * j + 1 : -1]
     low, high = percentile_interval(drawn, conf_level)
     indirect = pd.DataFrame(
         {
-            "effect": [e for e, _ in labels], "mediator": [n for _, n in labels], "estimate": values,
-            "std_error": drawn.std(axis=0, ddof=1), "statistic": np.nan, "df": np.nan,
-            "p_value": bootstrap_p(drawn), "conf_low": low, "conf_high": high, "interval": "bootstrap",
+            "effect": [e for e, _ in labels],
+            "mediator": [n for _, n in labels],
+            "estimate": values,
+            "std_error": drawn.std(axis=0, ddof=1),
+            "statistic": np.nan,
+            "df": np.nan,
+            "p_value": bootstrap_p(drawn),
+            "conf_low": low,
+            "conf_high": high,
+            "interval": "bootstrap",
         }
     )
     paths = []
     for effect, rows, names in (
-        ("a", parts.a, model.m), ("b", parts.b, model.m), ("direct", parts.direct, ("",)),
+        ("a", parts.a, model.m),
+        ("b", parts.b, model.m),
+        ("direct", parts.direct, ("",)),
         ("total", parts.total, ("",)),
     ):
         own = rows.drop(columns="term").reset_index(drop=True)
@@ -346,37 +442,49 @@ def _table(model: _Model, parts: _Paths, sample: Array, conf_level: float) -> pd
 def _normal_theory(model: _Model, parts: _Paths, conf_level: float) -> pd.DataFrame:
     rows = []
     z = stats.norm.isf((1 - conf_level) / 2)
+    columns = ["estimate", "std_error", "p_value"]
     for i, name in enumerate(model.m):
-        a, se_a, p_a = parts.a.loc[i, ["estimate", "std_error", "p_value"]].astype(float)
-        b, se_b, p_b = parts.b.loc[i, ["estimate", "std_error", "p_value"]].astype(float)
+        a, se_a, p_a = (float(v) for v in parts.a[columns].to_numpy()[i])
+        b, se_b, p_b = (float(v) for v in parts.b[columns].to_numpy()[i])
         sobel, extra = a**2 * se_b**2 + b**2 * se_a**2, se_a**2 * se_b**2
         low, high = product_normal_interval(a, se_a, b, se_b, conf_level)
         se = float(np.sqrt(sobel))
         rows.append(
             {
-                "effect": "indirect", "mediator": name, "estimate": a * b, "sobel_se": se,
+                "effect": "indirect",
+                "mediator": name,
+                "estimate": a * b,
+                "sobel_se": se,
                 "aroian_se": float(np.sqrt(sobel + extra)),
                 "goodman_se": float(np.sqrt(sobel - extra)) if sobel > extra else np.nan,
-                "sobel_z": a * b / se, "sobel_p": 2 * stats.norm.sf(abs(a * b / se)),
-                "sobel_low": a * b - z * se, "sobel_high": a * b + z * se,
-                "product_normal_low": low, "product_normal_high": high, "joint_p": max(p_a, p_b),
+                "sobel_z": a * b / se,
+                "sobel_p": 2 * stats.norm.sf(abs(a * b / se)),
+                "sobel_low": a * b - z * se,
+                "sobel_high": a * b + z * se,
+                "product_normal_low": low,
+                "product_normal_high": high,
+                "joint_p": max(p_a, p_b),
             }
         )
     if len(model.m) > 1 and parts.cov_a is not None:
-        a, b = parts.a["estimate"].to_numpy(float), parts.b["estimate"].to_numpy(float)
-        joint = np.outer(b, b) * parts.cov_a + np.outer(a, a) * parts.cov_b
-        signs = {("total indirect", ""): np.ones(len(a))}
-        for g in range(len(a)):
-            for h in range(g + 1, len(a)):
-                sign = np.zeros(len(a))
-                sign[[g, h]] = 1, -1
-                signs["contrast", f"{model.m[g]} - {model.m[h]}"] = sign
-        for (effect, name), sign in signs.items():
-            value, se = float(sign @ (a * b)), float(np.sqrt(sign @ joint @ sign))
+        slopes, effects = (p["estimate"].to_numpy(float) for p in (parts.a, parts.b))
+        joint = np.outer(effects, effects) * parts.cov_a + np.outer(slopes, slopes) * parts.cov_b
+        each = np.eye(len(model.m))
+        signs = [("total indirect", "", each.sum(axis=0))]
+        for g, h in combinations(range(len(model.m)), 2):
+            signs.append(("contrast", f"{model.m[g]} - {model.m[h]}", each[g] - each[h]))
+        for effect, name, sign in signs:
+            value = float(sign @ (slopes * effects))
+            se = float(np.sqrt(sign @ joint @ sign))
             rows.append(
                 {
-                    "effect": effect, "mediator": name, "estimate": value, "sobel_se": se, "sobel_z": value / se,
-                    "sobel_p": 2 * stats.norm.sf(abs(value / se)), "sobel_low": value - z * se,
+                    "effect": effect,
+                    "mediator": name,
+                    "estimate": value,
+                    "sobel_se": se,
+                    "sobel_z": value / se,
+                    "sobel_p": 2 * stats.norm.sf(abs(value / se)),
+                    "sobel_low": value - z * se,
                     "sobel_high": value + z * se,
                 }
             )
@@ -391,63 +499,102 @@ def _size(model: _Model, parts: _Paths) -> pd.DataFrame:
     whole = float(parts.total["estimate"].iloc[0])
     return pd.DataFrame(
         {
-            "mediator": list(model.m), "indirect": through, "partially_standardized": through / sd_y,
-            "completely_standardized": through * sd_x / sd_y, "proportion_mediated": through / whole,
+            "mediator": list(model.m),
+            "indirect": through,
+            "partially_standardized": through / sd_y,
+            "completely_standardized": through * sd_x / sd_y,
+            "proportion_mediated": through / (whole or np.nan),
         }
     )
 
 
-def _cautions(
-    data: object, every: Sequence[grammar.Term], clusters: int, failed: int, draws: int
-) -> tuple[Caution, ...]:
+def _order(path: Sequence[grammar.Term]) -> list[Caution]:
+    """Caution unless x lies before every mediator, and those before y."""
+    steps = [f.steps if isinstance(f, grammar.Lag) else 0 for t in path for f in t.factors]
+    x, *through, y = steps
+    if all(x > k > y for k in through):
+        return []
+    how = "at the same time" if len(set(steps)) == 1 else "not one after the other"
+    message = (
+        f"Cause, mediator and outcome are measured {how}: this split of an association is no "
+        "evidence for a mechanism or its order."
+    )
+    return [Caution("same-wave", message, "time order")]
+
+
+def _sources(data: object, every: Sequence[grammar.Term]) -> list[Caution]:
+    """Caution where two of the columns come from the same people."""
+    if not isinstance(data, Panel):
+        return []
+    of = {name: data.roles[name].source for t in every for name in t.columns}
+    sharing = sorted({n for n, s in of.items() for o, q in of.items() if n != o and s & q})
+    if not sharing:
+        return []
+    message = (
+        f"{listing(sharing)} share a source: part of their association may come from the same "
+        "people's answers."
+    )
+    return [Caution("common-source", message, ", ".join(sharing))]
+
+
+def _doubts(parts: _Paths, clusters: int, failed: int, draws: int) -> list[Caution]:
     found = []
-    if not any(isinstance(f, grammar.Lag) for t in every for f in t.factors):
-        found.append(
-            Caution("same-wave", "Cause, mediator and outcome are measured at the same time: this split of an "
-                    "association is no evidence for a mechanism or its order.", "time order")
-        )
-    if isinstance(data, Panel):
-        sources = {t.columns[0]: data.roles[t.columns[0]].source for t in every}
-        sharing = sorted({n for n, s in sources.items() for o, q in sources.items() if n != o and s & q})
-        if sharing:
-            found.append(Caution("common-source", f"{listing(sharing)} share a source: part of their association "
-                                 "may come from the same people's answers.", ", ".join(sharing)))
+    if any(t["std_error"].isna().any() for t in (parts.a, parts.b, parts.direct, parts.total)):
+        message = "The terms of a path reproduce its outcome exactly: no error can be told."
+        found.append(Caution("perfect-fit", message, "paths"))
     if clusters < 20:
-        found.append(Caution("few-clusters", f"A bootstrap of {clusters} clusters is rough.", "bootstrap"))
+        message = f"A bootstrap of {clusters} clusters is rough."
+        found.append(Caution("few-clusters", message, "bootstrap"))
     if failed:
-        found.append(Caution("failed-draws", f"{failed} of {draws} bootstrap draws had no solution and are in no "
-                             "interval.", "bootstrap"))
-    return tuple(found)
+        message = f"{failed} of {draws} bootstrap draws had no solution and are in no interval."
+        found.append(Caution("failed-draws", message, "bootstrap"))
+    return found
 
 
-def _methods(model: _Model, table: pd.DataFrame, statistics: dict[str, object], conf_level: float) -> str:
+def _methods(
+    model: _Model, table: pd.DataFrame, statistics: Mapping[str, object], conf_level: float
+) -> str:
+    shown = table[table["effect"].isin(["indirect", "total indirect", "direct", "total"])]
     found = "; ".join(
-        f"{r.effect}{f' through {r.mediator}' if r.mediator else ''} {r.estimate:.3g} "
-        f"({100 * conf_level:g}% CI {r.conf_low:.3g} to {r.conf_high:.3g})"
-        for r in table.itertuples() if r.effect in ("indirect", "total indirect", "direct", "total")
+        f"{r['effect']}{f' through {m}' if (m := r['mediator']) else ''} {r['estimate']:.3g} "
+        f"({100 * conf_level:g}% CI {r['conf_low']:.3g} to {r['conf_high']:.3g})"
+        for r in shown.to_dict("records")
     )
     return (
         f"We split the association of {model.x} with {model.y} by way of {', '.join(model.m)} "
-        f"(n = {statistics['n']}), with percentile intervals of {statistics['draws']} bootstrap samples of "
-        f"{statistics['clusters']} clusters for indirect effects: {found}. The split is descriptive: it assumes the "
-        "causal order and that nothing unmeasured lies behind it."
+        f"(n = {statistics['n']}), with percentile intervals of {statistics['draws']} bootstrap "
+        f"samples of {statistics['clusters']} clusters for indirect effects: {found}. The split is "
+        "descriptive: it assumes the causal order and that nothing unmeasured lies behind it."
     )
 
 
-def _figure(result: Result, ax: object = None, **options: object) -> object:
+def _figure(result: Result, ax: Axes | None = None, **options: Any) -> Axes:
     x, y = result.spec["x"], result.spec["y"]
-    rows = []
-    for r in result.table.itertuples():
-        ends = {"a": (x, r.mediator), "b": (r.mediator, y), "direct": (x, y)}.get(r.effect)
-        if ends:
-            rows.append((*ends, r.estimate, r.conf_low, r.conf_high))
-    paths = pd.DataFrame(rows, columns=["source", "target", "estimate", "conf_low", "conf_high"])
-    effects = result.table[result.table["effect"].isin(["indirect", "total indirect", "total"])].copy()
-    effects["effect"] = [f"{e} through {m}" if m else e for e, m in zip(effects["effect"], effects["mediator"], strict=True)]
-    caption = f"{result.table['level'].iloc[0]}, n = {result.stats['n']}, {result.stats['clusters']} clusters."
+    rows, shown = [], []
+    for r in result.table.to_dict("records"):
+        effect, m = r["effect"], r["mediator"]
+        found = r["estimate"], r["conf_low"], r["conf_high"]
+        if effect in ("a", "b", "direct"):
+            rows.append((*{"a": (x, m), "b": (m, y), "direct": (x, y)}[effect], *found))
+        elif effect != "contrast":
+            shown.append((f"{effect} through {m}" if m else effect, *found))
+    columns = ["estimate", "conf_low", "conf_high"]
+    caption = (
+        f"{result.table['level'].iloc[0]}, n = {result.stats['n']}, "
+        f"{result.stats['clusters']} clusters."
+    )
     if any(w.code == "same-wave" for w in result.warnings):
         caption += " Same-wave: no evidence for a mechanism."
     return plotting.mediation_path(
-        paths, x=x, y=y, effects=effects[["effect", "estimate", "conf_low", "conf_high"]],
-        **{"caption": caption, "ax": ax, **options},  # type: ignore[arg-type]
+        pd.DataFrame(rows, columns=["source", "target", *columns]),
+        ax=ax,
+        **(
+            {
+                "x": x,
+                "y": y,
+                "effects": pd.DataFrame(shown, columns=["effect", *columns]),
+                "caption": caption,
+            }
+            | options
+        ),
     )

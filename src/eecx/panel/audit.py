@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -82,7 +83,14 @@ def _escape(text: str) -> str:
 
 
 def near_misses(sides: Sequence[tuple[str, Sequence[Any]]]) -> pd.DataFrame:
-    """Find unit keys that become equal once case, blanks and leading zeros are ignored."""
+    """Find unit keys that become equal once case, blanks and leading zeros are ignored.
+
+    Examples
+    --------
+    >>> near_misses([("employee", ["Store 7"]), ("customer", ["store 007", "8"])])
+           side      key other_side looks_like
+    0  employee  Store 7   customer  store 007
+    """
     seen: dict[str, list[tuple[str, Any]]] = {}
     for side, units in sides:
         for unit in units:
@@ -98,5 +106,6 @@ def near_misses(sides: Sequence[tuple[str, Sequence[Any]]]) -> pd.DataFrame:
 
 
 def _normal(unit: Any) -> str:
-    text = re.sub(r"[\s_\-./]+", "", str(unit).casefold().removesuffix(".0"))
+    plain = unicodedata.normalize("NFKC", str(unit)).casefold().strip()
+    text = re.sub(r"[\s_\-./]+", "", plain.removesuffix(".0"))
     return re.sub(r"(?<![0-9])0+(?=[0-9])", "", text)

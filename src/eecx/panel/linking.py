@@ -8,11 +8,31 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..errors import ColumnError, DataError, OptionError, listing
+from .. import frames
+from ..errors import DataError, OptionError, listing
 from ..survey import Survey
 from .audit import LOST, STAGES, Audit, near_misses
-from .panel import Panel, Role, cell_status, constant_measures, measured_stages
-from .waves import Step, Times, infer_step, origin_of, parse_step, place, read_waves
+from .panel import (
+    Panel,
+    Role,
+    cell_status,
+    constant_measures,
+    drop_rows_without_key,
+    measured_stages,
+    read_columns,
+    read_covariates,
+    refuse_duplicates,
+)
+from .waves import (
+    Step,
+    Times,
+    infer_step,
+    named_like,
+    origin_of,
+    parse_step,
+    place,
+    read_waves,
+)
 
 __all__ = ["link"]
 
@@ -23,7 +43,7 @@ def link(
     *,
     disclosure_n: int = 5,
     customer_offset: int = 0,
-    covariates: pd.DataFrame | None = None,
+    covariates: object = None,
     step: int | str | None = None,
 ) -> Panel:
     """Pair two surveys of the same units into a :class:`Panel`.
@@ -41,9 +61,10 @@ def link(
     customer_offset : int
         Steps of time by which the customers' wave lies after the employees' wave it is paired
         with: 1 pairs employees in spring with customers in summer, where the step is a quarter.
-    covariates : pandas.DataFrame, optional
+    covariates : frame or path, optional
         One row per unit, or per unit × wave if it has the employees' wave column; its unit
-        column has the name of the employees' one. All other columns are taken.
+        column has the name of the employees' one. All other columns are taken; waves meet by
+        step of time, as above.
     step : int or str, optional
         Distance between neighbouring waves, inferred if not given ("3M", "1Q", "7D", or a whole
         number for integer waves).
@@ -77,18 +98,19 @@ def link(
     _refuse_mixed_keys(wide["employee"].keys["unit"], wide["customer"].keys["unit"])
     times, chosen = _times(wide, employees, customers, step)
     unit, wave = employees.unit, employees.wave
-    if times:
-        origin = min(origin_of(t, chosen) for t in times.values())
-        for side, offset in (("employee", 0), ("customer", customer_offset)):
-            at = place(times[side], chosen, origin) - offset
-            wide[side].keys["time"] = at
-            wide[side].keys["moment"] = times[side].value
-            _refuse_same_step(wide[side].keys, side, chosen)
-    elif customer_offset:
+    origin = min((origin_of(t, chosen) for t in times.values()), default=0)
+    for side, read in times.items():
+        offset = customer_offset if side == "customer" else 0
+        wide[side].keys["time"] = place(read, chosen, origin) - offset
+        wide[side].keys["moment"] = read.value
+        _refuse_same_step(wide[side].keys, side, chosen)
+    if customer_offset and not times:
         raise OptionError("customer_offset= needs waves on both sides.")
     joined, lost = _join(wide)
     if not (joined["_employee"] & joined["_customer"]).any():
         raise DataError(_no_overlap(wide, chosen, bool(times)))
+    if times:
+        joined["wave"] = _waves(joined, wide, times["customer"], chosen, customer_offset)
     values = pd.DataFrame({unit: joined["unit"]})
     if wave:
         values[wave] = joined["wave"]
@@ -97,16 +119,17 @@ def link(
     few = {}
     for side, survey in sides.items():
         who = "employees" if side == "employee" else "customers"
-        at = joined[f"_row_{side}"].to_numpy()
+        row = joined[f"_row_{side}"].to_numpy()
         for name, measure in survey.measures.items():
             source = frozenset(measure.source) or frozenset({who})
             roles[name] = Role(side, measure.better, source)
-            values[name] = _taken(wide[side].value[name], at)
-            n[name] = _taken(wide[side].n[name], at)
-            variance[name] = _taken(wide[side].variance[name], at)
-            few[name] = _taken(wide[side].few[name], at) == 1
+            values[name] = _taken(wide[side].value[name], row)
+            n[name] = _taken(wide[side].n[name], row)
+            variance[name] = _taken(wide[side].variance[name], row)
+            few[name] = _taken(wide[side].few[name], row) == 1
     if covariates is not None:
-        values, names = _with_covariates(values, covariates, unit, wave)
+        at = (joined["time"].to_numpy(), chosen, origin) if times else None
+        values, names = _with_covariates(values, covariates, employees, at)
         roles |= {name: Role("covariate") for name in names}
     measures = {side: list(survey.measures) for side, survey in sides.items()}
     asked = {side: joined[f"_{side}"].to_numpy() for side in sides}
@@ -139,7 +162,7 @@ def link(
 
 
 class _Wide:
-    """One survey's cells, side by side: keys (unit, wave, time, moment) and a column per measure."""
+    """One survey's cells: keys (unit, wave, time, moment) and a column per measure."""
 
     def __init__(self, keys: pd.DataFrame, scores: pd.DataFrame, names: list[str], minimum: int):
         self.keys = keys
@@ -153,10 +176,6 @@ class _Wide:
             self.n[name] = own["n"].astype(float).mask(few | (own["n"] == 0).to_numpy())
             self.value[name] = own["value"].mask(few)
             self.variance[name] = own["variance"].mask(few)
-
-    @property
-    def withheld(self) -> int:
-        return int((self.few > 0).any(axis=1).sum())
 
 
 def _wide(survey: Survey, minimum: int) -> _Wide:
@@ -172,30 +191,39 @@ def _check(employees: Survey, customers: Survey, disclosure_n: int) -> None:
     for what, survey in (("employees", employees), ("customers", customers)):
         if not isinstance(survey, Survey):
             raise OptionError(
-                f"{what} is a {type(survey).__name__}; link() pairs two eecx.Survey. For data that come "
-                "by unit already use eecx.Panel.from_frame()."
+                f"{what} is a {type(survey).__name__}; link() pairs two eecx.Survey. For data that "
+                "come by unit already use eecx.Panel.from_frame()."
             )
     if disclosure_n < 1:
         raise OptionError(f"disclosure_n={disclosure_n}: at least 1; 5 is usual.")
     if both := sorted(set(employees.measures) & set(customers.measures)):
         raise OptionError(f"Both surveys have a measure named {listing(both)}. Rename one side's.")
+    if taken := sorted(set(customers.measures) & {employees.unit, employees.wave}):
+        raise OptionError(
+            f"The customers' measure {listing(taken)} has the name of the employees' unit or wave "
+            "column. Rename it."
+        )
     if bool(employees.wave) != bool(customers.wave):
         with_wave, without = (
             ("employees", "customers") if employees.wave else ("customers", "employees")
         )
         raise OptionError(
-            f"The {with_wave} have waves and the {without} have none. Name wave= on both or on neither."
+            f"The {with_wave} have waves and the {without} have none. Name wave= on both or on "
+            "neither."
         )
 
 
-def _refuse_mixed_keys(employee: pd.Series[Any], customer: pd.Series[Any]) -> None:
-    number = [pd.api.types.is_numeric_dtype(k) for k in (employee, customer)]
+def _refuse_mixed_keys(
+    one: pd.Series[Any], other: pd.Series[Any], sides: tuple[str, str] = ("employees", "customers")
+) -> None:
+    number = [pd.api.types.is_numeric_dtype(k) for k in (one, other)]
     if number[0] != number[1]:
-        sides = ("employees", "customers") if number[0] else ("customers", "employees")
-        samples = (employee, customer) if number[0] else (customer, employee)
+        said = [
+            f"{'a number' if is_number else 'text'} for the {side} ({listing(keys.unique()[:3])})"
+            for keys, side, is_number in zip((one, other), sides, number, strict=True)
+        ]
         raise DataError(
-            f"The unit key is a number for the {sides[0]} ({listing(samples[0].unique()[:3])}) and text for the "
-            f"{sides[1]} ({listing(samples[1].unique()[:3])}). Make both text, for instance "
+            f"The unit key is {' and '.join(said)}. Make both text, for instance "
             "frame['unit'].astype(str), and mind leading zeros."
         )
 
@@ -231,8 +259,9 @@ def _refuse_same_step(keys: pd.DataFrame, side: str, step: Step) -> None:
     if twice.any():
         rows = keys.loc[twice].head(2)
         raise DataError(
-            f"With a step of {step}, the {side} survey has two waves of unit {rows['unit'].iloc[0]!r} in one step: "
-            f"{listing([str(w) for w in rows['wave']])}. Set a smaller step=."
+            f"With a step of {step}, the {side} survey has two waves of unit "
+            f"{rows['unit'].iloc[0]!r} in one step: {listing([str(w) for w in rows['wave']])}. "
+            "Set a smaller step=."
         )
 
 
@@ -266,9 +295,7 @@ def _join(wide: dict[str, _Wide]) -> tuple[pd.DataFrame, list[tuple[Any, ...]]]:
             )
         )
     joined = parts[0].merge(parts[1], on=["unit", "time"], how="outer", sort=True)
-    joined["wave"] = joined["wave_employee"].where(
-        joined["wave_employee"].notna(), joined["wave_customer"]
-    )
+    joined["wave"] = "all"
     for side in wide:
         joined[f"_{side}"] = joined[f"_row_{side}"].notna()
         joined[f"_row_{side}"] = joined[f"_row_{side}"].fillna(-1).astype(np.intp)
@@ -277,9 +304,29 @@ def _join(wide: dict[str, _Wide]) -> tuple[pd.DataFrame, list[tuple[Any, ...]]]:
         reason = f"wave only in the {side} survey"
         lost += [
             ("linked", side, u, t, None, reason)
-            for u, t in zip(alone["unit"], alone["wave"], strict=True)
+            for u, t in zip(alone["unit"], alone[f"wave_{side}"], strict=True)
         ]
     return joined, lost
+
+
+def _waves(
+    joined: pd.DataFrame, wide: dict[str, _Wide], customer: Times, step: Step, offset: int
+) -> pd.Series[Any]:
+    """Name each row by the employees' wave: where they were not asked, by the wave of others.
+
+    A step in which no employee was asked is named as if: a customers' wave less the offset.
+    """
+    names = wide["employee"].keys["wave"]
+    alone = ~joined["_employee"].to_numpy()
+    if not alone.any():
+        return joined["wave_employee"].astype(names.dtype)
+    known = dict(zip(wide["employee"].keys["time"], names, strict=True))
+    rows = joined.loc[alone, "_row_customer"].to_numpy()
+    made = named_like(customer.take(rows), step, offset, names)
+    waves = joined["wave_employee"].to_list()
+    for i, time, name in zip(np.flatnonzero(alone), joined["time"][alone], made, strict=True):
+        waves[i] = known.get(time, name)
+    return pd.Series(waves, joined.index, dtype=names.dtype)
 
 
 def _no_overlap(wide: dict[str, _Wide], step: Step, waved: bool) -> str:
@@ -292,13 +339,19 @@ def _no_overlap(wide: dict[str, _Wide], step: Step, waved: bool) -> str:
         )
         for side, w in wide.items()
     }
-    units = {side: pd.unique(w.keys["unit"]) for side, w in wide.items()}
+    units = {side: list(pd.unique(w.keys["unit"])) for side, w in wide.items()}
     near = near_misses(list(units.items()))
     hint = ""
     if len(near):
-        hint = f" Some keys look alike: {near['key'].iloc[0]!r} and {near['looks_like'].iloc[0]!r}; make them equal first."
+        hint = (
+            f" Some keys look alike: {near['key'].iloc[0]!r} and {near['looks_like'].iloc[0]!r}; "
+            "make them equal first."
+        )
     elif waved and set(units["employee"]) & set(units["customer"]):
-        hint = f" Units are shared but no wave is (step {step}): set step= (such as '1Q') or customer_offset=."
+        hint = (
+            f" Units are shared but no wave is (step {step}): set step= (such as '1Q') or "
+            "customer_offset=."
+        )
     return (
         f"The two surveys have no unit × wave in common. Employees have {shown['employee']}; "
         f"customers have {shown['customer']}.{hint}"
@@ -310,21 +363,40 @@ def _taken(values: pd.Series[Any], at: np.ndarray) -> np.ndarray:
 
 
 def _with_covariates(
-    values: pd.DataFrame, covariates: pd.DataFrame, unit: str, wave: str | None
+    values: pd.DataFrame,
+    covariates: object,
+    employees: Survey,
+    at: tuple[npt.NDArray[np.int64], Step, int] | None,
 ) -> tuple[pd.DataFrame, list[str]]:
-    if unit not in covariates.columns:
-        raise ColumnError(f"The covariates have no column {unit!r} to join on.")
-    keys = [unit, *([wave] if wave and wave in covariates.columns else [])]
-    names = [c for c in covariates.columns if c not in keys]
+    """Join covariates on unit and, where they have the employees' wave column, on time."""
+    unit, wave = employees.unit, employees.wave
+    table = frames.open_table(covariates, name="the covariates", parse=employees.parse)
+    table.require([unit], "The join on units")
+    keys = [unit, *([wave] if wave and wave in table.kinds else [])]
+    names = [c for c in table.kinds if c not in keys]
     if clash := sorted(set(names) & set(values.columns)):
         raise OptionError(
             f"Covariates and measures share the names {listing(clash)}. Rename one of them."
         )
-    if covariates.duplicated(keys).any():
-        row = covariates.loc[covariates.duplicated(keys), keys].iloc[0]
-        raise DataError(f"The covariates have {' × '.join(map(str, row))} more than once.")
-    _refuse_mixed_keys(values[unit], covariates[unit])
-    return values.merge(covariates, on=keys, how="left", sort=False), names
+    read = read_columns(read_covariates(table, names), keys, names)
+    cells, _ = drop_rows_without_key(read, keys)
+    refuse_duplicates(cells, keys, table.subject)
+    _refuse_mixed_keys(values[unit], cells[unit], ("employees", "covariates"))
+    left, right = pd.DataFrame({"unit": values[unit]}), pd.DataFrame({"unit": cells[unit]})
+    if len(keys) > 1 and at is not None:
+        left["time"], step, origin = at
+        times = read_waves(cells[keys[1]], keys[1])
+        if times.integer != (step.grid == "integer"):
+            raise DataError(
+                "The waves of the covariates are whole numbers where those of the surveys are "
+                "dates, or the other way round. Use one kind."
+            )
+        right["time"] = place(times, step, origin)
+        _refuse_same_step(right.assign(wave=cells[keys[1]]), "covariates", step)
+    right["row"] = np.arange(len(right))
+    row = left.merge(right, how="left")["row"].fillna(-1).to_numpy(np.intp)
+    taken = {c: cells[c].reindex(row).set_axis(values.index) for c in names}
+    return values.assign(**taken), names
 
 
 def _stages(
@@ -344,14 +416,16 @@ def _stages(
         rows.append(("read", side, cells, 0, ""))
         if survey.rows_without_key:
             reason = (
-                f"{survey.rows_without_key} respondents named no {survey.unit} or {survey.wave}"
+                f"{survey.rows_without_key} respondents named no {survey.unit}"
+                f"{f' or no {survey.wave}' if survey.wave else ''}"
             )
             rows.append(("keys", side, cells, 0, reason))
         shared = int(here.sum())
         rows.append(("units", side, shared, cells - shared, f"unit not in the {other} survey"))
         met = int((here & joined[f"_{other}"]).sum())
         rows.append(("waves", side, met, shared - met, f"wave not in the {other} survey"))
-    rows += measured_stages(values, measures, few, coverage, disclosure_n)
+    both = (joined["_employee"] & joined["_customer"]).to_numpy()
+    rows += measured_stages(values, measures, few, coverage, disclosure_n, both)
     return pd.DataFrame(rows, columns=STAGES)
 
 

@@ -157,10 +157,10 @@ class Panel:
         everything = [*measures, *covariates]
         if twice := {c for c in everything if everything.count(c) > 1}:
             raise OptionError(f"{listing(sorted(twice))} is named in more than one role.")
-        if stray := {unit, wave} & set(everything):
-            raise OptionError(
-                f"{listing(sorted(map(str, stray)))} is a key and cannot be a measure too."
-            )
+        if unit == wave:
+            raise OptionError(f"unit and wave both name {unit!r}.")
+        if disclosure_n < 1:
+            raise OptionError(f"disclosure_n={disclosure_n}: at least 1; 5 is usual.")
         counts = dict.fromkeys(employee, n) if isinstance(n, str) else dict(n or {})
         variances = dict(variance or {})
         for what, given in (
@@ -174,25 +174,28 @@ class Panel:
                     raise OptionError(
                         f"{what} names {name!r}, which is no measure.{nearest(name, everything)}"
                     )
-        extra = [*counts.values(), *variances.values()]
+        extra = list(dict.fromkeys([*counts.values(), *variances.values()]))
+        if stray := {unit, wave} & {*everything, *extra}:
+            raise OptionError(
+                f"{listing(sorted(map(str, stray)))} is a key and cannot be a measure too."
+            )
         table = frames.open_table(data, numeric=[*measures, *extra], parse=parse)
         keys = [unit, *([wave] if wave else [])]
         table.require(keys, "unit or wave")
         table.require(everything, "employee, customer or covariates")
         table.require(extra, "n or variance")
-        table = _read_covariates(table, covariates)
-        rows = table.collect(list(dict.fromkeys([*keys, *everything, *extra])))
-        if not len(rows):
-            raise DataError(f"{table.name} has no rows.")
-        cells, lost = _drop_rows_without_key(rows, keys)
-        _refuse_duplicates(cells, keys, table.name)
-        values = cells[keys].copy()
-        for name in everything:
-            values[name] = _column(cells, name, table, numeric=name in measures)
-        numbers = {c: _column(cells, c, table, numeric=True).to_numpy(float) for c in extra}
-        blank = pd.DataFrame(index=values.index)
-        sizes = blank.assign(**{m: numbers[c] for m, c in counts.items()})
-        spread = blank.assign(**{m: numbers[c] for m, c in variances.items()})
+        table = read_covariates(table, covariates)
+        read = read_columns(table, keys, [*everything, *extra], numeric=[*measures, *extra])
+        if not len(read):
+            raise DataError(f"{table.subject} has no rows.")
+        cells, lost = drop_rows_without_key(read, keys)
+        refuse_duplicates(cells, keys, table.subject)
+        for name in extra:
+            if (cells[name] < 0).any():
+                raise DataError(f"Column {name!r} (n or variance) holds negative numbers.")
+        values = cells[[*keys, *everything]].copy()
+        sizes = pd.DataFrame({m: cells[c] for m, c in counts.items()}, values.index)
+        spread = pd.DataFrame({m: cells[c] for m, c in variances.items()}, values.index)
         for name in measures:
             if values[name].isna().all():
                 raise DataError(f"Measure {name!r} has no value in any row of {table.name}.")
@@ -200,8 +203,8 @@ class Panel:
         few = {m: (sizes[m] < disclosure_n).to_numpy() for m in sizes.columns}
         for name, hide in few.items():
             for part in (values, sizes, spread):
-                if name in part.columns:
-                    part.loc[hide, name] = np.nan
+                for column in {name, counts[name]} & set(part.columns):
+                    part.loc[hide, column] = np.nan
         times = read_waves(values[wave], wave) if wave else None
         chosen = _step(times, step)
         return _assemble(
@@ -291,7 +294,8 @@ class Panel:
         values = self.frame[factor.column]
         numeric = pd.api.types.is_numeric_dtype(values)
         if isinstance(factor, formula.Category):
-            levels = sorted(pd.unique(values[rows].dropna()), key=lambda v: (str(type(v)), v))
+            seen = values if rows is None else values[rows]
+            levels = sorted(pd.unique(seen.dropna()), key=lambda v: (str(type(v)), v))
             if len(levels) < 2:
                 raise DataError(
                     f"{factor.label}: {factor.column!r} has a single level, so it explains nothing."
@@ -316,7 +320,7 @@ class Panel:
         return [(factor.column, number)]
 
     def lagged(self, values: Array, steps: int) -> Array:
-        """Return each unit's value that many steps earlier (later, if negative); NaN if there is none."""
+        """Return each unit's value that many steps earlier (negative: later), else NaN."""
         at = self.lag_rows(steps)
         return np.where(at >= 0, values[at], np.nan)
 
@@ -340,19 +344,22 @@ class Panel:
         return self.moment["customer" if side == "customer" else "employee"]
 
     def moments(self, terms: Sequence[str], keys: Sequence[str] = ()) -> moments.Moments:
-        """Sum the complete rows of these terms per cell; keys are the unit and wave columns or "row"."""
-        parsed = [t for text in terms for t in formula.parse_terms(text)]
-        design = self.design(parsed)
-        complete = ~np.isnan(design.x).any(axis=1)
+        """Sum the complete rows of terms per cell; keys are unit, wave, a covariate, or "row"."""
+        names = _names(keys)
+        for key in names:
+            if key not in (moments.ROW, self.unit, self.wave):
+                self.require(key, "A key")
+        design = self.design([t for text in _names(terms) for t in formula.parse_terms(text)])
+        held = self.frame.assign(**{moments.ROW: np.arange(len(self.frame))})[names]
+        complete = ~np.isnan(design.x).any(axis=1) & held.notna().all(axis=1).to_numpy()
         if not complete.any():
             raise DataError(f"No unit × wave has a value for all of {listing(design.names)}.")
-        kept = self.frame.loc[complete, [k for k in keys if k != moments.ROW]].reset_index(
-            drop=True
+        return moments.from_rows(
+            design.x[complete],
+            design.names,
+            held.loc[complete].reset_index(drop=True),
+            left_out=int((~complete).sum()),
         )
-        if moments.ROW in keys:
-            kept[moments.ROW] = np.flatnonzero(complete)
-        out = moments.from_rows(design.x[complete], design.names, kept)
-        return moments.replace(out, left_out=int((~complete).sum()))
 
     @property
     def fingerprint(self) -> str:
@@ -367,8 +374,8 @@ class Panel:
             ", ".join(s) for s in (self.employee, self.customer, self.covariates) if s
         )
         return (
-            f"<Panel: {self.units} units × {self.waves} waves, {len(self.frame)} cells, {paired} paired; "
-            f"step {self.step}; {sides}>"
+            f"<Panel: {self.units} units × {self.waves} waves, {len(self.frame)} cells, "
+            f"{paired} paired; step {self.step}; {sides}>"
         )
 
 
@@ -396,8 +403,8 @@ def _assemble(
     if same.any() and wave:
         first = values.loc[same.to_numpy()].iloc[0]
         raise DataError(
-            f"With a step of {step}, unit {first[unit]!r} has two waves in one step (one of them {first[wave]}). "
-            "Set a smaller step=."
+            f"With a step of {step}, unit {first[unit]!r} has two waves in one step (one of them "
+            f"{first[wave]}). Set a smaller step=."
         )
     order = np.lexsort((time, pd.factorize(values[unit], sort=True)[0]))
     values, n, variance = (f.iloc[order].reset_index(drop=True) for f in (values, n, variance))
@@ -421,8 +428,18 @@ def _assemble(
     warnings = constant_measures(values, roles)
     audit = Audit(stages, table, coverage, near, text_cells, tuple(notes))
     return Panel(
-        values, unit, wave, roles, n, variance, time[order], step, audit,
-        {"employee": moment, "customer": moment}, disclosure_n, warnings,
+        values,
+        unit,
+        wave,
+        roles,
+        n,
+        variance,
+        time[order],
+        step,
+        audit,
+        {"employee": moment, "customer": moment},
+        disclosure_n,
+        warnings,
     )
 
 
@@ -442,10 +459,14 @@ def measured_stages(
     few: Mapping[str, npt.NDArray[np.bool_]],
     coverage: pd.DataFrame,
     disclosure_n: int,
+    both: npt.NDArray[np.bool_] | None = None,
 ) -> list[tuple[str, str, int, int, str]]:
-    """Count, one after the other, the cells lost to withholding and to missing values."""
+    """Count, one after the other, the cells lost to withholding and to missing values.
+
+    ``both`` says which cells came so far; all of them if not given.
+    """
     rows: list[tuple[str, str, int, int, str]] = []
-    usable = np.ones(len(values), dtype=bool)
+    usable = np.ones(len(values), dtype=bool) if both is None else both
     for side, names in sides.items():
         if not names:
             continue
@@ -549,33 +570,32 @@ def _roles(
     return roles
 
 
-def _read_covariates(table: frames.Table, covariates: Sequence[str]) -> frames.Table:
+def read_covariates(table: frames.Table, covariates: Sequence[str]) -> frames.Table:
     """Read covariates that hold numbers as text; leave those without any number as categories."""
     texts = [c for c in covariates if table.kinds[c] == "text"]
-    mixed = [c for c in texts if frames.looks_numeric(table.collect([c])[c])]
-    return frames.numbers_from_text(table, mixed) if mixed else table
+    held, _ = table.collect(texts) if texts else (pd.DataFrame(), None)
+    return frames.numbers_from_text(table, [c for c in texts if frames.looks_numeric(held[c])])
 
 
-def _column(
-    cells: pd.DataFrame, name: str, table: frames.Table, *, numeric: bool
-) -> pd.Series[Any]:
-    kind = table.kinds[name]
-    if kind in ("integer", "float", "boolean"):
-        number = pd.to_numeric(cells[name]).astype("float64")
-        for code in table.parse.codes if table.parse else ():
-            number = number.mask(number == code)
-        if np.isinf(number).any():
-            where = cells.loc[np.isinf(number)].iloc[0, 0]
-            raise DataError(f"Column {name!r} holds an infinite value (first in unit {where!r}).")
-        return number
-    if numeric:
-        raise DataError(f"Column {name!r} of {table.name} holds {kind}, not numbers.")
-    return cells[name]
+def read_columns(
+    table: frames.Table, keys: Sequence[str], names: Sequence[str], numeric: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Bring keys and columns into memory; what is a number, or must be one, as a double."""
+    columns = list(dict.fromkeys(names))
+    numbers = [c for c in columns if c in numeric or table.kinds[c] in frames.NUMBERS]
+    held, read = table.collect([*keys, *(c for c in columns if c not in numbers)], numbers)
+    for name in numbers:
+        if np.isinf(read[name]).any():
+            first = int(np.argmax(np.isinf(read[name])))
+            where = f"unit {held[keys[0]].iloc[first]!r}" if keys else f"row {first + 1}"
+            raise DataError(f"Column {name!r} holds an infinite value (first in {where}).")
+    return pd.concat([held, read], axis=1)[[*keys, *columns]]
 
 
-def _drop_rows_without_key(
+def drop_rows_without_key(
     rows: pd.DataFrame, keys: Sequence[str]
 ) -> tuple[pd.DataFrame, list[tuple[Any, ...]]]:
+    """Return the rows that name all keys, and a loss for each of the others."""
     blank = rows[list(keys)].isna().any(axis=1)
     if blank.all():
         raise DataError(f"No row names all of {listing(keys)}.")
@@ -583,10 +603,13 @@ def _drop_rows_without_key(
         ("keys", "both", row[0], row[1] if len(keys) > 1 else None, None, "no unit or wave")
         for row in rows.loc[blank, list(keys)].itertuples(index=False)
     ]
-    return rows.loc[~blank].reset_index(drop=True), lost
+    cells = rows.loc[~blank].reset_index(drop=True)
+    held = frames.plain_keys(cells[list(keys)])
+    return pd.concat([held, cells.drop(columns=list(keys))], axis=1), lost
 
 
-def _refuse_duplicates(cells: pd.DataFrame, keys: Sequence[str], name: str) -> None:
+def refuse_duplicates(cells: pd.DataFrame, keys: Sequence[str], name: str) -> None:
+    """Raise where a combination of keys occurs more than once."""
     twice = cells.duplicated(list(keys), keep=False)
     if not twice.any():
         return
@@ -613,9 +636,36 @@ def as_panel(data: object, columns: Sequence[str], *, unit: str | None, wave: st
     if unit is None:
         if wave is not None:
             raise OptionError("wave= needs unit= too.")
-        table = frames.open_table(data)
-        table.require(columns, "The formula")
-        rows = table.collect(list(dict.fromkeys(columns)))
-        own = rows.assign(**{"row": np.arange(len(rows))})
-        return Panel.from_frame(own, unit="row", covariates=list(dict.fromkeys(columns)))
+        return _single_rows(frames.open_table(data), list(dict.fromkeys(columns)))
     return Panel.from_frame(data, unit=unit, wave=wave, covariates=list(dict.fromkeys(columns)))
+
+
+def _single_rows(table: frames.Table, names: Sequence[str]) -> Panel:
+    """Return a panel in which every row is a unit of its own; nothing is linked, so nothing lost."""
+    table.require(names, "The formula")
+    read = read_columns(read_covariates(table, names), [], names)
+    if not len(read):
+        raise DataError(f"{table.subject} has no rows.")
+    own = "row"
+    while own in names:
+        own += "_"
+    values = read.assign(**{own: np.arange(len(read))})
+    coverage = pd.DataFrame({"unit": [], "wave": [], "status": []})
+    empty = pd.DataFrame(index=values.index)
+    audit = Audit(
+        pd.DataFrame(columns=STAGES), pd.DataFrame(columns=LOST), coverage, EMPTY_NEAR, table.record
+    )
+    start = np.zeros(len(values))
+    roles = _roles((), (), names, {}, {})
+    return Panel(
+        values,
+        own,
+        None,
+        roles,
+        empty,
+        empty,
+        start.astype(np.int64),
+        Step(1, "integer"),
+        audit,
+        {"employee": start, "customer": start},
+    )

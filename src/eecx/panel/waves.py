@@ -16,7 +16,7 @@ import pandas as pd
 
 from ..errors import DataError, OptionError, listing
 
-__all__ = ["Step", "Times", "infer_step", "place", "read_waves"]
+__all__ = ["Step", "Times", "infer_step", "named_like", "place", "read_waves"]
 
 Ints = npt.NDArray[np.int64]
 Grid = Literal["integer", "month", "day"]
@@ -60,16 +60,26 @@ class Times:
 
     @property
     def unit_name(self) -> str:
+        """What ``value`` counts."""
         return "waves" if self.integer else "days"
+
+    def take(self, rows: npt.NDArray[np.intp]) -> Times:
+        """Return the times of these rows."""
+        return Times(self.integer, self.value[rows], self.month[rows])
 
 
 def read_waves(values: pd.Series[Any], column: str) -> Times:
-    """Read a wave column.
+    """Read a wave column that has no missing cell.
 
     Raises
     ------
     DataError
         For text that names no date, month, quarter or whole number, and for fractions.
+
+    Examples
+    --------
+    >>> read_waves(pd.Series(["2023Q4", "2024Q1"]), "quarter").month - 12 * 2024
+    array([-3,  0])
     """
     if isinstance(values.dtype, pd.PeriodDtype):
         values = values.dt.start_time
@@ -86,17 +96,19 @@ def read_waves(values: pd.Series[Any], column: str) -> Times:
     unread = sorted(t for t, s in stamps.items() if s is None)
     if unread:
         raise DataError(
-            f"Wave column {column!r} holds {listing(unread, most=4)}, which names no point in time. "
-            "Accepted: whole numbers, dates (2024-03-31), months (2024-03), quarters (2024Q1)."
+            f"Wave column {column!r} holds {listing(unread, most=4)}, which names no point in "
+            "time. Accepted: whole numbers, dates (2024-03-31), months (2024-03), quarters "
+            "(2024Q1)."
         )
     return _dates(pd.DatetimeIndex([stamps[t] for t in texts]))
 
 
 def _whole(values: npt.NDArray[np.float64], column: str) -> Times:
-    if np.any(values != np.round(values)):
-        bad = values[values != np.round(values)][0]
+    bad = ~(np.abs(values) < 2.0**53) | (values != np.round(values))
+    if bad.any():
         raise DataError(
-            f"Wave column {column!r} holds {bad:g}; numbered waves must be whole numbers."
+            f"Wave column {column!r} holds {values[bad][0]:g}; numbered waves must be whole "
+            "numbers."
         )
     whole = values.astype(np.int64)
     return Times(True, whole, whole)
@@ -114,9 +126,44 @@ def _stamp(text: str) -> pd.Timestamp | None:
     if (match := _MONTH.fullmatch(text)) and 1 <= int(match[2]) <= 12:
         return pd.Timestamp(int(match[1]), int(match[2]), 1)
     try:
-        return pd.Timestamp(text) if re.match(r"\d{4}-\d{1,2}-\d{1,2}", text) else None
+        stamp = pd.Timestamp(text) if re.match(r"\d{4}-\d{1,2}-\d{1,2}", text) else None
     except ValueError:
         return None
+    return stamp.tz_localize(None) if stamp is not None else None
+
+
+def named_like(times: Times, step: Step, back: int, names: pd.Series[Any]) -> list[Any]:
+    """Return names, in the manner of ``names``, for the times ``back`` steps earlier.
+
+    Examples
+    --------
+    >>> quarters = pd.Series(["2024Q1", "2024Q2"])
+    >>> named_like(read_waves(quarters, "quarter"), Step(3, "month"), 1, quarters)
+    ['2023Q4', '2024Q1']
+    """
+    text = not pd.api.types.is_numeric_dtype(names) and isinstance(names.iloc[0], str)
+    moved = earlier(times, step, back)
+    if times.integer:
+        return [str(v) if text else int(v) for v in moved.value]
+    stamps = _days(moved.value)
+    if not text:
+        return list(stamps)
+    first = names.iloc[0].strip()
+    if _QUARTER.fullmatch(first):
+        return [f"{t.year}Q{t.quarter}" for t in stamps]
+    return list(stamps.strftime("%Y-%m" if _MONTH.fullmatch(first) else "%Y-%m-%d"))
+
+
+def earlier(times: Times, step: Step, back: int) -> Times:
+    """Return the times ``back`` steps earlier."""
+    if step.grid != "month":
+        value = times.value - back * step.length
+        return Times(True, value, value) if times.integer else _dates(_days(value))
+    return _dates(_days(times.value) - pd.DateOffset(months=back * step.length))
+
+
+def _days(value: Ints) -> pd.DatetimeIndex:
+    return pd.DatetimeIndex(pd.to_datetime(value, unit="D"))
 
 
 def infer_step(times: Times) -> Step:

@@ -159,6 +159,4 @@ def _refuse_dependent(whole: Array, x: list[str], scale: Array) -> None:
     weights = np.linalg.solve(r[np.ix_(before, before)], r[before, j])
     partners = [x[i] for i, w in zip(before, weights, strict=True) if abs(w) > 1e-6]
     verb = "determines" if len(partners) == 1 else "determine"
-    raise DataError(
-        f"{x[j]!r} is collinear: {listing(partners)} {verb} it. Leave one of them out."
-    )
+    raise DataError(f"{x[j]!r} is collinear: {listing(partners)} {verb} it. Leave one of them out.")

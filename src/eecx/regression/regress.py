@@ -164,6 +164,8 @@ class Work:
         return replace(self, cells=cells, y=y, terms=terms, size=self.size[at])
 
 
+# the largest value of a column, and the inverse of the smallest, that is squared
+LARGEST = 1e100
 # a robust variance this far below the classical one is rounding error
 UNTOLD = 1e-16
 
@@ -202,9 +204,7 @@ def prepare(
         raise OptionError(f"effects={effects!r} needs unit= to say which rows belong together.")
     if effects == "two-way" and panel.wave is None:
         raise OptionError("effects='two-way' needs wave=.")
-    design = panel.design([model.response, *model.terms])
-    x, names = design.x, design.names
-    _refuse_infinite(x, names)
+    x, names = _design(panel, (model.response, *model.terms))
     keys = pd.DataFrame({"unit": panel.frame[panel.unit]})
     cluster_name = cluster or (panel.unit if own_units else None)
     keys["cluster"] = _cluster_values(panel, cluster_name)
@@ -228,8 +228,10 @@ def prepare(
         keys[ROW] = np.arange(len(keys))
     cells = from_rows(x, labels, keys)
     size = np.abs(cells.mean).max(axis=0)
-    clusters = keys.assign(wave=time)
-    nested = frozenset(k for k in ("unit", "wave") if _is_nested(clusters, k, "cluster"))
+    nested = frozenset({"unit"})
+    if vcov == "CR1":
+        keys["wave"] = time
+        nested = frozenset(k for k in ("unit", "wave") if _is_nested(keys, k, "cluster"))
     cells = _transformed(cells, effects, vcov, "unit", "cluster")
     return Work(
         cells,
@@ -266,13 +268,24 @@ def _refuse_arguments(
         )
 
 
-def _refuse_infinite(x: Array, names: Sequence[str]) -> None:
-    infinite = np.isinf(x).any(axis=0)
-    if infinite.any():
+def _design(panel: Panel, terms: Sequence[grammar.Term]) -> tuple[Array, tuple[str, ...]]:
+    """Return the columns of the terms; refuse those whose sums of squares a double cannot hold."""
+    try:
+        with np.errstate(over="raise"):
+            design = panel.design(terms)
+    except FloatingPointError as error:
         raise DataError(
-            f"{names[int(np.argmax(infinite))]!r} goes beyond the largest number. "
-            "Divide the column by a constant first."
-        )
+            "A product or power in the formula goes beyond the largest number. "
+            "Divide its columns by a constant first."
+        ) from error
+    size = np.nan_to_num(np.abs(design.x)).max(axis=0)
+    for name, most in zip(design.names, size, strict=True):
+        if most > LARGEST or 0 < most < 1 / LARGEST:
+            raise DataError(
+                f"{name!r} has values up to {most:.1g}, whose squares a computer cannot add up. "
+                "Divide the column by a constant first."
+            )
+    return design.x, design.names
 
 
 def _is_nested(keys: pd.DataFrame, inner: str, outer: str) -> bool:
@@ -341,7 +354,7 @@ def _from_moments(
     sizes = cells.collapse([unit]).n if unit else np.array([])
     size = np.abs(cells.mean).max(axis=0)
     mark = fingerprint("|".join(labels), cells.n, cells.w, cells.mean, cells.m2)
-    apart = unit and vcov in ("CR1", "CR2") and not _is_nested(cells.keys, unit, cluster or unit)
+    nested = unit is None or _is_nested(cells.keys, unit, cluster or unit)
     cells = _transformed(cells, effects, vcov, unit or "", cluster or "")
     return Work(
         cells,
@@ -358,7 +371,7 @@ def _from_moments(
         fingerprint=mark,
         absorbed=len(sizes) if effects == "within" else 0,
         size=size,
-        nested=frozenset() if apart else frozenset({"unit"}),
+        nested=frozenset({"unit"} if nested else ()),
     )
 
 
@@ -405,14 +418,15 @@ def _wave_dummies(work: Work) -> list[str]:
     whole = total.cross[0]
     scale = np.sqrt(np.diag(whole))
     d = len(work.nuisance)
-    least = 1e-10 * np.sqrt(total.n[0])
+    least = 1e-10 * np.sqrt(total.n[0])  # between units, balanced dummies are constant
+    advice = "Use effects='within'." if work.absorbed else "Leave it out."
     kept = np.flatnonzero(independent(whole[:d, :d], np.where(scale > least, scale, 0.0)[:d]))
     for j in range(d, len(names)):
         together = [*kept, j]
         if not independent(whole[np.ix_(together, together)], scale[together])[-1]:
             raise DataError(
-                f"{names[j]!r} changes only from wave to wave, alike in all units: "
-                "the wave effects take it up. Use effects='within'."
+                f"{names[j]!r} changes only from wave to wave, alike in all units: the wave "
+                f"effects take it up. {advice}"
             )
     return [names[i] for i in kept]
 

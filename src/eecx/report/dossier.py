@@ -9,25 +9,31 @@ from pathlib import Path
 from string import Template
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from .. import plotting
 from ..errors import DataError, OptionError
 from ..evidence import Evidence
+from ..plotting.style import figure_of
 from ..results import Result, escape, json_ready, printed, safe_csv
 from .references import bibliography
 
 __all__ = ["report"]
 
 PAGE = Template("""<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
 <title>$title</title><style>
 body{font:16px/1.5 system-ui,sans-serif;color:#222;max-width:62rem;margin:2rem auto;padding:0 1rem}
-h1{font-size:1.6rem;margin-bottom:.2rem}h2{font-size:1.15rem;margin-top:2.2rem;border-bottom:1px solid #ccc}
-table{border-collapse:collapse;font-size:.85rem;margin:.6rem 0}th,td{text-align:left;padding:.2rem .6rem;
-border-bottom:1px solid #e5e5e5;vertical-align:top}img{max-width:100%;height:auto}.wide{overflow-x:auto}
-figure{margin:1rem 0}figcaption,.small{font-size:.85rem;color:#555}.limited{color:#9a5b00;font-weight:600}
-.adequate{color:#00664b}li{margin:.3rem 0}pre{font-size:.78rem;background:#f6f6f6;padding:.8rem;overflow-x:auto}
+h1{font-size:1.6rem;margin-bottom:.2rem}
+h2{font-size:1.15rem;margin-top:2.2rem;border-bottom:1px solid #ccc}
+table{border-collapse:collapse;font-size:.85rem;margin:.6rem 0}
+th,td{text-align:left;padding:.2rem .6rem;border-bottom:1px solid #e5e5e5;vertical-align:top}
+img{max-width:100%;height:auto}.wide{overflow-x:auto}
+figure{margin:1rem 0}figcaption,.small{font-size:.85rem;color:#555}
+.limited{color:#9a5b00;font-weight:600}.adequate{color:#00664b}li{margin:.3rem 0}
+pre{font-size:.78rem;background:#f6f6f6;padding:.8rem;overflow-x:auto}
 </style></head><body>
 <h1>$title</h1><p>$claim</p>
 <h2>What was found</h2><ul>$findings</ul>$warnings
@@ -56,15 +62,22 @@ def report(evidence: Evidence, path: str | Path, *, title: str | None = None) ->
     OptionError
         ``evidence`` is not an :class:`eecx.Evidence`.
     DataError
-        ``path`` is a file.
+        ``path`` is a file, or a folder that cannot be made.
     """
     if not isinstance(evidence, Evidence):
-        raise OptionError(f"report takes Evidence, not a {type(evidence).__name__}: see eecx.examine_claim().")
+        raise OptionError(
+            f"report takes Evidence, not a {type(evidence).__name__}: see eecx.examine_claim()."
+        )
     folder = Path(path)
     if folder.exists() and not folder.is_dir():
         raise DataError(f"{str(folder)!r} is a file; name a folder for the dossier.")
-    for part in (folder, folder / "figures", folder / "tables"):
-        part.mkdir(parents=True, exist_ok=True)
+    try:
+        for part in (folder, folder / "figures", folder / "tables"):
+            part.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(
+            f"The folder {str(folder)!r} cannot be made: {error.strerror}. Name another one."
+        ) from error
     pictures = _write_figures(evidence, folder / "figures")
     _write_tables(evidence, folder / "tables")
     _write(folder / "results.json", evidence.to_json() + "\n")
@@ -95,14 +108,17 @@ def _figures(evidence: Evidence) -> dict[str, tuple[str, Figure]]:
         "coverage": ("Which units were surveyed when", _figure_of(audit.plot_coverage())),
         "losses": ("What was kept and lost", _figure_of(audit.plot())),
     }
-    for name, heading in (("lag_profile", "Lag profile (descriptive)"), ("mediation", "Mediation (same wave)")):
+    for name, heading in (
+        ("lag_profile", "Lag profile (descriptive)"),
+        ("mediation", "Mediation (same wave)"),
+    ):
         if name in evidence.results:
             found[name] = (heading, _figure_of(evidence.results[name].plot()))
     return found
 
 
-def _figure_of(drawn: object) -> Figure:
-    return drawn if isinstance(drawn, Figure) else drawn.figure  # type: ignore[attr-defined,no-any-return]
+def _figure_of(drawn: Axes | Figure) -> Figure:
+    return drawn if isinstance(drawn, Figure) else figure_of(drawn)
 
 
 def _write_figures(evidence: Evidence, folder: Path) -> dict[str, tuple[str, bytes]]:
@@ -117,8 +133,11 @@ def _write_figures(evidence: Evidence, folder: Path) -> dict[str, tuple[str, byt
 
 def _tables(evidence: Evidence) -> dict[str, pd.DataFrame]:
     tables = {
-        "ladder": evidence.ladder, "gates": evidence.gates, "stages": evidence.audit.stages,
-        "losses": evidence.audit.table, "near_misses": evidence.audit.near_misses,
+        "ladder": evidence.ladder,
+        "gates": evidence.gates,
+        "stages": evidence.audit.stages,
+        "losses": evidence.audit.table,
+        "near_misses": evidence.audit.near_misses,
         "text_cells": evidence.audit.text_cells,
     }
     for name, result in evidence.results.items():
@@ -136,15 +155,15 @@ def _write_tables(evidence: Evidence, folder: Path) -> None:
 
 
 def _page(evidence: Evidence, pictures: Mapping[str, tuple[str, bytes]], title: str) -> str:
+    said = ["row", "question", "verdict", "wording", "note"]
     findings = "".join(
-        f"<li><b>{r.row}. {escape(r.question)}</b> {escape(r.verdict)}. {escape(r.wording)} "
-        f"<span class=small>{escape(r.note)}</span></li>"
-        for r in evidence.ladder.itertuples()
+        f"<li><b>{row}. {question}</b> {verdict}. {wording} <span class=small>{note}</span></li>"
+        for row, question, verdict, wording, note in _escaped(evidence.ladder, said)
     )
     warnings = "".join(f"<li class=limited>{escape(w.message)}</li>" for w in evidence.warnings)
     gates = "".join(
-        f"<tr><td>{escape(g.gate)}</td><td class={escape(g.state)}>{escape(g.state)}</td><td>{escape(g.detail)}</td></tr>"
-        for g in evidence.gates.itertuples()
+        f"<tr><td>{gate}</td><td class={state}>{state}</td><td>{detail}</td></tr>"
+        for gate, state, detail in _escaped(evidence.gates, ["gate", "state", "detail"])
     )
     audit = evidence.audit
     near = ""
@@ -156,20 +175,38 @@ def _page(evidence: Evidence, pictures: Mapping[str, tuple[str, bytes]], title: 
         ("Ladder", _picture(pictures, "ladder")),
         ("Gates", f"<table><tr><th>gate</th><th>state</th><th>detail</th></tr>{gates}</table>"),
         ("Linkage", _picture(pictures, "linkage")),
-        ("Who was paired, who was lost, and why",
-         f"{_html(audit.stages)}<ul>{notes}</ul>{near}{text}{_picture(pictures, 'coverage')}{_picture(pictures, 'losses')}"),
-        *((heading, _picture(pictures, name)) for name, (heading, _) in pictures.items()
-          if name in ("lag_profile", "mediation")),
+        (
+            "Who was paired, who was lost, and why",
+            f"{_html(audit.stages)}<ul>{notes}</ul>{near}{text}"
+            f"{_picture(pictures, 'coverage')}{_picture(pictures, 'losses')}",
+        ),
+        *(
+            (heading, _picture(pictures, name))
+            for name, (heading, _) in pictures.items()
+            if name in ("lag_profile", "mediation")
+        ),
         ("Analyses", "".join(_analysis(name, r) for name, r in evidence.results.items())),
         ("Methods, for a paper", f"<p>{escape(evidence.methods())}</p>"),
-        ("References", "<ul>" + "".join(f"<li>{escape(b)}</li>" for b in bibliography(evidence.references)) + "</ul>"),
+        (
+            "References",
+            "<ul>"
+            + "".join(f"<li>{escape(b)}</li>" for b in bibliography(evidence.references))
+            + "</ul>",
+        ),
         ("Specification", f"<pre>{escape(_specification(evidence))}</pre>"),
     ]
     body = "".join(f"<h2>{escape(heading)}</h2>{content}" for heading, content in sections)
     return PAGE.substitute(
-        title=escape(title), claim=escape(evidence.claim), findings=findings,
-        warnings=f"<ul>{warnings}</ul>" if warnings else "", body=body,
+        title=escape(title),
+        claim=escape(evidence.claim),
+        findings=findings,
+        warnings=f"<ul>{warnings}</ul>" if warnings else "",
+        body=body,
     )
+
+
+def _escaped(table: pd.DataFrame, columns: list[str]) -> list[list[str]]:
+    return [[escape(str(v)) for v in row] for row in table[columns].to_numpy()]
 
 
 def _picture(pictures: Mapping[str, tuple[str, bytes]], name: str) -> str:
@@ -181,7 +218,8 @@ def _picture(pictures: Mapping[str, tuple[str, bytes]], name: str) -> str:
 def _analysis(name: str, result: Result) -> str:
     notes = "".join(f"<li>{escape(w.message)}</li>" for w in result.warnings)
     return (
-        f"<h3>{escape(name.replace('_', ' '))}</h3>{_html(result.table)}<p class=small>{escape(result.methods())}</p>"
+        f"<h3>{escape(name.replace('_', ' '))}</h3>{_html(result.table)}"
+        f"<p class=small>{escape(result.methods())}</p>"
         + (f"<ul class=small>{notes}</ul>" if notes else "")
     )
 

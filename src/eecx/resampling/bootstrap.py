@@ -1,7 +1,7 @@
-"""The cluster bootstrap: draw clusters with replacement, add up their sums.
+r"""The cluster bootstrap: draw clusters with replacement, add up their sums.
 
 A draw is a vector of counts :math:`w_g` (how often cluster g was drawn); every statistic that is a
-function of sums needs only :math:`\\sum_g w_g S_g`, so B draws are one matrix product.
+function of sums needs only :math:`\sum_g w_g S_g`, so B draws are one matrix product.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ import numpy.typing as npt
 
 from ..errors import OptionError
 
-__all__ = ["bootstrap_p", "percentile_interval", "resampled_sums"]
+__all__ = ["bootstrap_p", "generator", "percentile_interval", "resampled_sums"]
 
 Array = npt.NDArray[np.float64]
 
-# counts of one batch of draws: 4 million doubles are 32 MB
-BATCH = 4_000_000
+# counts of one batch of draws: few enough to stay in the processor's cache
+BATCH = 100_000
 
 
 def resampled_sums(sums: Array, draws: int, rng: np.random.Generator) -> Array:
@@ -34,13 +34,24 @@ def resampled_sums(sums: Array, draws: int, rng: np.random.Generator) -> Array:
     clusters = len(sums)
     out = np.empty((draws, sums.shape[1]))
     size = max(1, min(draws, BATCH // clusters))
+    kind = np.uint16 if clusters <= 2**16 else np.uint32
+    offset = np.arange(0, size * clusters, clusters)[:, None]
     for start in range(0, draws, size):
         b = min(size, draws - start)
-        drawn = rng.integers(clusters, size=(b, clusters), dtype=np.int32)
-        drawn += np.arange(0, b * clusters, clusters, dtype=np.int32)[:, None]
+        drawn = rng.integers(clusters, size=(b, clusters), dtype=kind) + offset[:b]
         counts = np.bincount(drawn.ravel(), minlength=b * clusters).reshape(b, clusters)
         out[start : start + b] = counts.astype(float) @ sums
     return out
+
+
+def generator(rng: int | np.random.Generator | None) -> np.random.Generator:
+    """Return a generator from a seed or a generator (SPEC 7); None draws fresh chance."""
+    try:
+        return np.random.default_rng(rng)
+    except (TypeError, ValueError) as error:
+        raise OptionError(
+            f"rng={rng!r}: a whole number of 0 or more as seed, a numpy.random.Generator, or None."
+        ) from error
 
 
 def percentile_interval(draws: Array, conf_level: float) -> tuple[Array, Array]:

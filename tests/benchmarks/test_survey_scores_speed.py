@@ -1,0 +1,71 @@
+"""Scoring 20 million rows of Parquet against the hand-written query of the same sums."""
+
+import subprocess
+import sys
+
+import duckdb
+import polars as pl
+import pytest
+
+import eecx
+
+ROWS, UNITS = 20_000_000, 20_000
+SUMS = """
+    select unit, wave, count(e) n0, sum(e) s0, sum(e * e) q0, count(r) n1, sum(r) s1, sum(r * r) q1,
+           count(c) n2, sum(c) s2, sum(c * c) q2
+    from (select unit, wave, (e1 + e2 + e3)::bigint e, (c >= 4)::bigint c,
+                 ((r >= 9)::int - (r <= 6)::int)::bigint r from read_parquet('{path}'))
+    group by unit, wave
+"""
+
+
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory):
+    path = tmp_path_factory.mktemp("answers") / "answers.parquet"
+    columns = ", ".join(
+        f"(1 + hash(i * {k} + {k}) % 5)::tinyint as {name}" for k, name in ((3, "e1"), (5, "e2"), (7, "e3"), (11, "c"))
+    )
+    duckdb.sql(
+        f"""copy (select (i % {UNITS})::integer as unit, (i // {UNITS} % 8)::integer as wave, {columns},
+            (hash(i * 13) % 11)::tinyint as r from range({ROWS}) t(i)) to '{path}' (format parquet)"""
+    )
+    return path
+
+
+def survey(source):
+    scale = eecx.Scale(["e1", "e2", "e3"], range=(1, 5))
+    measures = {"engagement": scale, "nps": eecx.NPS("r"), "csat": eecx.TopBox("c", range=(1, 5))}
+    return eecx.Survey(source, unit="unit", wave="wave", measures=measures)
+
+
+def test_duckdb(answers, ratio):
+    found = ratio(lambda: survey(answers).scores(), lambda: duckdb.sql(SUMS.format(path=answers)).df())
+    assert found <= 1.3
+
+
+def test_polars(answers, ratio):
+    rows = pl.scan_parquet(answers)
+
+    def by_hand():
+        c = pl.col
+        engagement = c("e1").cast(pl.Int64) + c("e2").cast(pl.Int64) + c("e3").cast(pl.Int64)
+        nps = (c("r") >= 9).cast(pl.Int64) - (c("r") <= 6).cast(pl.Int64)
+        one = rows.select("unit", "wave", e=engagement, r=nps, c=(c("c") >= 4).cast(pl.Int64))
+        two = one.with_columns(ee=c("e") * c("e"), rr=c("r") * c("r"), cc=c("c") * c("c"))
+        counts = [c(n).count().alias(f"n_{n}") for n in ("e", "r", "c")]
+        sums = [c(n).sum() for n in ("e", "r", "c", "ee", "rr", "cc")]
+        return two.group_by("unit", "wave").agg(*counts, *sums).collect()
+
+    assert ratio(lambda: survey(rows).scores(), by_hand) <= 1.3
+
+
+def test_memory_stays_under_a_gigabyte(answers):
+    code = (
+        "import resource, eecx\n"
+        f"s = eecx.Survey({str(answers)!r}, unit='unit', wave='wave', measures={{'nps': eecx.NPS('r'),"
+        "'engagement': eecx.Scale(['e1', 'e2', 'e3'], range=(1, 5)), 'csat': eecx.TopBox('c', range=(1, 5))})\n"
+        "s.scores()\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    kilobytes = int(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+    assert kilobytes < 1_000_000
