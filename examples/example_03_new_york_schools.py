@@ -88,9 +88,9 @@ eecx.plotting.save(mixed.plot(), "new_york_schools_ladder.png")
 
 # %%
 # Both rows are positive, and both are capped: some of the answers on the two sides are the same
-# people's, so part of the slope is theirs. In 2015 other questions were asked, and 2020 and 2021
-# are pandemic years; row 7 shows what leaving one wave out does. Nothing here speaks of order: each
-# side goes with the other's next year about alike.
+# people's, so part of the slope may be theirs. In 2015 other questions were asked, and 2020 and
+# 2021 are pandemic years; row 7 shows what leaving one wave out does. Nothing here speaks of order:
+# each side goes with the other's next year about alike.
 #
 # One year with clean sources
 # ---------------------------

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from .frames import Parse
     from .lag import lag_profile
     from .measures import NPS, Favorable, Mean, Rate, Scale, TopBox
-    from .mediation import mediate
+    from .mediation.mediate import mediate
     from .moments import Counts, Moments
     from .panel import Audit, Panel, link
-    from .regression import regress
+    from .regression.regress import regress
     from .report import report
     from .results import Result
     from .survey import Survey

@@ -147,7 +147,7 @@ def read_numbers(
     return values, record.sort_values(["as", "text"], ignore_index=True)
 
 
-def _blank(cell: object) -> bool:
+def _blank(cell: Any) -> bool:
     if isinstance(cell, str):
         return not cell.strip()
     return bool(pd.api.types.is_scalar(cell) and pd.isna(cell))
@@ -592,7 +592,7 @@ def _plain_text(values: pd.Series[Any]) -> pd.Series[Any]:
 
 def _from_periods(values: pd.Series[Any]) -> pd.Series[Any]:
     """Name years, quarters and months; let the start stand for weeks, fiscal quarters and so on."""
-    if values.dt.freq.freqstr not in ("M", "Q-DEC", "Y-DEC"):
+    if str(values.dtype) not in ("period[M]", "period[Q-DEC]", "period[Y-DEC]"):
         return pd.Series(values.dt.start_time)
     return _plain_text(values.astype(object))
 

@@ -452,8 +452,8 @@ def summarise(
     freedom = np.maximum(effective - 1, 0.0)
     pooled = float(np.sum(spread * effective) / freedom.sum()) if freedom.sum() > 0 else np.nan
     variance, low, high = measure.precision(effective, mean, spread, pooled, conf_level)
-    shift, factor = measure.affine
-    shift = shift + factor * origin
+    start, factor = measure.affine
+    shift = start + factor * np.asarray(origin)
     out = pd.DataFrame(
         {
             "n": n.astype(np.int64),

@@ -139,7 +139,7 @@ class Moments:
         DataError
             No complete row, infinite values, or a weight that is not positive.
         """
-        keys = _names(keys)
+        keys = names_of(keys)
         table = frames.open_table(data, parse=parse)
         parsed = _parse_terms(terms, table.kinds)
         used = _columns(parsed, weight)
@@ -254,7 +254,7 @@ class Moments:
     def select(self, terms: Sequence[str]) -> Moments:
         """Keep these terms, in this order; a column may be named without its backticks."""
         at = []
-        for term in _names(terms):
+        for term in names_of(terms):
             label = term if term in self.terms else formula.Name(term).label
             if label not in self.terms:
                 raise ColumnError(
@@ -271,7 +271,7 @@ class Moments:
 
     def collapse(self, keys: Sequence[str] | str = ()) -> Moments:
         """Merge cells that share these keys (none: merge all into one)."""
-        keys = _names(keys)
+        keys = names_of(keys)
         self._require_keys(keys)
         codes, kept = group_codes(self.keys, keys)
         anchor, centre, away = self._centres(codes, len(kept))
@@ -429,7 +429,8 @@ def _two_sum(a: Array, b: Array) -> tuple[Array, Array]:
     return total, (a - (total - part)) + (b - part)
 
 
-def _names(given: Sequence[str] | str) -> list[str]:
+def names_of(given: Sequence[str] | str) -> list[str]:
+    """Return names as a list, one alone too; raise where one comes twice."""
     names = [given] if isinstance(given, str) else list(given)
     if twice := {n for n in names if names.count(n) > 1}:
         raise OptionError(f"{listing(sorted(twice))} is named twice.")
@@ -790,7 +791,7 @@ class Counts:
         DataError
             For an answer that is not among the options; lists the offenders with counts.
         """
-        keys, items = _names(keys), _names(items)
+        keys, items = names_of(keys), names_of(items)
         wanted = np.array(options, dtype=float)
         if not items or not wanted.size:
             raise OptionError("Counts need at least one item and one option.")
@@ -827,7 +828,7 @@ class Counts:
 
     def select(self, items: Sequence[str]) -> Counts:
         """Keep these items, in this order."""
-        items = _names(items)
+        items = names_of(items)
         for item in items:
             if item not in self.items:
                 raise ColumnError(f"These Counts have no item {item!r}.{nearest(item, self.items)}")
@@ -836,7 +837,7 @@ class Counts:
 
     def collapse(self, keys: Sequence[str] | str = ()) -> Counts:
         """Merge cells that share these keys (none: merge all into one)."""
-        keys = _names(keys)
+        keys = names_of(keys)
         for key in keys:
             if key not in self.keys.columns:
                 raise ColumnError(

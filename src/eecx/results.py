@@ -255,7 +255,9 @@ def safe_csv(table: pd.DataFrame) -> str:
 
 
 def _harmless(text: str) -> str:
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+    # a bare carriage return would not be quoted, and ends a row for many readers
+    one = text.replace("\r\n", "\n").replace("\r", "\n")
+    return f"'{one}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else one
 
 
 def fingerprint(*arrays: npt.NDArray[Any] | str) -> str:

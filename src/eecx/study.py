@@ -29,6 +29,9 @@
     customer_offset = 0
     step = "1Q"
 
+    [covariates]                                   # optional: one row per unit, or unit and wave
+    file = "stores.csv"                            # its key columns are named like the employees'
+
     [parse]                                        # optional: text in numeric cells
     missing = ["No Data", "."]
     percent = "fraction"
@@ -102,6 +105,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
     "customers": SURVEY,
     "panel": PANEL,
     "link": {"disclosure_n": WHOLE, "customer_offset": WHOLE, "step": "text or a whole number"},
+    "covariates": {"file": TEXT},
     "parse": {"missing": "a list of texts and numbers", "percent": TEXT, "censored": TEXT},
     "claim": {
         "x": TEXT,
@@ -131,6 +135,7 @@ NEEDED = {
     "employees": ("file", "unit", "measures"),
     "customers": ("file", "unit", "measures"),
     "panel": ("file", "unit", "employee", "customer"),
+    "covariates": ("file",),
     "claim": ("x", "y"),
 }
 
@@ -192,7 +197,10 @@ class Study:
                 self._file(given.pop("file"), "panel.file"), parse=parse, **given
             )
         sides = {side: self._survey(side, parse) for side in ("employees", "customers")}
-        return link(sides["employees"], sides["customers"], **self.content.get("link", {}))
+        options = dict(self.content.get("link", {}))
+        if "covariates" in self.content:
+            options["covariates"] = self._file(self.content["covariates"]["file"], "covariates.file")
+        return link(sides["employees"], sides["customers"], **options)
 
     def examine(self, panel: Panel) -> Evidence:
         """Examine the claim on a panel."""

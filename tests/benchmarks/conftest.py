@@ -10,7 +10,12 @@ import pytest
 def ratio(benchmark) -> Callable[..., float]:
     """Time ours with pytest-benchmark and a peer beside it; return ours / peer, best of each."""
 
-    def measure(ours: Callable[[], object], peer: Callable[[], object], rounds: int = 5, peer_rounds: int = 3):
+    def measure(
+        ours: Callable[[], object],
+        peer: Callable[[], object],
+        rounds: int = 5,
+        peer_rounds: int = 3,
+    ):
         ours()
         best = float("inf")
         for _ in range(peer_rounds):
@@ -20,7 +25,9 @@ def ratio(benchmark) -> Callable[..., float]:
         benchmark.pedantic(ours, rounds=rounds, iterations=1)
         found = benchmark.stats.stats.min / best
         benchmark.extra_info |= {"peer_seconds": best, "ours_to_peer": found}
-        print(f"\nours {benchmark.stats.stats.min:.4f} s, peer {best:.4f} s, ours / peer {found:.3f}")
+        print(
+            f"\nours {benchmark.stats.stats.min:.4f} s, peer {best:.4f} s, ours / peer {found:.3f}"
+        )
         return found
 
     return measure

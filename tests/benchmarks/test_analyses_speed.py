@@ -31,13 +31,17 @@ def test_mediation_bootstrap_against_pingouin(ratio):
 @pytest.fixture(scope="module")
 def panel():
     sim = eecx.simulate.panel(units=300, waves=8, same_wave=0.3, rng=1)
-    return eecx.Panel.from_frame(sim.frame, unit="unit", wave="wave", employee=["ex"], customer=["cx"])
+    return eecx.Panel.from_frame(
+        sim.frame, unit="unit", wave="wave", employee=["ex"], customer=["cx"]
+    )
 
 
 def test_two_way_slope_against_dummy_regression(panel, ratio):
     def dummies():
         model = smf.ols("cx ~ ex + C(unit) + C(wave)", panel.frame)
-        return model.fit(cov_type="cluster", cov_kwds={"groups": pd.factorize(panel.frame["unit"])[0]})
+        return model.fit(
+            cov_type="cluster", cov_kwds={"groups": pd.factorize(panel.frame["unit"])[0]}
+        )
 
     assert ratio(lambda: eecx.regress(panel, "cx ~ ex", effects="two-way"), dummies) <= 1 / 20
 
@@ -48,10 +52,14 @@ def test_lag_profile_against_demeaned_regressions(panel, ratio):
     def by_hand():
         for k in range(-3, 4):
             own = frame.assign(z=frame.groupby("unit")["ex"].shift(k)).dropna()
-            columns = pd.concat([own[["cx", "z"]], pd.get_dummies(own["wave"], dtype=float).iloc[:, 1:]], axis=1)
+            columns = pd.concat(
+                [own[["cx", "z"]], pd.get_dummies(own["wave"], dtype=float).iloc[:, 1:]], axis=1
+            )
             away = columns - columns.groupby(own["unit"]).transform("mean")
             groups = pd.factorize(own["unit"])[0]
-            sm.OLS(away["cx"], away.drop(columns="cx")).fit(cov_type="cluster", cov_kwds={"groups": groups})
+            sm.OLS(away["cx"], away.drop(columns="cx")).fit(
+                cov_type="cluster", cov_kwds={"groups": groups}
+            )
 
     assert ratio(lambda: eecx.lag_profile(panel, "ex", "cx"), by_hand) <= 1.5
 
@@ -67,7 +75,10 @@ def test_claim_in_the_time_of_two_dummy_regressions(panel, ratio):
 def seconds(code):
     wrapped = f"import time; t = time.perf_counter(); {code}; print(time.perf_counter() - t)"
     command = [sys.executable, "-c", wrapped]
-    return min(float(subprocess.run(command, capture_output=True, text=True, check=True).stdout) for _ in range(5))
+    return min(
+        float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+        for _ in range(5)
+    )
 
 
 def test_import_is_lighter_than_pandas():

@@ -23,7 +23,8 @@ SUMS = """
 def answers(tmp_path_factory):
     path = tmp_path_factory.mktemp("answers") / "answers.parquet"
     columns = ", ".join(
-        f"(1 + hash(i * {k} + {k}) % 5)::tinyint as {name}" for k, name in ((3, "e1"), (5, "e2"), (7, "e3"), (11, "c"))
+        f"(1 + hash(i * {k} + {k}) % 5)::tinyint as {name}"
+        for k, name in ((3, "e1"), (5, "e2"), (7, "e3"), (11, "c"))
     )
     duckdb.sql(
         f"""copy (select (i % {UNITS})::integer as unit, (i // {UNITS} % 8)::integer as wave, {columns},
@@ -39,7 +40,9 @@ def survey(source):
 
 
 def test_duckdb(answers, ratio):
-    found = ratio(lambda: survey(answers).scores(), lambda: duckdb.sql(SUMS.format(path=answers)).df())
+    found = ratio(
+        lambda: survey(answers).scores(), lambda: duckdb.sql(SUMS.format(path=answers)).df()
+    )
     assert found <= 1.3
 
 
@@ -67,5 +70,9 @@ def test_memory_stays_under_a_gigabyte(answers):
         "s.scores()\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
     )
-    kilobytes = int(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+    kilobytes = int(
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        ).stdout
+    )
     assert kilobytes < 1_000_000

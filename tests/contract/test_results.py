@@ -77,7 +77,7 @@ def test_warnings_are_escaped_in_html():
 
 
 def test_a_row_that_is_not_there_is_named():
-    with pytest.raises(OptionError, match="No effect 'b'. There is: a, indirect."):
+    with pytest.raises(OptionError, match=r"No effect 'b'\. There is: a, indirect\."):
         made()["b"]
 
 
@@ -128,6 +128,13 @@ def test_csv_cells_cannot_start_a_formula(text):
     assert lines.columns[0].startswith("'")
     assert lines.iloc[0, 0].startswith("'")
     assert lines["number"].tolist() == [-1.5]
+
+
+def test_csv_quotes_every_break_inside_a_cell():
+    table = pd.DataFrame({"name": ["a\r=1", "b\r\n=2", "c\n=3"]})
+    assert "\r" not in safe_csv(table)
+    lines = pd.read_csv(io.StringIO(safe_csv(table)))
+    assert lines["name"].tolist() == ["a\n=1", "b\n=2", "c\n=3"]
 
 
 def test_csv_takes_a_column_name_twice_and_writes_missing_as_blank():

@@ -172,7 +172,7 @@ def test_no_rows_and_no_keys_are_errors(held, frame):
         Survey(frame.iloc[:0], **KEYS, measures={"m": Mean("e1")}).scores()
     nobody = frame.assign(store=pd.Series([None] * 20, dtype=object))
     nobody["store"] = nobody["store"].astype("string")
-    with pytest.raises(DataError, match="No row of .* names all of 'store', 'wave'"):
+    with pytest.raises(DataError, match=r"No row of .* names all of 'store', 'wave'"):
         Survey(held(nobody), **KEYS, measures={"m": Mean("e1")}).scores()
 
 

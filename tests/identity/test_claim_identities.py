@@ -61,7 +61,7 @@ class TestRowsAreRegressions:
 
     def test_results_under_the_rows_are_those_regressions(self, frame):
         evidence = examine(frame)
-        for name, effects in (("between", "between"), ("within", "two-way")):
+        for name, effects in (("between_units", "between"), ("within_units_over_time", "two-way")):
             fit = eecx.regress(panel(frame), "cx ~ ex", effects=effects)
             pd.testing.assert_frame_equal(evidence.results[name].table, fit.table)
 

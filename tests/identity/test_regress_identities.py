@@ -8,6 +8,9 @@ import pytest
 import statsmodels.api as sm
 
 import eecx
+from eecx import formula
+from eecx.covariance import partial_leverage
+from eecx.regression.regress import fit_work, prepare
 
 EFFECTS = ("pooled", "between", "within", "two-way")
 VCOVS = ("classical", "HC1", "CR1", "CR2")
@@ -35,8 +38,8 @@ def frame():
     return made[~gone].reset_index(drop=True)
 
 
-def fit(frame, formula="y ~ x + z", **options):
-    return eecx.regress(frame, formula, **{"unit": "unit", "wave": "wave", **options})
+def fit(frame, text="y ~ x + z", **options):
+    return eecx.regress(frame, text, **{"unit": "unit", "wave": "wave", **options})
 
 
 def dummies(values):
@@ -260,6 +263,17 @@ def test_cr2_of_one_mean_is_the_t_test(frame):
     np.testing.assert_allclose(row["estimate"], means.mean(), rtol=1e-12)
     np.testing.assert_allclose(row["std_error"], means.std() / np.sqrt(len(means)), rtol=1e-10)
     np.testing.assert_allclose(row["df"], len(means) - 1, rtol=1e-10)
+
+
+@pytest.mark.parametrize("effects", ["pooled", "within", "two-way"])
+def test_partial_leverage_is_the_share_of_what_other_columns_leave(frame, effects):
+    x = design(frame, effects)
+    left = frame["x"] - x[:, 1:] @ np.linalg.lstsq(x[:, 1:], frame["x"], rcond=None)[0]
+    shares = (left**2).groupby(frame["unit"]).sum() / (left**2).sum()
+    model = formula.parse("y ~ x + z")
+    work = fit_work(prepare(frame, model, effects, unit="unit", wave="wave", vcov="CR2"))
+    ours = partial_leverage(work.bread, work.cross, work.move)[:, work.names.index("x")]
+    np.testing.assert_allclose(ours, shares, rtol=1e-8, atol=1e-14)
 
 
 # ---------------------------------------------------------------------- the ways in

@@ -175,9 +175,7 @@ def test_published_text_without_rules_lists_the_offenders_with_counts(published)
 def test_published_percentages_as_points_are_refused_beside_fractions(published):
     points = Parse(missing=RULES.missing, percent="points", censored="bound")
     with pytest.raises(DataError, match="mixes percent cells with plain fractions"):
-        Panel.from_frame(
-            published, unit="unit", wave="wave", employee="rr_teacher", parse=points
-        )
+        Panel.from_frame(published, unit="unit", wave="wave", employee="rr_teacher", parse=points)
 
 
 def test_published_census_figures_need_a_decision_on_bounds(published):

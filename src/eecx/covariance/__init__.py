@@ -1,6 +1,6 @@
 """Covariances of least-squares estimates, from per-cluster sums alone."""
 
 from .classical import classical
-from .clustered import cr0, cr1, cr2, decided_alone
+from .clustered import cr0, cr1, cr2, partial_leverage
 
-__all__ = ["classical", "cr0", "cr1", "cr2", "decided_alone"]
+__all__ = ["classical", "cr0", "cr1", "cr2", "partial_leverage"]

@@ -100,19 +100,22 @@ def cr2(
     return half.T @ half, df
 
 
-def decided_alone(bread: Array, cross: Array, combine: Array | None = None) -> Array:
-    """Return the share of each coefficient's variance that single clusters decide alone.
+def partial_leverage(bread: Array, cross: Array, combine: Array | None = None) -> Array:
+    r"""Return the share of each cluster in what tells each coefficient, shape (G, c).
 
-    Where all of a column's variation lies in one cluster, that cluster's residuals fit it exactly
-    and no sandwich sees its error: a share above 0 means an error that is too small by it.
+    :math:`L_{gc} = c'M A_g M c / c'M c`, which add up to 1: the part of a column's variation, net
+    of the other columns, that lies in cluster g. Where it is 1, the residuals of that cluster fit
+    the column exactly, and no sandwich sees an error.
+
+    References
+    ----------
+    MacKinnon, J. G., Nielsen, M. Ø., & Webb, M. D. (2023). Leverage, influence, and the jackknife
+    in clustered regression models. Stata Journal, 23(4), 942–982.
+    https://doi.org/10.1177/1536867X231212433
     """
-    # an eigenvalue of 1 needs a trace of 1
-    whole = np.einsum("ij,gji->g", bread, cross) >= 1.0 - _DECIDED
-    root, values, vectors = _leverage(bread, cross[whole])
-    c = root if combine is None else combine @ root
-    c = c / np.linalg.norm(c, axis=1, keepdims=True)
-    inside = np.einsum("ck,gkl->cgl", c, vectors) ** 2
-    return np.asarray((inside * (values > 1.0 - _DECIDED)).sum(axis=(1, 2)))
+    c = bread if combine is None else combine @ bread
+    own = ((c @ cross) * c).sum(axis=2)
+    return np.asarray(own / own.sum(axis=0))
 
 
 def _leverage(bread: Array, cross: Array) -> tuple[Array, Array, Array]:

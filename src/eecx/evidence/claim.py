@@ -41,6 +41,7 @@ QUESTIONS = {
     9: "Would a new unit show it?",
 }
 JUDGED = (1, 2)
+RESULTS = {1: "between_units", 2: "within_units_over_time"}
 STABLE = (
     "given the own last wave, this slope is pushed off zero by stable differences between units "
     "alone: a verdict would be a false alarm almost always"
@@ -139,8 +140,13 @@ def examine_claim(
     ladder = pd.DataFrame([rows[n] for n in sorted(rows)])
     level = pd.DataFrame([vars(g) for g in gates])
     statement = f"Better {x} goes with, and before, better {y}."
-    n = int(panel.frame[[x, y]].notna().all(axis=1).sum())
-    statistics = {"units": panel.units, "waves": panel.waves, "n": n, "step": str(panel.step)}
+    paired = panel.frame.dropna(subset=[x, y])
+    statistics = {
+        "units": int(paired[panel.unit].nunique()),
+        "waves": len(np.unique(panel.time[paired.index])),
+        "n": len(paired),
+        "step": str(panel.step),
+    }
     spec = {
         "x": x,
         "y": y,
@@ -166,7 +172,7 @@ def examine_claim(
         panel.audit,
         spec,
         statistics,
-        _cautions(panel, gates),
+        _cautions(panel, x, y, gates),
         _methods(claim, ladder, statistics),
         ("pustejovsky2018", "holm1979", *(("mackinnon2004",) if mediators else ())),
     )
@@ -341,7 +347,7 @@ def _judged_rows(claim: _Claim) -> tuple[dict[int, dict[str, Any]], dict[str, Re
     adjusted = dict(zip(slopes, holm([float(s["p_value"]) for s in slopes.values()]), strict=True))
     for number, slope in slopes.items():
         rows[number] = _judged(claim, number, slope, *adjusted[number], found[number])
-    return rows, {("between" if n == 1 else "within"): r for n, r in found.items()}
+    return rows, {RESULTS[n]: r for n, r in found.items()}
 
 
 def _judged(
@@ -368,6 +374,7 @@ def _judged(
         "judged": True,
         "p_adjusted": p_adjusted,
         "delta": delta,
+        "std_delta": delta * claim.sd_ratio() if delta else np.nan,
         "wording": _wording(claim, number, slope),
         "corrected": claim.sign * float(slope["estimate"]) / usable if usable else np.nan,
     }
@@ -430,6 +437,7 @@ def _row(
         "level": level,
         **values,
         "delta": None,
+        "std_delta": np.nan,
         "judged": False,
         "kind": verdict.kind,
         "verdict": verdict.text,
@@ -454,9 +462,10 @@ def _wording(claim: _Claim, number: int, slope: pd.Series[Any]) -> str:
     step = float(f"{spread:.0e}")
     change, *ends = (step * float(slope[c]) for c in ("estimate", "conf_low", "conf_high"))
     more = "higher" if change >= 0 else "lower"
-    ends = sorted(e if change >= 0 else -e for e in ends)
-    low, high = (_said(e) for e in ends)
-    said = f"{claim.y} was {_said(abs(change))} {more} (95% CI {low} to {high})"
+    low, high = sorted(e if change >= 0 else -e for e in ends)
+    less = "lower" if change >= 0 else "higher"
+    span = f"{_said(low)} to" if low >= 0 else f"{_said(-low)} {less} to"
+    said = f"{claim.y} was {_said(abs(change))} {more} (95% CI {span} {_said(high)} {more})"
     if number == 1:
         return (
             f"In units whose {claim.x} was {_said(step)} higher, {said}. Anything else that "
@@ -677,7 +686,7 @@ def _with_bars(points: pd.DataFrame, spread: Mapping[str, pd.Series[float]]) -> 
     return points
 
 
-def _cautions(panel: Panel, gates: Sequence[Gate]) -> tuple[Caution, ...]:
+def _cautions(panel: Panel, x: str, y: str, gates: Sequence[Gate]) -> tuple[Caution, ...]:
     found = list(panel.warnings)
     if gates[3].state == "limited":
         found.append(
@@ -688,6 +697,17 @@ def _cautions(panel: Panel, gates: Sequence[Gate]) -> tuple[Caution, ...]:
                 "sources",
             )
         )
+    for role, name, side in (("x", x, "employee"), ("y", y, "customer")):
+        if panel.roles[name].side != side:
+            found.append(
+                Caution(
+                    "roles",
+                    f"The claim takes {role} from the {side}s' side, and {name!r} is a "
+                    f"{panel.roles[name].side} {'measure' if role == 'x' else 'column'} here: read "
+                    "the ladder's questions accordingly.",
+                    name,
+                )
+            )
     if panel.units < 20:
         found.append(
             Caution("few-units", f"{panel.units} units: intervals are wide and rough.", "units")

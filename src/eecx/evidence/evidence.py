@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,11 @@ __all__ = ["Evidence"]
 SCHEMA = "eecx.evidence/1"
 
 
+def _wrapped(line: str, width: int = 100) -> list[str]:
+    indent = " " * (len(line) - len(line.lstrip()) + 2)
+    return textwrap.wrap(line, width, subsequent_indent=indent, break_long_words=False) or [""]
+
+
 @dataclass(frozen=True, eq=False)
 class Evidence:
     """What the examination of a claim found.
@@ -32,7 +38,7 @@ class Evidence:
     claim : str
     ladder : pandas.DataFrame
         ``row, question, level, estimate, std_error, df, p_value, p_adjusted, conf_low,
-        conf_high, std_estimate, std_low, std_high, corrected, delta, judged, kind, verdict,
+        conf_high, std_estimate, std_low, std_high, corrected, delta, std_delta, judged, kind, verdict,
         wording, note, n``.
         Estimates are direction-aligned: positive means better with better.
     gates : pandas.DataFrame
@@ -79,7 +85,7 @@ class Evidence:
                 lines.append(f"     {r['estimate']:.3g} (95% CI {interval})")
             lines += [f"     {t}" for t in (r["wording"], r["note"]) if t]
         lines += [f"Warning ({w.code}): {w.message}" for w in self.warnings]
-        return "\n".join(lines)
+        return "\n".join(wrapped for line in lines for wrapped in _wrapped(line))
 
     def methods(self) -> str:
         """Return a paragraph for a paper."""
@@ -97,6 +103,7 @@ class Evidence:
                 "std_estimate",
                 "std_low",
                 "std_high",
+                "std_delta",
                 "judged",
                 "verdict",
                 "kind",
@@ -119,7 +126,7 @@ class Evidence:
             if pd.isna(r["estimate"]):
                 fits.append((level, None, None, None, None, r["note"] or r["verdict"]))
                 continue
-            fit = self.results["between" if level == "between" else "within"]
+            fit = self.results["between_units" if number == 1 else "within_units_over_time"]
             t = fit.table.set_index("term").loc[self.spec["x"]]
             own = self.points[self.points["level"] == level]
             start = own["y"].mean() - t["estimate"] * own["x"].mean()
@@ -131,9 +138,11 @@ class Evidence:
         table = pd.DataFrame(
             fits, columns=["level", "slope", "intercept", "conf_low", "conf_high", "note"]
         )
+        bars = self.points[["x_low", "y_low"]].notna().any(axis=None)
         caption = (
-            "Bars: 95% sampling intervals, where respondents are known. "
-            f"{self.stats['units']} units, {self.stats['waves']} waves."
+            f"{'Bars: 95% sampling intervals. ' if bars else ''}"
+            f"{self.stats['units']} units, {self.stats['waves']} waves. Units seen in one wave only "
+            "do not appear on the right."
         )
         return plotting.linkage(
             self.points, table, x_label=self._axis("x"), y_label=self._axis("y"), caption=caption

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["lag_profile"]
 
 DESCRIPTIVE = (
-    "A lag profile is descriptive: shared shocks, or stable differences between units on short "
-    "panels, make it lean either way without any effect. It gets no verdict."
+    "A lag profile is descriptive: shared shocks that last longer on one side, or few waves, make "
+    "it lean either way without any effect. It gets no verdict."
 )
 
 
@@ -44,8 +44,9 @@ def lag_profile(
     with cluster-robust (CR2) intervals. Positive k: x was measured k steps *before* y; negative
     k: after it. Lags count steps of time, not rows; pairs across holes do not exist.
 
-    **Descriptive.** With shared shocks, or with stable differences between units over few waves, a
-    profile leans to either side although neither affects the other, so it gets no verdict.
+    **Descriptive.** Shared shocks that last longer on one side make a profile lean to that side
+    although neither affects the other; over few waves, taking out unit means bends it too (Nickell's
+    bias). So it gets no verdict.
 
     Parameters
     ----------

@@ -302,9 +302,9 @@ def _join(wide: dict[str, _Wide]) -> tuple[pd.DataFrame, list[tuple[Any, ...]]]:
     for side, other in (("employee", "customer"), ("customer", "employee")):
         alone = joined[joined[f"_{side}"] & ~joined[f"_{other}"]]
         reason = f"wave only in the {side} survey"
+        own = wide[side].keys.loc[alone[f"_row_{side}"], "wave"]
         lost += [
-            ("linked", side, u, t, None, reason)
-            for u, t in zip(alone["unit"], alone[f"wave_{side}"], strict=True)
+            ("linked", side, u, t, None, reason) for u, t in zip(alone["unit"], own, strict=True)
         ]
     return joined, lost
 
@@ -437,9 +437,9 @@ def _notes(
     notes = [f"Step between waves: {step}."]
     gap = (joined["moment_customer"] - joined["moment_employee"]).dropna()
     if offset or (gap != 0).any():
-        name = times["employee"].unit_name
         low, high = int(gap.min()), int(gap.max())
         span = f"{low}" if low == high else f"{low} to {high}"
+        name = times["employee"].unit_name.removesuffix("s" if span in ("1", "-1") else "")
         notes.append(
             f"Customers were surveyed {span} {name} after the employees they are paired with."
         )

@@ -345,7 +345,7 @@ class Panel:
 
     def moments(self, terms: Sequence[str], keys: Sequence[str] = ()) -> moments.Moments:
         """Sum the complete rows of terms per cell; keys are unit, wave, a covariate, or "row"."""
-        names = _names(keys)
+        names = moments.names_of(keys)
         for key in names:
             if key not in (moments.ROW, self.unit, self.wave):
                 self.require(key, "A key")
@@ -399,6 +399,7 @@ def _assemble(
 ) -> Panel:
     zero = np.zeros(len(values), dtype=np.int64)
     time = place(times, step, origin_of(times, step)) if times else zero
+    time = time - time.min()
     same = pd.DataFrame({"u": values[unit].to_numpy(), "t": time}).duplicated(keep=False)
     if same.any() and wave:
         first = values.loc[same.to_numpy()].iloc[0]
@@ -641,7 +642,7 @@ def as_panel(data: object, columns: Sequence[str], *, unit: str | None, wave: st
 
 
 def _single_rows(table: frames.Table, names: Sequence[str]) -> Panel:
-    """Return a panel in which every row is a unit of its own; nothing is linked, so nothing lost."""
+    """Return a panel in which every row is a unit of its own: nothing is linked or lost."""
     table.require(names, "The formula")
     read = read_columns(read_covariates(table, names), [], names)
     if not len(read):

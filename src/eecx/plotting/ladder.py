@@ -304,7 +304,7 @@ def _limit(rungs: list[_Rung]) -> float:
     deltas = [abs(rung.delta) for rung in rungs if not np.isnan(rung.delta)]
     if not reach or max(reach) == 0:
         return 1.0
-    usual = min(max(reach), 3 * float(np.median(reach)))
+    usual = min(max(reach), 6 * float(np.median(reach)))
     return 1.12 * max([usual, *estimates, *deltas])
 
 

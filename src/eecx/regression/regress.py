@@ -13,7 +13,7 @@ import pandas as pd
 from scipy import stats
 
 from .. import formula as grammar
-from ..covariance import classical, cr1, cr2, decided_alone
+from ..covariance import classical, cr1, cr2, partial_leverage
 from ..errors import Caution, DataError, FormulaError, OptionError, listing, nearest
 from ..moments import ROW, Moments, from_rows, group_codes
 from ..panel import Panel
@@ -166,6 +166,8 @@ class Work:
 
 # the largest value of a column, and the inverse of the smallest, that is squared
 LARGEST = 1e100
+# a share of one cluster in what tells a coefficient, above which its error is doubtful
+CONCENTRATED = 2 / 3
 # a robust variance this far below the classical one is rounding error
 UNTOLD = 1e-16
 
@@ -590,7 +592,7 @@ def _cautions(
             )
         )
     else:
-        found += _decided(work, fit, table, shown)
+        found += _concentrated(work, fit, table, shown)
     if work.absorbed and work.singletons:
         found.append(
             Caution(
@@ -612,20 +614,26 @@ def _cautions(
     return tuple(found)
 
 
-def _decided(work: Work, fit: Fit, table: pd.DataFrame, shown: Sequence[int]) -> list[Caution]:
-    """Caution against errors that are too small, because residuals are zero where it counts."""
+def _concentrated(work: Work, fit: Fit, table: pd.DataFrame, shown: Sequence[int]) -> list[Caution]:
+    """Caution against errors of what varies in one cluster (or row) alone, or mostly there."""
     if work.vcov == "classical":
         return []
-    share = decided_alone(fit.bread, fit.cross, fit.move)[shown]
-    untold = table["df"].isna().to_numpy()
-    what = "single rows" if work.vcov == "HC1" else f"single clusters ({work.cluster})"
+    share = partial_leverage(fit.bread, fit.cross, fit.move)[:, shown]
+    kind = "row" if work.vcov == "HC1" else f"cluster ({work.cluster})"
     found = []
-    for name, part, nothing in zip(table["term"], share, untold, strict=True):
-        if nothing or part > 0.05:
-            how = f"for {100 * part:.0f}% by" if not nothing else "by"
-            but = "no error can be told" if nothing else "its error is too small"
-            message = f"{name!r} is decided {how} {what} alone: {but}."
-            found.append(Caution("decided-by-one-cluster", message, str(name)))
+    for name, df, own in zip(table["term"], table["df"], share.T, strict=True):
+        at = int(own.argmax())
+        if np.isnan(df):
+            message = f"Nothing tells the error of {name!r}: it fits each {kind} exactly."
+        elif own[at] > CONCENTRATED:
+            which = "" if work.vcov == "HC1" else f", {listing([work.cells.keys.iloc[at, 0]])}"
+            message = (
+                f"{100 * own[at]:.0f}% of what tells {name!r} lies in one {kind}{which}: its "
+                "error, told by the rest, may be far too small."
+            )
+        else:
+            continue
+        found.append(Caution("one-cluster", message, str(name)))
     return found
 
 
@@ -637,15 +645,18 @@ def _methods(work: Work, table: pd.DataFrame, formula: str, conf_level: float) -
         "HC1": "heteroskedasticity-robust standard errors (HC1)",
         "classical": "classical standard errors",
     }[work.vcov]
-    found = "; ".join(
-        f"{r.term} b = {r.estimate:.3g} (SE {r.std_error:.2g}, {100 * conf_level:g}% CI "
-        f"{r.conf_low:.3g} to {r.conf_high:.3g})"
-        for r in table.itertuples()
-        if r.term != "(intercept)" or len(table) == 1
-    )
+    found = []
+    columns = ["estimate", "std_error", "conf_low", "conf_high"]
+    for term, (b, se, low, high) in zip(table["term"], table[columns].to_numpy(float), strict=True):
+        if term == "(intercept)" and len(table) > 1:
+            continue
+        interval = f"SE {se:.2g}, {100 * conf_level:g}% CI {low:.3g} to {high:.3g}"
+        untold = "its error cannot be told"
+        found.append(f"{term} b = {b:.3g} ({interval if np.isfinite(se) else untold})")
     what = "units" if work.effects == "between" else "unit-waves" if work.units else "rows"
     rows = f"{int(work.cells.n.sum())} {what}"
     units = f" of {work.units} units" if work.units and work.effects != "between" else ""
     return (
-        f"We fitted {formula} by {IN_WORDS[work.effects]} to {rows}{units}, with {errors}: {found}."
+        f"We fitted {formula} by {IN_WORDS[work.effects]} to {rows}{units}, with {errors}: "
+        f"{'; '.join(found)}."
     )

@@ -33,11 +33,11 @@ _OBSERVED = [_X, _Y, _M]
 class Mediator:
     """A mediator m on the way from EX to CX, for :func:`panel`.
 
-    With ``lag=1`` the path is ordered in time, one wave for each leg:
+    With ``lag=1`` the path is ordered in time, one wave for each leg::
 
         w_m[t] = carry w_m[t-1] + a w_x[t-1] + e_m[t],    w_y[t] = ... + b w_m[t-1]
 
-    With ``lag=0`` both legs act within the wave:
+    With ``lag=0`` both legs act within the wave::
 
         w_m[t] = carry w_m[t-1] + a w_x[t] + e_m[t],      w_y[t] = ... + b w_m[t]
 

@@ -81,11 +81,11 @@ def retail_chain(
     r"""Simulate the employee and the customer survey of a chain of stores.
 
     Store i has in quarter t a latent leadership L, engagement E and customer experience C.
-    Each is stable part + effect of the quarter + deviation over time. Stable parts:
+    Each is stable part + effect of the quarter + deviation over time. Stable parts::
 
         E_i = 0.5 L_i + rest,    C_i = 0.4 E_i + rest
 
-    Deviations over time:
+    Deviations over time::
 
         L[t] = 0.4 L[t-1] + new
         E[t] = 0.3 E[t-1] + 0.35 L[t] + 0.05 C[t-1] + new
