@@ -63,16 +63,3 @@ html_show_sphinx = False
 html_static_path = ["_static"]
 html_css_files = ["eecx.css"]
 
-
-def setup(app):
-    """Show indented formulas of docstrings as they stand, line by line."""
-    app.connect("autodoc-process-docstring", literal_formulas, priority=400)
-
-
-def literal_formulas(app, what, name, obj, options, lines):
-    """Put ``::`` above every indented block that begins with a formula."""
-    for i in range(len(lines) - 1, 1, -1):
-        text, above = lines[i], lines[i - 2]
-        begins = text.startswith("    ") and not lines[i - 1].strip() and " = " in text
-        if begins and above[:1].strip() and not above.rstrip().endswith("::"):
-            lines[i:i] = ["::", ""]

@@ -387,7 +387,7 @@ class NPS(Measure):
     References
     ----------
     Rocks, B. (2016). Interval estimation for the "Net Promoter Score". The American Statistician,
-    70(4), 365–372. https://doi.org/10.1080/00031305.2016.1198279
+    365–372. https://arxiv.org/abs/1601.07235
     """
 
     column: str
