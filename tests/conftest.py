@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pandas as pd
@@ -39,6 +40,9 @@ ENGINES = (
 )
 
 
+OPEN: list[object] = []
+
+
 def hold(frame: pd.DataFrame, engine: str, folder: Path) -> object:
     """Hand a pandas frame over to another engine, or write it to a file."""
     if engine == "pandas":
@@ -55,7 +59,7 @@ def hold(frame: pd.DataFrame, engine: str, folder: Path) -> object:
     table = arrow.Table.from_pandas(frame, preserve_index=False)
     if engine == "chunked pyarrow":
         ends = [0, len(frame) // 7, len(frame) // 3, len(frame)]
-        pieces = [table.slice(a, b - a) for a, b in zip(ends[:-1], ends[1:], strict=True)]
+        pieces = [table.slice(a, b - a) for a, b in pairwise(ends)]
         return arrow.concat_tables([*pieces, table.slice(0, 0)])
     if engine == "parquet file":
         path = folder / f"{len(list(folder.iterdir()))}.parquet"
@@ -64,6 +68,7 @@ def hold(frame: pd.DataFrame, engine: str, folder: Path) -> object:
     if engine == "duckdb":
         duckdb = pytest.importorskip("duckdb")
         connection = duckdb.connect()
+        OPEN.append(connection)  # a relation lives as long as its connection
         connection.register("answers", table)
         return connection.sql("SELECT * FROM answers")
     return table

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import importlib.util
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import reduce
@@ -255,20 +256,23 @@ class Table:
         ``rows`` are made from the columns of the data, ``then`` from those in the rows that are
         ``complete``; ``totals`` aggregate both. Keys that are missing or blank form no group.
         """
-        frame = self._rows_only(keys, rows)
-        frame = frame if complete is None else frame.filter(complete)
-        frame = frame.with_columns(**then) if then else frame
-        found, sums = self._aggregate(frame, len(keys), totals)
+        with self._asking():
+            frame = self._rows_only(keys, rows)
+            frame = frame if complete is None else frame.filter(complete)
+            frame = frame.with_columns(**then) if then else frame
+            found, sums = self._aggregate(frame, len(keys), totals)
         return found.set_axis(list(keys), axis=1), sums
 
     def tally(self, keys: Sequence[str], answer: Expr) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Count rows per keys and value of ``answer`` (null too): keys, and ``value, cells``."""
         last = len(keys)
-        frame = self._rows_only(
-            keys,
-            {f"key_{last}": zero_if_missing(real(answer))} | {f"key_{last + 1}": answer.is_null()},
-        )
-        found, counted = self._aggregate(frame, last + 2, {"cells": nw.len()})
+        answers = {
+            f"key_{last}": zero_if_missing(real(answer)),
+            f"key_{last + 1}": answer.is_null(),
+        }
+        with self._asking():
+            frame = self._rows_only(keys, answers)
+            found, counted = self._aggregate(frame, last + 2, {"cells": nw.len()})
         value = found[f"key_{last}"].astype(float).mask(found[f"key_{last + 1}"].astype(bool))
         return found.iloc[:, :last].set_axis(list(keys), axis=1), counted.assign(value=value)
 
@@ -281,20 +285,21 @@ class Table:
         """
         columns = {**rows, **({"w": weight} if weight is not None else {})}
         at = [f"key_{i}" for i in range(len(keys))]
-        frame = self._rows_only(keys, columns).filter(every_present([*columns, *at]))
         share = nw.lit(1.0) if weight is None else nw.col("w")
-        frame = frame.with_columns(share=share, **{f"mean_{n}": nw.col(n) * share for n in rows})
-        totals = {m: nw.col(m).sum() for m in ("share", *(f"mean_{n}" for n in rows))}
-        means = {f"mean_{n}": nw.col(f"mean_{n}") / nw.col("share") for n in rows}
-        frame_only = frame.select(*at, *columns)
-        if keys:
-            centres = frame.group_by(*at).agg(**totals).with_columns(**means).drop("share")
-            centred = frame_only.join(centres, on=at, how="inner")
-        else:
-            centre = self._fetch(frame.select(**totals).select(**means)).iloc[0]
-            centred = frame_only.with_columns(**{m: nw.lit(float(centre[m])) for m in means})
-        moved = centred.with_columns(**{n: nw.col(n) - nw.col(f"mean_{n}") for n in rows})
-        kinds: dict[str, Kind] = {k: "other" for k in at}
+        products = {f"mean_{n}": nw.col(n) * share for n in rows}
+        totals = {m: nw.col(m).sum() for m in ("share", *products)}
+        means = {m: nw.col(m) / nw.col("share") for m in products}
+        with self._asking():
+            frame = self._rows_only(keys, columns).filter(every_present([*columns, *at]))
+            shared = frame.with_columns(share=share, **products)
+            if keys:
+                centres = shared.group_by(*at).agg(**totals).with_columns(**means).drop("share")
+                centred = frame.join(centres, on=at, how="inner")
+            else:
+                centre = _pandas(shared.select(**totals).select(**means)).iloc[0]
+                centred = frame.with_columns(**{m: nw.lit(float(centre[m])) for m in means})
+            moved = centred.with_columns(**{n: nw.col(n) - nw.col(f"mean_{n}") for n in rows})
+        kinds: dict[str, Kind] = dict.fromkeys(at, "other")
         kinds |= dict.fromkeys([*columns, *means], "float")
         return Table(moved, kinds, self.engine, self.name)
 
@@ -314,7 +319,7 @@ class Table:
             schema = out.collect_schema()
             huge = [c for c in totals if schema[c] == nw.Int128]
             out = out.with_columns(nw.col(*huge).cast(nw.Int64)) if huge else out
-        result = self._fetch(out)
+        result = _pandas(out)
         found = plain_keys(result[at])
         known = found.notna().all(axis=1)
         if not known.all():
@@ -334,7 +339,8 @@ class Table:
         chosen |= {f"null{i}": nw.col(columns[i]).is_null() for i in whole}
         chosen |= {f"c{i}": zero_if_missing(nw.col(columns[i])) for i in whole}
         chosen |= {f"x{i}": real(self.number(c)) for i, c in enumerate(numbers)}
-        raw = self._fetch(self.rows.select(**chosen))
+        with self._asking():
+            raw = _pandas(self.rows.select(**chosen))
         for i in whole:
             null = raw[f"null{i}"].astype(bool)
             if null.any():
@@ -345,10 +351,13 @@ class Table:
         read = {c: raw[f"x{i}"].to_numpy(float, na_value=np.nan) for i, c in enumerate(numbers)}
         return kept, pd.DataFrame(read, raw.index)
 
-    def _fetch(self, frame: nw.LazyFrame[Any]) -> pd.DataFrame:
-        """Run a query; what fails in the engine is an error that names the data."""
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        """Turn what fails in the engine into an error that names the data."""
         try:
-            return pd.DataFrame(frame.collect("pandas").to_native())
+            yield
+        except EecxError:
+            raise
         except ModuleNotFoundError as error:
             raise EngineError(
                 f"{self.subject} is held by {self.engine}, which needs {error.name} to hand over "
@@ -356,6 +365,10 @@ class Table:
             ) from error
         except Exception as error:  # every engine has its own kinds
             raise DataError(_failure(self.name, self.engine, error)) from error
+
+
+def _pandas(frame: nw.LazyFrame[Any]) -> pd.DataFrame:
+    return pd.DataFrame(frame.collect("pandas").to_native())
 
 
 def _opening(name: str) -> str:
@@ -414,7 +427,7 @@ def present(values: Sequence[Expr]) -> Expr:
 
 def zero_if_missing(value: Expr) -> Expr:
     """Return the value, or 0 where it is null."""
-    return nw.when(value.is_null()).then(nw.lit(0)).otherwise(value)
+    return nw.when(~value.is_null()).then(value).otherwise(nw.lit(0))
 
 
 def choose(cases: Sequence[tuple[Expr, Expr]]) -> Expr:

@@ -84,7 +84,9 @@ class Measure:
         """
         s2 = np.where(spread > 0, spread * n / np.maximum(n - 1, 1e-9), pooled)
         variance = s2 / np.maximum(n, 1e-9)
-        reach = stats.t.isf((1 - level) / 2, np.maximum(n - 1, 1)) * np.sqrt(variance)
+        sizes, at = np.unique(np.maximum(n - 1, 1), return_inverse=True)
+        quantile = np.asarray(stats.t.isf((1 - level) / 2, sizes))[at]
+        reach = quantile * np.sqrt(variance)
         return variance, mean - reach, mean + reach
 
 
@@ -430,7 +432,7 @@ def summarise(
     *,
     origin: float | Array = 0.0,
     conf_level: float = 0.95,
-) -> pd.DataFrame:
+) -> dict[str, Array]:
     r"""Turn the sums of u into n, value, variance, std_error and an interval per cell.
 
     ``sums`` holds ``n, s, ss`` (:math:`n, \sum u, \sum u^2`) or, with weights, also
@@ -454,18 +456,16 @@ def summarise(
     variance, low, high = measure.precision(effective, mean, spread, pooled, conf_level)
     start, factor = measure.affine
     shift = start + factor * np.asarray(origin)
-    out = pd.DataFrame(
-        {
-            "n": n.astype(np.int64),
-            "value": shift + factor * mean,
-            "variance": factor**2 * variance,
-            "std_error": factor * np.sqrt(variance),
-            "conf_low": shift + factor * low,
-            "conf_high": shift + factor * high,
-        }
-    )
-    out.loc[~some, out.columns[1:]] = np.nan
-    return out
+    out: dict[str, Array] = {
+        "value": shift + factor * mean,
+        "variance": factor**2 * variance,
+        "std_error": factor * np.sqrt(variance),
+        "conf_low": shift + factor * low,
+        "conf_high": shift + factor * high,
+    }
+    for values in out.values():
+        values[~some] = np.nan
+    return {"n": n.astype(np.int64), **out}
 
 
 def check_level(conf_level: float) -> None:

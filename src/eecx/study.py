@@ -199,7 +199,9 @@ class Study:
         sides = {side: self._survey(side, parse) for side in ("employees", "customers")}
         options = dict(self.content.get("link", {}))
         if "covariates" in self.content:
-            options["covariates"] = self._file(self.content["covariates"]["file"], "covariates.file")
+            options["covariates"] = self._file(
+                self.content["covariates"]["file"], "covariates.file"
+            )
         return link(sides["employees"], sides["customers"], **options)
 
     def examine(self, panel: Panel) -> Evidence:
@@ -261,9 +263,10 @@ def read_study(path: str | Path) -> Study:
     surveys = {"employees", "customers"} & set(content)
     if ("panel" in content) == bool(surveys) or len(surveys) == 1:
         raise OptionError(f"{path.name!r} needs either [employees] and [customers], or [panel].")
-    if "panel" in content and "link" in content:
+    for section in {"link", "covariates"} & set(content) if "panel" in content else ():
         raise OptionError(
-            f"[link] in {path.name!r} pairs two surveys; put disclosure_n and step into [panel]."
+            f"[{section}] in {path.name!r} is for two surveys; [panel] has keys of its own: "
+            f"{listing(PANEL, most=len(PANEL))}."
         )
     for side in sorted(surveys):
         for name, given in content[side]["measures"].items():

@@ -232,19 +232,17 @@ class Survey:
         """
         if disclosure_n < 1:
             raise OptionError(f"disclosure_n={disclosure_n}: at least 1; 5 is usual.")
-        long = self.cells(by=by, conf_level=conf_level)
+        long = self._cells(by=by, conf_level=conf_level)
         few = (long["n"] < disclosure_n) & (long["n"] > 0)
-        long["status"] = np.select([few, long["n"] == 0], ["withheld", "no answer"], "scored")
+        kinds = pd.Index(["scored", "withheld", "no answer"], dtype="str")
+        long["status"] = kinds.take(np.select([few, long["n"] == 0], [1, 2], 0))
         long["n"] = long["n"].astype(float)
         hidden = ["n", "value", "variance", "std_error", "conf_low", "conf_high"]
         long.loc[few, hidden] = np.nan
         return long
 
-    def cells(self, *, by: Sequence[str] = (), conf_level: float = 0.95) -> pd.DataFrame:
-        """Score without withholding anything: for the steps that decide what may be shown.
-
-        Not for publication: cells may rest on a single respondent.
-        """
+    def _cells(self, *, by: Sequence[str] = (), conf_level: float = 0.95) -> pd.DataFrame:
+        """Score without withholding anything: for the steps that decide what may be shown."""
         check_level(conf_level)
         by = [by] if isinstance(by, str) else list(dict.fromkeys(by))
         for segment in by:
@@ -255,16 +253,23 @@ class Survey:
         keys = [*self._unit_wave, *by]
         # a query each: respondents without a segment count where none is asked for
         cells, sums = self._sums(keys) if by else self._unit_wave_sums
-        parts = []
         kinds = ("n", "w", "w2", "ws", "wss") if self.weight else ("n", "s", "ss")
-        for i, (name, measure) in enumerate(self.measures.items()):
-            own = {kind: sums[f"{kind}{i}"].to_numpy(float) for kind in kinds}
-            origin = sums[f"o{i}"].to_numpy(float)
-            scored = summarise(measure, own, origin=origin, conf_level=conf_level)
-            scored.insert(0, "measure", name)
-            parts.append(pd.concat([cells, scored], axis=1))
+        scored = [
+            summarise(
+                measure,
+                {kind: sums[f"{kind}{i}"].to_numpy(float) for kind in kinds},
+                origin=sums[f"o{i}"].to_numpy(float),
+                conf_level=conf_level,
+            )
+            for i, measure in enumerate(self.measures.values())
+        ]
         # a cell's measures follow one another
-        return pd.concat(parts).sort_index(kind="stable").reset_index(drop=True)
+        several = len(scored)
+        long = cells.take(np.repeat(np.arange(len(cells)), several)).reset_index(drop=True)
+        names = pd.Index(list(self.measures), dtype="str")
+        long["measure"] = names.take(np.tile(np.arange(several), len(cells)))
+        columns = {c: np.column_stack([s[c] for s in scored]).ravel() for c in scored[0]}
+        return long.assign(**columns)
 
     def __repr__(self) -> str:
         return (

@@ -197,21 +197,17 @@ def test_each_loss_has_a_stage_and_a_reason():
     employees = staff([("a", 1), ("a", 2), ("a", 3, 4), ("b", 1), ("e", 1), (None, 1, 7)])
     customers = guests([("a", 1), ("a", 3), ("a", 4), ("b", 1, 3), ("c", 1), ("c", 2)])
     panel = link(employees, customers)
-    lost = panel.audit.table[["stage", "side", "unit", "wave", "measure", "reason"]]
-    assert sorted(map(str, lost.to_numpy().tolist())) == sorted(
-        map(
-            str,
-            [
-                ["linked", "employee", "e", 1, None, "unit only in the employee survey"],
-                ["linked", "customer", "c", 1, None, "unit only in the customer survey"],
-                ["linked", "customer", "c", 2, None, "unit only in the customer survey"],
-                ["linked", "employee", "a", 2, None, "wave only in the employee survey"],
-                ["linked", "customer", "a", 4, None, "wave only in the customer survey"],
-                ["disclosure", "employee", "a", 3, "eng", "too few respondents"],
-                ["disclosure", "customer", "b", 1, "nps", "too few respondents"],
-            ],
-        )
-    )
+    lost = panel.audit.table.fillna({"measure": "-"})
+    assert set(lost.itertuples(index=False, name=None)) == {
+        ("linked", "employee", "e", 1, "-", "unit only in the employee survey"),
+        ("linked", "customer", "c", 1, "-", "unit only in the customer survey"),
+        ("linked", "customer", "c", 2, "-", "unit only in the customer survey"),
+        ("linked", "employee", "a", 2, "-", "wave only in the employee survey"),
+        ("linked", "customer", "a", 4, "-", "wave only in the customer survey"),
+        ("disclosure", "employee", "a", 3, "eng", "too few respondents"),
+        ("disclosure", "customer", "b", 1, "nps", "too few respondents"),
+    }
+    assert len(lost) == 7
     assert status(panel) == {
         ("a", 1): "paired",
         ("a", 2): "employees only",

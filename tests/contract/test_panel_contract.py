@@ -325,7 +325,7 @@ def test_lags_need_waves(frame):
     ("terms", "keys", "error", "says"),
     [
         (["engg"], [], ColumnError, "formula names 'engg', which is not in the panel.*'eng'"),
-        (["region"], [], DataError, r"'region' holds text. Write C\(region\)"),
+        (["region"], [], DataError, r"'region' holds text, not numbers"),
         (["eng"], ["stores"], ColumnError, "A key names 'stores'"),
         (["eng"], ["store", "store"], OptionError, "'store' is named twice"),
         (["lag(eng, 5)"], [], DataError, r"has a value for all of 'lag\(eng, 5\)'"),

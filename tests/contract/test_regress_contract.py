@@ -417,7 +417,11 @@ def test_rows_with_a_missing_value_or_cluster_are_counted(frame):
 BY_COLUMN = [
     ("nps ~ engagment", ColumnError, "Did you mean 'engagement'?"),
     ("npss ~ engagement", ColumnError, "Did you mean 'nps'?"),
-    ("nps ~ region", DataError, "'region' holds text. Write C(region) to use it as a category."),
+    (
+        "nps ~ region",
+        DataError,
+        "'region' holds text, not numbers. On the right-hand side C(region) uses it as a category.",
+    ),
     ("nps ~ one", DataError, "'one' is constant over the 48 rows that are left. Leave it out."),
     ("one ~ nps", DataError, "'one' is constant over the 48 rows that are left."),
     ("nps ~ C(one)", DataError, "'one' has a single level, so it explains nothing"),

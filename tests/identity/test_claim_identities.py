@@ -40,6 +40,14 @@ def examine(frame, better=None, **options):
     return eecx.examine_claim(panel(frame, better=better), **{"x": "ex", "y": "cx", **options})
 
 
+def evened(frame):
+    """Take out what the waves have in common, as row 1 does where units miss some of them."""
+    names = ["ex", "cx", "m", "size", "price"]
+    both = frame[frame[["ex", "cx"]].notna().all(axis=1)]
+    excess = both.groupby("wave")[names].mean() - both[names].mean()
+    return frame.assign(**(frame[names] - excess.loc[frame["wave"]].to_numpy()))
+
+
 def lagged(frame):
     """Every row beside the same unit's row one wave before."""
     before = frame[["unit", "wave", "ex", "cx"]].assign(wave=frame["wave"] + 1)
@@ -51,19 +59,45 @@ class TestRowsAreRegressions:
     def test_rows_1_and_2(self, frame, covariates):
         evidence = examine(frame, covariates=covariates)
         formula = " + ".join(["cx ~ ex", *covariates])
-        for number, effects in ((1, "between"), (2, "two-way")):
-            fit = eecx.regress(panel(frame), formula, effects=effects)
-            row = evidence.row(number)
-            np.testing.assert_allclose(
-                row[NUMBERS].to_numpy(float), fit["ex"][NUMBERS].to_numpy(float)
-            )
+        for number, effects, data in ((1, "between", evened(frame)), (2, "two-way", frame)):
+            fit = eecx.regress(panel(data), formula, effects=effects)
+            row, expected = evidence.row(number), fit["ex"]
+            for column in NUMBERS:
+                assert row[column] == pytest.approx(expected[column], rel=1e-9)
             assert row["n"] == fit.stats["n"]
 
+    def test_row_1_is_the_plain_regression_if_all_units_were_seen_in_the_same_waves(self):
+        made = eecx.simulate.panel(units=30, waves=4, stable_cor=0.5, rng=1).frame
+        data = panel(made, employee=["ex"], covariates=[])
+        evidence = eecx.examine_claim(data, x="ex", y="cx")
+        fit = eecx.regress(data, "cx ~ ex", effects="between")
+        pd.testing.assert_frame_equal(evidence.results["between_units"].table, fit.table)
+        assert "waves" not in evidence.row(1)["note"]
+
+    def test_row_1_is_not_moved_by_what_a_wave_has_in_common(self, frame):
+        shifted = frame.assign(
+            ex=frame["ex"] + 5.0 * (frame["wave"] == 2), cx=frame["cx"] - 3.0 * frame["wave"] ** 2
+        )
+        plain, other = examine(frame), examine(shifted)
+        for number in (1, 2):
+            for column in NUMBERS:
+                expected = pytest.approx(plain.row(number)[column], rel=1e-9)
+                assert other.row(number)[column] == expected
+        assert "units were not all seen in the same waves" in plain.row(1)["note"]
+        assert "units were not all seen in the same waves" in plain.methods()
+
     def test_results_under_the_rows_are_those_regressions(self, frame):
-        evidence = examine(frame)
-        for name, effects in (("between_units", "between"), ("within_units_over_time", "two-way")):
-            fit = eecx.regress(panel(frame), "cx ~ ex", effects=effects)
-            pd.testing.assert_frame_equal(evidence.results[name].table, fit.table)
+        results = examine(frame).results
+        for name, effects, data in (
+            ("between_units", "between", evened(frame)),
+            ("within_units_over_time", "two-way", frame),
+        ):
+            fit = eecx.regress(panel(data), "cx ~ ex", effects=effects)
+            np.testing.assert_allclose(
+                results[name].table.set_index("term").loc["ex", NUMBERS].to_numpy(float),
+                fit.table.set_index("term").loc["ex", NUMBERS].to_numpy(float),
+                rtol=1e-9,
+            )
 
     def test_covariates_that_never_change_leave_row_2_as_it_is(self, frame):
         adjusted = examine(frame, covariates=["size", "C(region)", "price"])
@@ -71,7 +105,8 @@ class TestRowsAreRegressions:
         assert adjusted.row(2)["estimate"] == pytest.approx(plain.row(2)["estimate"], rel=1e-10)
         assert "'size', 'C(region)'" in adjusted.row(2)["note"]
         assert adjusted.row(7)["note"] == plain.row(7)["note"]
-        fit = eecx.regress(panel(frame), "cx ~ ex + size + C(region) + price", effects="between")
+        data = panel(evened(frame))
+        fit = eecx.regress(data, "cx ~ ex + size + C(region) + price", effects="between")
         assert adjusted.row(1)["estimate"] == pytest.approx(fit["ex"]["estimate"], rel=1e-10)
 
     def test_rows_3_and_4_by_dense_least_squares(self, frame):

@@ -27,7 +27,7 @@ def test_bootstrap_intervals_cover_the_indirect_effect():
         sim = mediated(seed)
         assert sim.truth["indirect"] == A * B
         found = eecx.mediate(
-            sim.frame, "ex", "m", "cx", unit="unit", draws=199, rng=seed, effects="within"
+            panel(sim, ["ex", "m"]), "ex", "m", "cx", effects="two-way", draws=199, rng=seed
         )
         row = found["indirect"]
         covered += row["conf_low"] < A * B < row["conf_high"]
@@ -38,7 +38,7 @@ def test_bootstrap_intervals_cover_the_indirect_effect():
 @pytest.mark.parametrize("effects", ["within", "two-way"])
 def test_every_part_of_the_effect_is_found(effects):
     found = eecx.mediate(
-        panel(mediated(1, units=1500, waves=6), ["ex", "m"]),
+        panel(mediated(1, units=1500, waves=6, wave_shock_sd=0.0), ["ex", "m"]),
         "ex",
         "m",
         "cx",
@@ -57,7 +57,15 @@ def test_two_mediators_are_told_apart():
     sim = mediated(2, units=1500)
     frame = sim.frame.assign(other=np.random.default_rng(1).normal(size=len(sim.frame)))
     found = eecx.mediate(
-        frame, "ex", ["m", "other"], "cx", unit="unit", effects="within", draws=199, rng=2
+        frame,
+        "ex",
+        ["m", "other"],
+        "cx",
+        unit="unit",
+        wave="wave",
+        effects="two-way",
+        draws=199,
+        rng=2,
     )
     through = found.table[found.table["effect"] == "indirect"].set_index("mediator")
     assert through.loc["m", "conf_low"] > 0.1
@@ -72,7 +80,7 @@ def test_no_mediation_is_rarely_found():
     for seed in range(panels):
         sim = eecx.simulate.panel(units=40, waves=4, mediator=m, rng=seed)
         found = eecx.mediate(
-            sim.frame, "ex", "m", "cx", unit="unit", draws=99, rng=seed, effects="within"
+            panel(sim, ["ex", "m"]), "ex", "m", "cx", effects="two-way", draws=99, rng=seed
         )
         false += found["indirect"]["p_value"] <= 0.05
     assert false <= stats.binom.isf(0.001, panels, 0.05)

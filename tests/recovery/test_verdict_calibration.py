@@ -52,8 +52,9 @@ def clustered_slope(y, x, rows):
 
 
 def between(x, y):
-    """Slope of unit means."""
+    """Slope of unit means, net of wave means."""
     both = ~np.isnan(x + y)
+    x, y = (v - np.nanmean(np.where(both, v, np.nan), axis=0) for v in (x, y))
     kept = both.any(axis=1)
     count = both.sum(axis=1)[kept]
     means = [np.where(both, v, 0.0).sum(axis=1)[kept] / count for v in (x, y)]

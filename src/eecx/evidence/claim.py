@@ -42,6 +42,7 @@ QUESTIONS = {
 }
 JUDGED = (1, 2)
 RESULTS = {1: "between_units", 2: "within_units_over_time"}
+EVEN = "net of wave means, as units were not all seen in the same waves"
 STABLE = (
     "given the own last wave, this slope is pushed off zero by stable differences between units "
     "alone: a verdict would be a false alarm almost always"
@@ -69,6 +70,9 @@ def examine_claim(
     units) and 2 (within units over time) get a verdict by :func:`eecx.evidence.judge`, adjusted for
     multiplicity by Holm's method; rows 3 to 7 are described, with the reason why they get none;
     rows 8 and 9 say what they would need.
+
+    Where units were not all seen in the same waves, row 1 compares their means net of what each
+    wave had in common; else a unit's mean would tell in which waves it was seen.
 
     Every estimate is direction-aligned by the measures' ``better``: positive means that better x
     goes with better y. No row is causal.
@@ -130,7 +134,8 @@ def examine_claim(
     ]
     unreliable = gate_rules.unreliable_rows(of_x, of_y)
     still = _still(panel, terms)
-    claim = _Claim(panel, x, y, terms, still, deltas, of_x, alpha, tuple(gates), unreliable)
+    even = _evened(panel, x, y)
+    claim = _Claim(panel, even, x, y, terms, still, deltas, of_x, alpha, tuple(gates), unreliable)
     rows, results = _judged_rows(claim)
     more, described = _described_rows(claim, mediators, draws, rng)
     rows |= more
@@ -168,7 +173,7 @@ def examine_claim(
         ladder,
         level,
         results,
-        _points(panel, x, y),
+        _points(panel, even, x, y),
         panel.audit,
         spec,
         statistics,
@@ -181,6 +186,7 @@ def examine_claim(
 @dataclass(frozen=True, eq=False)
 class _Claim:
     panel: Panel
+    even: Panel
     x: str
     y: str
     covariates: tuple[grammar.Term, ...]
@@ -274,6 +280,21 @@ def _still(panel: Panel, terms: Sequence[grammar.Term]) -> frozenset[grammar.Ter
     return frozenset(found)
 
 
+def _evened(panel: Panel, x: str, y: str) -> Panel:
+    """Take out what each wave has in common, unless all units were seen in the same waves."""
+    both = panel.frame[[x, y]].notna().all(axis=1).to_numpy()
+    time = panel.time[both]
+    if both.sum() == panel.frame.loc[both, panel.unit].nunique() * len(np.unique(time)):
+        return panel
+    numeric = [c for c in panel.roles if pd.api.types.is_float_dtype(panel.frame[c])]
+    values = panel.frame[numeric]
+    excess = values[both].groupby(time).mean() - values[both].mean()
+    away = excess.reindex(panel.time).fillna(0.0).to_numpy()
+    frame = panel.frame.copy()
+    frame[numeric] = values.to_numpy() - away
+    return replace(panel, frame=frame)
+
+
 def _deltas(given: float | Mapping[int, float] | None) -> dict[int, float]:
     if given is None:
         return {}
@@ -338,11 +359,14 @@ def _judged_rows(claim: _Claim) -> tuple[dict[int, dict[str, Any]], dict[str, Re
             continue
         try:
             model = claim.formula(claim.y, grammar.Name(claim.x), within=number == 2)
-            found[number] = regress(claim.panel, model.text, effects=effects)
+            data = claim.even if number == 1 else claim.panel
+            found[number] = regress(data, model.text, effects=effects)
         except DataError as error:
             rows[number] = _row(
                 number, claim, Verdict("not_testable", f"not testable, because {_lower(error)}")
             )
+    if 1 in found and claim.even is not claim.panel:
+        found[1] = replace(found[1], text=f"{found[1].text} All of it is {EVEN}.")
     slopes = {n: r[claim.x] for n, r in found.items()}
     adjusted = dict(zip(slopes, holm([float(s["p_value"]) for s in slopes.values()]), strict=True))
     for number, slope in slopes.items():
@@ -385,6 +409,8 @@ def _judged(
             f"corrected for the unreliability of {claim.x} ({usable:.2f}, {says}): "
             f"{row['corrected']:.3g}",
         )
+    if number == 1 and claim.even is not claim.panel:
+        row["note"] = _join(row["note"], EVEN)
     if number == 2 and claim.still:
         left = listing([t.label for t in claim.covariates if t in claim.still])
         row["note"] = _join(row["note"], f"without {left}, which unit effects take up")
@@ -449,7 +475,8 @@ def _row(
 
 def _wording(claim: _Claim, number: int, slope: pd.Series[Any]) -> str:
     """Say the slope in the units of the data, for a difference in x of a typical size."""
-    frame = claim.panel.frame.dropna(subset=[claim.x, claim.y])
+    panel = claim.even if number == 1 else claim.panel
+    frame = panel.frame.dropna(subset=[claim.x, claim.y])
     x = frame[claim.x]
     units = frame[claim.panel.unit]
     spread = (
@@ -655,7 +682,7 @@ def _join(*parts: str) -> str:
 # ---------------------------------------------------------------------- what else
 
 
-def _points(panel: Panel, x: str, y: str) -> pd.DataFrame:
+def _points(panel: Panel, even: Panel, x: str, y: str) -> pd.DataFrame:
     """Return unit means, and deviations from unit and wave means, with sampling intervals."""
     frame = pd.DataFrame({"unit": panel.frame[panel.unit], "time": panel.time})
     for role, name in (("x", x), ("y", y)):
@@ -665,7 +692,8 @@ def _points(panel: Panel, x: str, y: str) -> pd.DataFrame:
     by_unit = frame.groupby("unit")
     out = []
     if by_unit.ngroups > 1:
-        means = by_unit[["x", "y"]].mean()
+        level = even.frame.loc[frame.index, [x, y]].set_axis(["x", "y"], axis=1)
+        means = level.groupby(frame["unit"]).mean()
         size = by_unit.size()
         spread = {r: np.sqrt(by_unit[f"v_{r}"].sum(min_count=1) / size**2) for r in "xy"}
         out.append(_with_bars(means.assign(level="between"), spread))
@@ -722,12 +750,13 @@ def _methods(claim: _Claim, ladder: pd.DataFrame, statistics: Mapping[str, Any])
         f"{r.conf_high:.3g}; verdict: {r.verdict})."
         for r in judged.itertuples()
     )
+    even = "" if claim.even is claim.panel else f" ({EVEN})"
     deltas = ", ".join(f"{v:g} (row {k})" for k, v in claim.deltas.items())
     return (
         f"We examined whether {claim.x} goes with and before {claim.y} in {statistics['units']} "
         f"units over {statistics['waves']} waves ({statistics['n']} unit-waves with both), in both "
-        "directions, with eecx. Slopes between unit means, and within units over time net of wave "
-        "effects, have CR2 standard errors clustered by unit with Satterthwaite degrees of "
+        f"directions, with eecx. Slopes between unit means{even}, and within units over time net "
+        "of wave effects, have CR2 standard errors clustered by unit with Satterthwaite degrees of "
         f"freedom; verdicts are adjusted by Holm's method at {claim.alpha:g}"
         f"{f'; smallest effect of interest {deltas}' if deltas else ''}. {found} Lagged and "
         "mediated slopes were described but given no verdict. None of this is causal."

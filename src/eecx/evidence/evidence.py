@@ -38,8 +38,8 @@ class Evidence:
     claim : str
     ladder : pandas.DataFrame
         ``row, question, level, estimate, std_error, df, p_value, p_adjusted, conf_low,
-        conf_high, std_estimate, std_low, std_high, corrected, delta, std_delta, judged, kind, verdict,
-        wording, note, n``.
+        conf_high, std_estimate, std_low, std_high, corrected, delta, std_delta, judged, kind,
+        verdict, wording, note, n``.
         Estimates are direction-aligned: positive means better with better.
     gates : pandas.DataFrame
         ``gate, state, detail``: adequate, limited or unchecked.
@@ -141,8 +141,8 @@ class Evidence:
         bars = self.points[["x_low", "y_low"]].notna().any(axis=None)
         caption = (
             f"{'Bars: 95% sampling intervals. ' if bars else ''}"
-            f"{self.stats['units']} units, {self.stats['waves']} waves. Units seen in one wave only "
-            "do not appear on the right."
+            f"{self.stats['units']} units, {self.stats['waves']} waves. Units seen in one wave "
+            "only do not appear on the right."
         )
         return plotting.linkage(
             self.points, table, x_label=self._axis("x"), y_label=self._axis("y"), caption=caption

@@ -45,8 +45,8 @@ def lag_profile(
     k: after it. Lags count steps of time, not rows; pairs across holes do not exist.
 
     **Descriptive.** Shared shocks that last longer on one side make a profile lean to that side
-    although neither affects the other; over few waves, taking out unit means bends it too (Nickell's
-    bias). So it gets no verdict.
+    although neither affects the other; over few waves, taking out unit means bends it too
+    (Nickell's bias). So it gets no verdict.
 
     Parameters
     ----------

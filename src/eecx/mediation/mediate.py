@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -218,7 +218,12 @@ def _analyse(
         raise DataError(
             f"{clusters} clusters: a bootstrap needs at least 3, and 20 or more to be trusted."
         )
-    parts = _paths(model, vcov, conf_level)
+    if vcov == "classical":  # knows no clusters, so one cell will do
+        parts = _paths(
+            replace(model, work=replace(work, cells=work.cells.collapse())), vcov, conf_level
+        )
+    else:
+        parts = _paths(model, vcov, conf_level)
     sample, failed = _bootstrap(model, draws, generator(rng))
     if len(sample) < draws / 2:
         raise DataError(
@@ -336,8 +341,8 @@ def _bootstrap(model: _Model, draws: int, rng: np.random.Generator) -> tuple[Arr
     Wave effects that add nothing in a draw are left out of it, as they are of a fit.
     """
     work = model.work
-    fitted = fit_work(work)
-    dummies = [n for n in fitted.names if n in work.nuisance]
+    fitted = fit_work(work).names if work.nuisance else ()
+    dummies = [n for n in fitted if n in work.nuisance]
     base = [*dummies, model.x, *model.covariates]
     cells = work.cells.select([*base, *model.m, model.y])
     p, k, j, at = len(cells.terms), len(base), len(model.m), len(dummies)

@@ -179,7 +179,7 @@ class _Wide:
 
 
 def _wide(survey: Survey, minimum: int) -> _Wide:
-    scores = survey.cells()
+    scores = survey._cells()
     names = list(survey.measures)
     first = scores.iloc[:: len(names)].reset_index(drop=True)
     keys = pd.DataFrame({"unit": first[survey.unit]})

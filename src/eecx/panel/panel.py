@@ -290,7 +290,8 @@ class Panel:
     def _factor(
         self, factor: formula.Factor, rows: npt.NDArray[np.bool_] | None
     ) -> list[tuple[str, Array]]:
-        self.require(factor.column, "The formula")
+        if factor.column not in (self.unit, self.wave):
+            self.require(factor.column, "The formula")
         values = self.frame[factor.column]
         numeric = pd.api.types.is_numeric_dtype(values)
         if isinstance(factor, formula.Category):
@@ -309,8 +310,10 @@ class Panel:
                 for level in levels[1:]
             ]
         if not numeric:
+            what = "dates" if pd.api.types.is_datetime64_any_dtype(values) else "text"
             raise DataError(
-                f"{factor.column!r} holds text. Write C({factor.column}) to use it as a category."
+                f"{factor.column!r} holds {what}, not numbers. On the right-hand side "
+                f"C({factor.column}) uses it as a category."
             )
         number = values.to_numpy(float)
         if isinstance(factor, formula.Power):
@@ -534,7 +537,11 @@ def cell_status(
 
 
 def _level(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) and value.is_integer() else str(value)
+    if isinstance(value, float) and value.is_integer():
+        return f"{value:.0f}"
+    if isinstance(value, pd.Timestamp | np.datetime64):
+        return str(pd.Timestamp(value)).removesuffix(" 00:00:00")
+    return str(value)
 
 
 def _names(given: Names) -> list[str]:
@@ -638,7 +645,10 @@ def as_panel(data: object, columns: Sequence[str], *, unit: str | None, wave: st
         if wave is not None:
             raise OptionError("wave= needs unit= too.")
         return _single_rows(frames.open_table(data), list(dict.fromkeys(columns)))
-    return Panel.from_frame(data, unit=unit, wave=wave, covariates=list(dict.fromkeys(columns)))
+    table = frames.open_table(data)
+    table.require(columns, "The formula")
+    own = [c for c in dict.fromkeys(columns) if c not in (unit, wave)]
+    return Panel.from_frame(table, unit=unit, wave=wave, covariates=own)
 
 
 def _single_rows(table: frames.Table, names: Sequence[str]) -> Panel:
