@@ -28,7 +28,8 @@ __all__ = ["Expr", "Parse", "Table", "open_table", "read_numbers"]
 Expr = nw.Expr
 Kind = Literal[
     "integer",  # fits 64 bits with a sign
-    "wide",  # whole numbers that may not
+    "wide",  # without one
+    "huge",  # 128 bits
     "decimal",
     "float",
     "parsed",  # floats read from text: number codes are already out
@@ -38,7 +39,9 @@ Kind = Literal[
     "zoned",  # time with a time zone
     "other",
 ]
-NUMBERS: frozenset[Kind] = frozenset({"integer", "wide", "decimal", "float", "parsed", "boolean"})
+NUMBERS: frozenset[Kind] = frozenset(
+    {"integer", "wide", "huge", "decimal", "float", "parsed", "boolean"}
+)
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _PERCENT = re.compile(rf"({_NUMBER.pattern})\s*%", re.ASCII)
@@ -239,8 +242,10 @@ class Table:
 
     def key(self, column: str) -> Expr:
         """Return the column as it tells cells apart; times lose their zone, not their clock."""
-        value = nw.col(column)
-        return value.dt.replace_time_zone(None) if self.kinds[column] == "zoned" else value
+        value, kind = nw.col(column), self.kinds[column]
+        if kind == "huge":  # pandas would round it
+            return value.cast(nw.Int64)
+        return value.dt.replace_time_zone(None) if kind == "zoned" else value
 
     def group(
         self,
@@ -332,12 +337,15 @@ class Table:
         self, columns: Sequence[str], numbers: Sequence[str] = ()
     ) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Bring columns into memory: some as they are, some as numbers, missing being NaN."""
+        if self.engine == "pandas" and not columns and {self.kinds[c] for c in numbers} <= NUMBERS:
+            return self._numbers_held(numbers)
         # pandas has no missing whole number but in its nullable types
         held = self.engine != "pandas"
-        whole = [i for i, c in enumerate(columns) if held and self.kinds[c] in ("integer", "wide")]
+        kinds = ("integer", "wide", "huge")
+        whole = [i for i, c in enumerate(columns) if held and self.kinds[c] in kinds]
         chosen = {f"c{i}": self.key(c) for i, c in enumerate(columns)}
         chosen |= {f"null{i}": nw.col(columns[i]).is_null() for i in whole}
-        chosen |= {f"c{i}": zero_if_missing(nw.col(columns[i])) for i in whole}
+        chosen |= {f"c{i}": zero_if_missing(self.key(columns[i])) for i in whole}
         chosen |= {f"x{i}": real(self.number(c)) for i, c in enumerate(numbers)}
         with self._asking():
             raw = _pandas(self.rows.select(**chosen))
@@ -350,6 +358,16 @@ class Table:
         kept = pd.DataFrame({c: plain(raw[f"c{i}"]) for i, c in enumerate(columns)}, raw.index)
         read = {c: raw[f"x{i}"].to_numpy(float, na_value=np.nan) for i, c in enumerate(numbers)}
         return kept, pd.DataFrame(read, raw.index)
+
+    def _numbers_held(self, numbers: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Take numbers that are in memory already, without asking an engine."""
+        rows = _pandas(self.rows)
+        read = {c: rows[c].to_numpy(float, na_value=np.nan, copy=True) for c in numbers}
+        codes = self.parse.codes if self.parse else ()
+        for c in numbers:
+            if self.kinds[c] != "parsed":
+                read[c][np.isin(read[c], codes)] = np.nan
+        return pd.DataFrame(index=rows.index), pd.DataFrame(read, rows.index)
 
     @contextmanager
     def _asking(self) -> Iterator[None]:
@@ -489,7 +507,9 @@ def open_table(
 
 def _kind(dtype: Any) -> Kind:
     if dtype.is_integer():
-        return "wide" if dtype in (nw.UInt64, nw.Int128, nw.UInt128) else "integer"
+        if dtype in (nw.Int128, nw.UInt128):
+            return "huge"
+        return "wide" if dtype == nw.UInt64 else "integer"
     if dtype.is_decimal():
         return "decimal"
     if dtype.is_float():

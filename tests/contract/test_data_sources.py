@@ -245,6 +245,18 @@ def test_long_whole_keys_are_told_apart(way):
     assert unique.audit.table["reason"].tolist()[0] == "no unit or wave"
 
 
+def test_keys_of_128_bits_are_kept_or_refused():
+    connection = duckdb.connect()
+    OPEN.append(connection)
+    sql = "SELECT (9007199254740992 + i)::HUGEINT * {} AS u, 1 AS x FROM range(3) t(i)"
+    keys, n, _ = cells_of(connection.sql(sql.format(1)), ["u"])
+    assert (keys["u"], n) == ([2**53, 2**53 + 1, 2**53 + 2], [1.0] * 3)
+    panel = Panel.from_frame(connection.sql(sql.format(1)), unit="u", employee="x")
+    assert panel.frame["u"].tolist() == keys["u"]
+    with pytest.raises(DataError, match=r"The data frame cannot be read by duckdb: .*INT128"):
+        cells_of(connection.sql(sql.format(10**6)), ["u"])
+
+
 def test_dates_are_keys_in_every_engine(nulls):
     cells = Moments.from_frame(nulls, keys=["date"], terms=["x"])
     assert [str(d)[:10] for d in cells.keys["date"]] == ["2024-01-01", "2024-01-02"]

@@ -1,5 +1,7 @@
 """Panels of data that come by unit: what is refused, what is kept on the record."""
 
+import datetime as dt
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -313,6 +315,22 @@ def test_two_waves_in_one_step_are_refused():
 
 
 # ---------------------------------------------------------------------- reading it
+
+
+def test_lags_over_a_vast_span_of_waves_find_their_rows():
+    waves = [0, 1, 2**52 - 1, 2**52]
+    frame = pd.DataFrame({"u": np.repeat(np.arange(5000), 4), "w": waves * 5000})
+    frame["x"] = np.arange(len(frame), dtype=float)
+    panel = Panel.from_frame(frame, unit="u", wave="w", employee="x")
+    x = panel.frame["x"].to_numpy()
+    expected = np.where(np.arange(len(frame)) % 2 == 1, x - 1, np.nan)
+    np.testing.assert_array_equal(panel.lagged(x, 1), expected)
+    np.testing.assert_array_equal(panel.lagged(x, 3), np.full(len(x), np.nan))
+
+
+def test_dates_far_ahead_are_dates():
+    far = panel_of([dt.date(2024, 1, 1), dt.date(9999, 12, 31)])
+    assert far.time.tolist() == [0, 1]
 
 
 def test_lags_need_waves(frame):

@@ -21,7 +21,7 @@ from ..regression import regress
 from ..regression.regress import Effects, covariance_of, estimates_table, fit_work, prepare
 from ..results import Result, versions
 from . import gates as gate_rules
-from .evidence import Evidence
+from .evidence import Evidence, interval
 from .gates import Gate, Reliability
 from .verdict import Verdict, holm, judge
 
@@ -744,11 +744,10 @@ def _cautions(panel: Panel, x: str, y: str, gates: Sequence[Gate]) -> tuple[Caut
 
 
 def _methods(claim: _Claim, ladder: pd.DataFrame, statistics: Mapping[str, Any]) -> str:
-    judged = ladder[ladder["judged"]]
     found = " ".join(
-        f"{str(r.level).capitalize()} the slope was {r.estimate:.3g} (95% CI {r.conf_low:.3g} to "
-        f"{r.conf_high:.3g}; verdict: {r.verdict})."
-        for r in judged.itertuples()
+        f"{r['level'].capitalize()} the slope was {r['estimate']:.3g} "
+        f"({interval(r['conf_low'], r['conf_high'])}; verdict: {r['verdict']})."
+        for r in ladder[ladder["judged"]].to_dict("records")
     )
     even = "" if claim.even is claim.panel else f" ({EVEN})"
     deltas = ", ".join(f"{v:g} (row {k})" for k, v in claim.deltas.items())

@@ -24,6 +24,11 @@ __all__ = ["Evidence"]
 SCHEMA = "eecx.evidence/1"
 
 
+def interval(low: float, high: float) -> str:
+    """Say a 95% interval in words, or that there is none."""
+    return f"95% CI {low:.3g} to {high:.3g}" if np.isfinite(low) else "no error can be told"
+
+
 def _wrapped(line: str, width: int = 100) -> list[str]:
     indent = " " * (len(line) - len(line.lstrip()) + 2)
     return textwrap.wrap(line, width, subsequent_indent=indent, break_long_words=False) or [""]
@@ -81,8 +86,9 @@ class Evidence:
             verdict = r["verdict"].upper() if r["judged"] else r["verdict"]
             lines.append(f"  {r['row']}  {r['question']}: {verdict}")
             if np.isfinite(r["estimate"]):
-                interval = f"{r['conf_low']:.3g} to {r['conf_high']:.3g}"
-                lines.append(f"     {r['estimate']:.3g} (95% CI {interval})")
+                lines.append(
+                    f"     {r['estimate']:.3g} ({interval(r['conf_low'], r['conf_high'])})"
+                )
             lines += [f"     {t}" for t in (r["wording"], r["note"]) if t]
         lines += [f"Warning ({w.code}): {w.message}" for w in self.warnings]
         return "\n".join(wrapped for line in lines for wrapped in _wrapped(line))

@@ -31,7 +31,7 @@ def lag_profile(
     x: str,
     y: str,
     *,
-    lags: Iterable[int] = range(-3, 4),
+    lags: Iterable[int] | int = range(-3, 4),
     cluster: str | None = None,
     conf_level: float = 0.95,
 ) -> Result:
@@ -52,7 +52,7 @@ def lag_profile(
     ----------
     panel : Panel
     x, y : str
-    lags : iterable of int
+    lags : int or iterable of int
     cluster : str, optional
         Default: the unit.
     conf_level : float
@@ -153,7 +153,7 @@ def lag_profile(
     )
 
 
-def _steps(lags: Iterable[int]) -> list[int]:
+def _steps(lags: Iterable[int] | int) -> list[int]:
     given = list(lags) if isinstance(lags, Iterable) else [lags]
     if not given or not all(
         isinstance(k, int | np.integer) and not isinstance(k, bool) for k in given

@@ -218,12 +218,9 @@ def _analyse(
         raise DataError(
             f"{clusters} clusters: a bootstrap needs at least 3, and 20 or more to be trusted."
         )
-    if vcov == "classical":  # knows no clusters, so one cell will do
-        parts = _paths(
-            replace(model, work=replace(work, cells=work.cells.collapse())), vcov, conf_level
-        )
-    else:
-        parts = _paths(model, vcov, conf_level)
+    whole = replace(model, work=replace(work, cells=work.cells.collapse()))
+    # classical errors know no clusters, so one cell will do
+    parts = _paths(whole if vcov == "classical" else model, vcov, conf_level)
     sample, failed = _bootstrap(model, draws, generator(rng))
     if len(sample) < draws / 2:
         raise DataError(
@@ -270,7 +267,7 @@ def _analyse(
         _methods(model, table, statistics, conf_level),
         tables={
             "normal_theory": _normal_theory(model, parts, conf_level),
-            "size": _size(model, parts),
+            "size": _size(whole, parts),
         },
         vcov=pd.DataFrame(np.cov(sample.T), index=names, columns=names),
         warnings=tuple(cautions),
@@ -286,31 +283,51 @@ def _analyse(
 
 @dataclass(frozen=True, eq=False)
 class _Paths:
-    a: pd.DataFrame
-    b: pd.DataFrame
-    direct: pd.DataFrame
-    total: pd.DataFrame
+    """Least-squares estimates: the rows a and b of each mediator, then direct, then total."""
+
+    table: pd.DataFrame
+    mediators: int
     cov_a: Array | None
     cov_b: Array
 
+    @property
+    def _numbers(self) -> Array:
+        return self.table[["estimate", "std_error", "p_value"]].to_numpy(float)
+
+    @property
+    def a(self) -> Array:
+        """Estimate, error and p of every a, shape (mediators, 3)."""
+        return self._numbers[: self.mediators]
+
+    @property
+    def b(self) -> Array:
+        """Estimate, error and p of every b."""
+        return self._numbers[self.mediators : 2 * self.mediators]
+
 
 def _paths(model: _Model, vcov: Vcov, conf_level: float) -> _Paths:
-    def rows(response: str, x: Sequence[str], keep: Sequence[str]) -> tuple[pd.DataFrame, Array]:
+    found: list[tuple[Array, Array, Array]] = []
+
+    def add(response: str, x: Sequence[str], keep: Sequence[str]) -> Array:
         work = model.equation(response, x)
         fit = fit_work(work)
         covariance, df = covariance_of(work, fit, vcov)
         at = [fit.names.index(k) for k in keep]
         own = covariance[np.ix_(at, at)]
-        return estimates_table(keep, fit.beta[at], np.sqrt(np.diag(own)), df[at], conf_level), own
+        found.append((fit.beta[at], np.sqrt(np.diag(own)), df[at]))
+        return own
 
-    base = [model.x, *model.covariates]
-    a = pd.concat([rows(name, base, [model.x])[0] for name in model.m], ignore_index=True)
-    outcome, cov = rows(model.y, [model.x, *model.m, *model.covariates], [model.x, *model.m])
-    total, _ = rows(model.y, base, [model.x])
-    cov_a = _classical_cov_a(model, base) if vcov == "classical" else None
-    return _Paths(
-        a, outcome.iloc[1:].reset_index(drop=True), outcome.iloc[:1], total, cov_a, cov[1:, 1:]
-    )
+    base, j = [model.x, *model.covariates], len(model.m)
+    for name in model.m:
+        add(name, base, [model.x])
+    cov = add(model.y, [model.x, *model.m, *model.covariates], [*model.m, model.x])
+    add(model.y, base, [model.x])
+    effects = [*["a"] * j, *["b"] * j, "direct", "total"]
+    columns = (np.concatenate(column) for column in zip(*found, strict=True))
+    table = estimates_table(effects, *columns, conf_level, key="effect")
+    table.insert(1, "mediator", [*model.m, *model.m, "", ""])
+    cov_a = _classical_cov_a(model, base) if vcov == "classical" and j > 1 else None
+    return _Paths(table, j, cov_a, cov[:j, :j])
 
 
 def _classical_cov_a(model: _Model, base: Sequence[str]) -> Array:
@@ -404,8 +421,7 @@ def _contrasts(indirect: Array) -> Array:
 
 def _table(model: _Model, parts: _Paths, sample: Array, conf_level: float) -> pd.DataFrame:
     j = len(model.m)
-    a, b = parts.a["estimate"].to_numpy(), parts.b["estimate"].to_numpy()
-    through = a * b
+    through = parts.a[:, 0] * parts.b[:, 0]
     labels = [("indirect", name) for name in model.m]
     values = list(through)
     if j > 1:
@@ -416,41 +432,30 @@ def _table(model: _Model, parts: _Paths, sample: Array, conf_level: float) -> pd
             values.append(float(through[g] - through[h]))
     drawn = sample[:, 2 * j + 1 : -1]
     low, high = percentile_interval(drawn, conf_level)
-    indirect = pd.DataFrame(
-        {
-            "effect": [e for e, _ in labels],
-            "mediator": [n for _, n in labels],
-            "estimate": values,
-            "std_error": drawn.std(axis=0, ddof=1),
-            "statistic": np.nan,
-            "df": np.nan,
-            "p_value": bootstrap_p(drawn),
-            "conf_low": low,
-            "conf_high": high,
-            "interval": "bootstrap",
-        }
-    )
-    paths = []
-    for effect, rows, names in (
-        ("a", parts.a, model.m),
-        ("b", parts.b, model.m),
-        ("direct", parts.direct, ("",)),
-        ("total", parts.total, ("",)),
-    ):
-        own = rows.drop(columns="term").reset_index(drop=True)
-        own.insert(0, "effect", effect)
-        own.insert(1, "mediator", list(names))
-        paths.append(own.assign(interval="t"))
-    return pd.concat([*paths[:3], indirect, paths[3]], ignore_index=True)
+    unknown = np.full(len(labels), np.nan)
+    indirect = {
+        "effect": [e for e, _ in labels],
+        "mediator": [n for _, n in labels],
+        "estimate": values,
+        "std_error": drawn.std(axis=0, ddof=1),
+        "statistic": unknown,
+        "df": unknown,
+        "p_value": bootstrap_p(drawn),
+        "conf_low": low,
+        "conf_high": high,
+        "interval": ["bootstrap"] * len(labels),
+    }
+    paths = {**{c: parts.table[c].to_numpy() for c in parts.table}, "interval": ["t"] * (2 * j + 2)}
+    # the total effect stands last
+    return pd.DataFrame({c: [*paths[c][:-1], *indirect[c], paths[c][-1]] for c in indirect})
 
 
 def _normal_theory(model: _Model, parts: _Paths, conf_level: float) -> pd.DataFrame:
     rows = []
     z = stats.norm.isf((1 - conf_level) / 2)
-    columns = ["estimate", "std_error", "p_value"]
-    for i, name in enumerate(model.m):
-        a, se_a, p_a = (float(v) for v in parts.a[columns].to_numpy()[i])
-        b, se_b, p_b = (float(v) for v in parts.b[columns].to_numpy()[i])
+    for name, of_a, of_b in zip(model.m, parts.a.tolist(), parts.b.tolist(), strict=True):
+        a, se_a, p_a = of_a
+        b, se_b, p_b = of_b
         sobel, extra = a**2 * se_b**2 + b**2 * se_a**2, se_a**2 * se_b**2
         low, high = product_normal_interval(a, se_a, b, se_b, conf_level)
         se = float(np.sqrt(sobel))
@@ -472,7 +477,7 @@ def _normal_theory(model: _Model, parts: _Paths, conf_level: float) -> pd.DataFr
             }
         )
     if len(model.m) > 1 and parts.cov_a is not None:
-        slopes, effects = (p["estimate"].to_numpy(float) for p in (parts.a, parts.b))
+        slopes, effects = parts.a[:, 0], parts.b[:, 0]
         joint = np.outer(effects, effects) * parts.cov_a + np.outer(slopes, slopes) * parts.cov_b
         each = np.eye(len(model.m))
         signs = [("total indirect", "", each.sum(axis=0))]
@@ -500,8 +505,8 @@ def _size(model: _Model, parts: _Paths) -> pd.DataFrame:
     total = model.work.cells.select([model.x, model.y]).collapse()
     # SDs with divisor n - 1, of what the model sees: unit means, or deviations within units
     sd_x, sd_y = np.sqrt(np.diag(total.cross[0]) / (total.n[0] - 1))
-    through = parts.a["estimate"].to_numpy(float) * parts.b["estimate"].to_numpy(float)
-    whole = float(parts.total["estimate"].iloc[0])
+    through = parts.a[:, 0] * parts.b[:, 0]
+    whole = float(parts.table["estimate"].iloc[-1])
     return pd.DataFrame(
         {
             "mediator": list(model.m),
@@ -544,7 +549,7 @@ def _sources(data: object, every: Sequence[grammar.Term]) -> list[Caution]:
 
 def _doubts(parts: _Paths, clusters: int, failed: int, draws: int) -> list[Caution]:
     found = []
-    if any(t["std_error"].isna().any() for t in (parts.a, parts.b, parts.direct, parts.total)):
+    if parts.table["std_error"].isna().any():
         message = "The terms of a path reproduce its outcome exactly: no error can be told."
         found.append(Caution("perfect-fit", message, "paths"))
     if clusters < 20:

@@ -331,11 +331,11 @@ class Panel:
         """Return for each row the position of the same unit's row ``steps`` earlier, or -1."""
         if steps and self.wave is None:
             raise DataError("A lag needs waves; this panel is a single cross-section.")
-        span = int(self.time.max() - self.time.min()) + 1
-        codes = pd.factorize(self.frame[self.unit])[0].astype(np.int64)
-        place_of = codes * span + (self.time - self.time.min())
-        earlier = self.time - self.time.min() - steps
-        wanted = np.where((earlier >= 0) & (earlier < span), codes * span + earlier, -1)
+        times, rank = np.unique(self.time, return_inverse=True)
+        first_of = pd.factorize(self.frame[self.unit])[0].astype(np.int64) * len(times)
+        place_of = first_of + rank
+        earlier = np.searchsorted(times, self.time - steps).clip(0, len(times) - 1)
+        wanted = np.where(times[earlier] == self.time - steps, first_of + earlier, -1)
         order = np.argsort(place_of)
         at = np.searchsorted(place_of[order], wanted).clip(0, len(order) - 1)
         hit = place_of[order][at] == wanted

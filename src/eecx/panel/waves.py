@@ -100,7 +100,8 @@ def read_waves(values: pd.Series[Any], column: str) -> Times:
             "time. Accepted: whole numbers, dates (2024-03-31), months (2024-03), quarters "
             "(2024Q1)."
         )
-    return _dates(pd.DatetimeIndex([stamps[t] for t in texts]))
+    at = {text: stamp.to_datetime64() for text, stamp in stamps.items() if stamp is not None}
+    return _dates(pd.DatetimeIndex(np.array([at[t] for t in texts], dtype="datetime64[s]")))
 
 
 def _whole(values: npt.NDArray[np.float64], column: str) -> Times:
@@ -116,7 +117,7 @@ def _whole(values: npt.NDArray[np.float64], column: str) -> Times:
 
 def _dates(stamps: pd.DatetimeIndex) -> Times:
     month = (stamps.year * 12 + stamps.month - 1).to_numpy(np.int64)
-    day = (stamps.normalize().tz_localize(None) - pd.Timestamp(0)).days.to_numpy(np.int64)
+    day = stamps.tz_localize(None).to_numpy().astype("datetime64[D]").astype(np.int64)
     return Times(False, day, month)
 
 
@@ -163,7 +164,7 @@ def earlier(times: Times, step: Step, back: int) -> Times:
 
 
 def _days(value: Ints) -> pd.DatetimeIndex:
-    return pd.DatetimeIndex(pd.to_datetime(value, unit="D"))
+    return pd.DatetimeIndex(value.astype("datetime64[D]").astype("datetime64[s]"))
 
 
 def infer_step(times: Times) -> Step:

@@ -35,12 +35,14 @@ def resampled_sums(sums: Array, draws: int, rng: np.random.Generator) -> Array:
     out = np.empty((draws, sums.shape[1]))
     size = max(1, min(draws, BATCH // clusters))
     kind = np.uint16 if clusters <= 2**16 else np.uint32
-    offset = np.arange(0, size * clusters, clusters)[:, None]
+    first = np.arange(0, size * clusters, clusters)[:, None]
+    place = np.empty((size, clusters), dtype=np.intp)
+    counts = np.empty((size, clusters))
     for start in range(0, draws, size):
         b = min(size, draws - start)
-        drawn = rng.integers(clusters, size=(b, clusters), dtype=kind) + offset[:b]
-        counts = np.bincount(drawn.ravel(), minlength=b * clusters).reshape(b, clusters)
-        out[start : start + b] = counts.astype(float) @ sums
+        np.add(rng.integers(clusters, size=(b, clusters), dtype=kind), first[:b], out=place[:b])
+        counts[:b] = np.bincount(place[:b].ravel(), minlength=b * clusters).reshape(b, clusters)
+        out[start : start + b] = counts[:b] @ sums
     return out
 
 
