@@ -62,4 +62,3 @@ html_title = "eecx"
 html_show_sphinx = False
 html_static_path = ["_static"]
 html_css_files = ["eecx.css"]
-

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from numbers import Real
 
 __all__ = [
     "Caution",
@@ -18,6 +19,7 @@ __all__ = [
     "EngineError",
     "FormulaError",
     "OptionError",
+    "check_level",
     "listing",
     "nearest",
 ]
@@ -48,6 +50,12 @@ class FormulaError(EecxError, ValueError):
 
 class EngineError(EecxError, ImportError):
     """A file or frame needs a package that is not installed; the message names the extra."""
+
+
+def check_level(conf_level: float) -> None:
+    """Raise for a confidence level that is no share between 0.5 and 1."""
+    if isinstance(conf_level, bool) or not (isinstance(conf_level, Real) and 0.5 <= conf_level < 1):
+        raise OptionError(f"conf_level={conf_level!r}: a share such as 0.95.")
 
 
 @dataclass(frozen=True)

@@ -467,12 +467,6 @@ def summarise(
     return {"n": n.astype(np.int64), **out}
 
 
-def check_level(conf_level: float) -> None:
-    """Raise for a confidence level that is no share between 0.5 and 1."""
-    if not 0.5 <= conf_level < 1:
-        raise OptionError(f"conf_level={conf_level!r}: a share such as 0.95.")
-
-
 def check_answers(table: frames.Table, measures: Mapping[str, Measure]) -> dict[str, float]:
     """Refuse answers that are infinite or outside a measure's range; return an origin per measure.
 

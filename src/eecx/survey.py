@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from . import formula, frames, moments
-from .errors import ColumnError, DataError, OptionError, listing, nearest
-from .measures import Mean, Measure, check_answers, check_level, summarise
+from .errors import ColumnError, DataError, OptionError, check_level, listing, nearest
+from .measures import Mean, Measure, check_answers, summarise
 
 __all__ = ["Survey"]
 

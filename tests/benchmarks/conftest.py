@@ -1,4 +1,7 @@
-"""Speed as a ratio to a peer in the same run: pip install ".[test,bench]" && pytest tests/benchmarks."""
+"""Speed as a ratio to a peer in the same run.
+
+pip install ".[test,bench]" && pytest -n 0 tests/benchmarks
+"""
 
 import time
 from collections.abc import Callable

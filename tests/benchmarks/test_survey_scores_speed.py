@@ -22,14 +22,11 @@ SUMS = """
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory):
     path = tmp_path_factory.mktemp("answers") / "answers.parquet"
-    columns = ", ".join(
-        f"(1 + hash(i * {k} + {k}) % 5)::tinyint as {name}"
-        for k, name in ((3, "e1"), (5, "e2"), (7, "e3"), (11, "c"))
-    )
-    duckdb.sql(
-        f"""copy (select (i % {UNITS})::integer as unit, (i // {UNITS} % 8)::integer as wave, {columns},
-            (hash(i * 13) % 11)::tinyint as r from range({ROWS}) t(i)) to '{path}' (format parquet)"""
-    )
+    items = {"e1": 3, "e2": 5, "e3": 7, "c": 11}
+    columns = ", ".join(f"(1 + hash(i * {k}) % 5)::tinyint as {name}" for name, k in items.items())
+    rows = f"""select (i % {UNITS})::int as unit, (i // {UNITS} % 8)::int as wave, {columns},
+                      (hash(i * 13) % 11)::tinyint as r from range({ROWS}) t(i)"""
+    duckdb.sql(f"copy ({rows}) to '{path}' (format parquet)")
     return path
 
 
@@ -40,9 +37,8 @@ def survey(source):
 
 
 def test_duckdb(answers, ratio):
-    found = ratio(
-        lambda: survey(answers).scores(), lambda: duckdb.sql(SUMS.format(path=answers)).df()
-    )
+    by_hand = SUMS.format(path=answers)
+    found = ratio(lambda: survey(answers).scores(), lambda: duckdb.sql(by_hand).df())
     assert found <= 1.3
 
 
@@ -62,17 +58,16 @@ def test_polars(answers, ratio):
     assert ratio(lambda: survey(rows).scores(), by_hand) <= 1.3
 
 
+MEMORY = """
+import resource, sys, eecx
+measures = {"nps": eecx.NPS("r"), "csat": eecx.TopBox("c", range=(1, 5)),
+            "engagement": eecx.Scale(["e1", "e2", "e3"], range=(1, 5))}
+eecx.Survey(sys.argv[1], unit="unit", wave="wave", measures=measures).scores()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
 def test_memory_stays_under_a_gigabyte(answers):
-    code = (
-        "import resource, eecx\n"
-        f"s = eecx.Survey({str(answers)!r}, unit='unit', wave='wave', measures={{'nps': eecx.NPS('r'),"
-        "'engagement': eecx.Scale(['e1', 'e2', 'e3'], range=(1, 5)), 'csat': eecx.TopBox('c', range=(1, 5))})\n"
-        "s.scores()\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
-    )
-    kilobytes = int(
-        subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True
-        ).stdout
-    )
-    assert kilobytes < 1_000_000
+    command = [sys.executable, "-c", MEMORY, str(answers)]
+    kilobytes = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert int(kilobytes) < 1_000_000

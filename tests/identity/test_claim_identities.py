@@ -74,6 +74,13 @@ class TestRowsAreRegressions:
         pd.testing.assert_frame_equal(evidence.results["between_units"].table, fit.table)
         assert "waves" not in evidence.row(1)["note"]
 
+    def test_categories_stay_what_they_are(self, frame):
+        coded = frame.assign(size=frame["size"] % 3)
+        found = examine(coded, covariates=["C(size)", "I(price^2)"])
+        data = panel(evened(coded).assign(size=coded["size"], price=coded["price"]))
+        fit = eecx.regress(data, "cx ~ ex + C(size) + I(price^2)", effects="between")
+        assert found.row(1)["estimate"] == pytest.approx(fit["ex"]["estimate"], rel=1e-9)
+
     def test_row_1_is_not_moved_by_what_a_wave_has_in_common(self, frame):
         shifted = frame.assign(
             ex=frame["ex"] + 5.0 * (frame["wave"] == 2), cx=frame["cx"] - 3.0 * frame["wave"] ** 2

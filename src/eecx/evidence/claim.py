@@ -134,7 +134,7 @@ def examine_claim(
     ]
     unreliable = gate_rules.unreliable_rows(of_x, of_y)
     still = _still(panel, terms)
-    even = _evened(panel, x, y)
+    even = _evened(panel, x, y, terms)
     claim = _Claim(panel, even, x, y, terms, still, deltas, of_x, alpha, tuple(gates), unreliable)
     rows, results = _judged_rows(claim)
     more, described = _described_rows(claim, mediators, draws, rng)
@@ -280,18 +280,28 @@ def _still(panel: Panel, terms: Sequence[grammar.Term]) -> frozenset[grammar.Ter
     return frozenset(found)
 
 
-def _evened(panel: Panel, x: str, y: str) -> Panel:
-    """Take out what each wave has in common, unless all units were seen in the same waves."""
+def _evened(panel: Panel, x: str, y: str, covariates: Sequence[grammar.Term]) -> Panel:
+    """Take out what each wave has in common, unless all units were seen in the same waves.
+
+    Of x, y and the covariates that are columns or lags; categories, powers and products stay.
+    """
     both = panel.frame[[x, y]].notna().all(axis=1).to_numpy()
     time = panel.time[both]
     if both.sum() == panel.frame.loc[both, panel.unit].nunique() * len(np.unique(time)):
         return panel
-    numeric = [c for c in panel.roles if pd.api.types.is_float_dtype(panel.frame[c])]
-    values = panel.frame[numeric]
+    plain: set[str] = {x, y}
+    other: set[str] = set()
+    for term in covariates:
+        kinds = plain if len(term.factors) == 1 else other
+        for factor in term.factors:
+            linear = isinstance(factor, grammar.Name | grammar.Lag)
+            (kinds if linear else other).add(factor.column)
+    columns = sorted(plain - other)
+    values = panel.frame[columns].astype(float)
     excess = values[both].groupby(time).mean() - values[both].mean()
     away = excess.reindex(panel.time).fillna(0.0).to_numpy()
     frame = panel.frame.copy()
-    frame[numeric] = values.to_numpy() - away
+    frame[columns] = values.to_numpy() - away
     return replace(panel, frame=frame)
 
 

@@ -10,9 +10,9 @@ import pandas as pd
 
 from .. import formula as grammar
 from .. import plotting
-from ..errors import Caution, ColumnError, DataError, OptionError
+from ..errors import Caution, ColumnError, DataError, OptionError, check_level
 from ..panel import Panel
-from ..regression.regress import check_level, covariance_of, estimates_table, fit_work, prepare
+from ..regression.regress import covariance_of, estimates_table, fit_work, prepare
 from ..results import Result, versions
 
 if TYPE_CHECKING:

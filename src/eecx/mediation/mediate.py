@@ -15,7 +15,7 @@ from scipy import stats
 
 from .. import formula as grammar
 from .. import plotting
-from ..errors import Caution, DataError, OptionError, listing
+from ..errors import Caution, DataError, OptionError, check_level, listing
 from ..panel import Panel
 from ..regression.linear import COLLINEAR
 from ..regression.regress import (
@@ -23,7 +23,6 @@ from ..regression.regress import (
     Effects,
     Vcov,
     Work,
-    check_level,
     covariance_of,
     estimates_table,
     fit_work,
@@ -323,8 +322,8 @@ def _paths(model: _Model, vcov: Vcov, conf_level: float) -> _Paths:
     cov = add(model.y, [model.x, *model.m, *model.covariates], [*model.m, model.x])
     add(model.y, base, [model.x])
     effects = [*["a"] * j, *["b"] * j, "direct", "total"]
-    columns = (np.concatenate(column) for column in zip(*found, strict=True))
-    table = estimates_table(effects, *columns, conf_level, key="effect")
+    beta, se, df = (np.concatenate(column) for column in zip(*found, strict=True))
+    table = estimates_table(effects, beta, se, df, conf_level, key="effect")
     table.insert(1, "mediator", [*model.m, *model.m, "", ""])
     cov_a = _classical_cov_a(model, base) if vcov == "classical" and j > 1 else None
     return _Paths(table, j, cov_a, cov[:j, :j])
@@ -433,7 +432,7 @@ def _table(model: _Model, parts: _Paths, sample: Array, conf_level: float) -> pd
     drawn = sample[:, 2 * j + 1 : -1]
     low, high = percentile_interval(drawn, conf_level)
     unknown = np.full(len(labels), np.nan)
-    indirect = {
+    indirect: dict[str, Sequence[object] | Array] = {
         "effect": [e for e, _ in labels],
         "mediator": [n for _, n in labels],
         "estimate": values,
@@ -445,7 +444,9 @@ def _table(model: _Model, parts: _Paths, sample: Array, conf_level: float) -> pd
         "conf_high": high,
         "interval": ["bootstrap"] * len(labels),
     }
-    paths = {**{c: parts.table[c].to_numpy() for c in parts.table}, "interval": ["t"] * (2 * j + 2)}
+    paths: dict[str, Sequence[object] | Array]
+    paths = {str(c): parts.table[c].to_numpy() for c in parts.table.columns}
+    paths["interval"] = ["t"] * (2 * j + 2)
     # the total effect stands last
     return pd.DataFrame({c: [*paths[c][:-1], *indirect[c], paths[c][-1]] for c in indirect})
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from numbers import Real
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -14,7 +13,7 @@ from scipy import stats
 
 from .. import formula as grammar
 from ..covariance import classical, cr1, cr2, partial_leverage
-from ..errors import Caution, DataError, FormulaError, OptionError, listing, nearest
+from ..errors import Caution, DataError, FormulaError, OptionError, check_level, listing, nearest
 from ..moments import ROW, Moments, from_rows, group_codes
 from ..panel import Panel
 from ..panel.panel import as_panel
@@ -123,12 +122,6 @@ def regress(
     model = grammar.parse(formula)
     work = prepare(data, model, effects, unit=unit, wave=wave, cluster=cluster, vcov=vcov)
     return _result(work, fit_work(work), formula, conf_level)
-
-
-def check_level(conf_level: float) -> None:
-    """Raise for a confidence level that is no share between 0.5 and 1."""
-    if isinstance(conf_level, bool) or not (isinstance(conf_level, Real) and 0.5 <= conf_level < 1):
-        raise OptionError(f"conf_level={conf_level!r}: a share such as 0.95.")
 
 
 @dataclass(frozen=True, eq=False)
