@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -212,6 +212,8 @@ class Table:
     name: str
     parse: Parse | None = None
     record: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(_RECORD)))
+    full: frozenset[str] = frozenset()
+    """Numeric columns known to have an answer in every row: nothing need be guarded there."""
 
     @property
     def subject(self) -> str:
@@ -234,11 +236,23 @@ class Table:
             raise DataError(f"Column {column!r} of {self.name} holds {kind}, not numbers.")
         whole = kind in ("integer", "boolean")
         value = nw.col(column).cast(nw.Int64 if whole else nw.Float64)
+        if column in self.full:
+            return value
         if kind in ("float", "parsed"):
             value = nw.when(~value.is_nan()).then(value)
         for code in self.parse.codes if self.parse and kind != "parsed" else ():
             value = nw.when(value != code).then(value)
         return value
+
+    def untouched(self, column: str) -> Expr:
+        """Return the column for its extent: as :meth:`number`, whole numbers not widened."""
+        plain = self.kinds[column] == "integer" and not (self.parse and self.parse.codes)
+        return nw.col(column) if plain else self.number(column)
+
+    def flag(self, column: str, holds: Callable[[Expr], Expr]) -> Expr:
+        """Return 1 where a condition on the column holds and 0 where not, null where missing."""
+        value = self.number(column)
+        return holds(value).cast(nw.Int64) if column in self.full else flag(holds(value), value)
 
     def key(self, column: str) -> Expr:
         """Return the column as it tells cells apart; times lose their zone, not their clock."""

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -189,7 +189,7 @@ class Scale(Measure):
         scale = self._common if self._whole else 1.0
         every = len(self.items)
         complete: frames.Expr = sum(above[1:], above[0])
-        if self.min_items == every:
+        if self.min_items == every or table.full.issuperset(self.items):
             return complete * (scale // every if self._whole else scale / every)
         known = frames.present(above)
         partial: frames.Expr = sum(
@@ -297,8 +297,7 @@ class TopBox(_Share):
 
     def row(self, table: frames.Table) -> frames.Expr:
         """Return 1 for a top option."""
-        answer = table.number(self.column)
-        return frames.flag(answer > self.range[1] - self.top, answer)
+        return table.flag(self.column, lambda answer: answer > self.range[1] - self.top)
 
 
 @dataclass(frozen=True)
@@ -340,8 +339,7 @@ class Favorable(_Share):
 
     def row(self, table: frames.Table) -> frames.Expr:
         """Return 1 for a favorable answer."""
-        answer = table.number(self.column)
-        return frames.flag(answer >= self.at_least, answer)
+        return table.flag(self.column, lambda answer: answer >= self.at_least)
 
 
 @dataclass(frozen=True)
@@ -410,8 +408,8 @@ class NPS(Measure):
 
     def row(self, table: frames.Table) -> frames.Expr:
         """Return 1 for a promoter, -1 for a detractor, 0 between."""
-        answer = table.number(self.column)
-        return frames.flag(answer >= 9, answer) - frames.flag(answer <= 6, answer)
+        promoter = table.flag(self.column, lambda answer: answer >= 9)
+        return promoter - table.flag(self.column, lambda answer: answer <= 6)
 
     def precision(
         self, n: Array, mean: Array, spread: Array, pooled: float, level: float
@@ -467,18 +465,23 @@ def summarise(
     return {"n": n.astype(np.int64), **out}
 
 
-def check_answers(table: frames.Table, measures: Mapping[str, Measure]) -> dict[str, float]:
-    """Refuse answers that are infinite or outside a measure's range; return an origin per measure.
+def check_answers(
+    table: frames.Table, measures: Mapping[str, Measure]
+) -> tuple[frames.Table, dict[str, float]]:
+    """Refuse answers that are infinite or outside a measure's range.
 
-    The origin is where an unbounded mean is to be summed around, so that no digits are lost.
+    Returns the table, which then knows its columns without a gap, and an origin per measure: where
+    an unbounded mean is to be summed around, so that no digits are lost.
     """
     columns = list(dict.fromkeys(c for m in measures.values() for c in m.columns))
-    rows = {f"c{i}": table.number(c) for i, c in enumerate(columns)}
-    totals: dict[str, frames.Expr] = {}
+    rows = {f"c{i}": table.untouched(c) for i, c in enumerate(columns)}
+    totals: dict[str, frames.Expr] = {"rows": frames.count()}
     for name in rows:
         totals |= {f"lo_{name}": frames.lowest(name), f"hi_{name}": frames.highest(name)}
         totals[f"n_{name}"] = frames.answered(name)
     seen = table.group([], rows, totals)[1].iloc[0]
+    if not seen["rows"]:
+        raise DataError(f"{table.subject} has no rows.")
     origins = {}
     for name, measure in measures.items():
         for column in measure.columns:
@@ -496,7 +499,10 @@ def check_answers(table: frames.Table, measures: Mapping[str, Measure]) -> dict[
                 _raise_if_outside(table, column, name, limits, binary)
             if isinstance(measure, Mean):
                 origins[name] = float(round((low + high) / 2))
-    return {name: origins.get(name, 0.0) for name in measures}
+    full = frozenset(
+        c for c, at in zip(columns, rows, strict=True) if seen[f"n_{at}"] == seen["rows"]
+    )
+    return replace(table, full=full), {name: origins.get(name, 0.0) for name in measures}
 
 
 def _raise_if_outside(

@@ -130,7 +130,7 @@ class Survey:
         return self._rows - int(self._unit_wave_sums[1]["rows"].sum())
 
     @cached_property
-    def _origins(self) -> dict[str, float]:
+    def _checked(self) -> tuple[frames.Table, dict[str, float]]:
         return check_answers(self.table, self.measures)
 
     @cached_property
@@ -139,16 +139,16 @@ class Survey:
 
     def _sums(self, keys: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Cells, and n, Σu, Σu² of every measure (and weighted ones), from one grouped query."""
-        table = self.table
+        table, origins = self._checked
         rows: dict[str, frames.Expr] = {}
         squares: dict[str, frames.Expr] = {}
         totals = {"rows": frames.count()}
-        if self._rows and self.weight:
+        if self.weight:
             rows["w"] = frames.real(table.number(self.weight))
             self._check_weights()
         for i, (name, measure) in enumerate(self.measures.items()):
             value = measure.row(table)
-            u, origin = f"u{i}", self._origins[name]
+            u, origin = f"u{i}", origins[name]
             rows[u] = value - origin if origin else value
             own = frames.column(u)
             totals[f"n{i}"] = frames.answered(u)
@@ -165,7 +165,7 @@ class Survey:
         if cells.empty:
             raise DataError(f"No row of {table.name} names all of {listing(keys)}.")
         for i, (name, measure) in enumerate(self.measures.items()):
-            sums[f"o{i}"] = self._origins[name]
+            sums[f"o{i}"] = origins[name]
             if isinstance(measure, Mean):
                 self._recentre(measure, keys, cells, sums, i)
         return cells, sums

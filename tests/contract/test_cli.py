@@ -95,8 +95,9 @@ class TestRun:
         assert printed.err.count("/4]") == 4
         assert (study.parent / "out" / "results.json").exists()
 
-    def test_quiet_prints_no_progress(self, study, capsys):
-        assert main(["run", str(study), "--out", str(study.parent / "out"), "--quiet"]) == 0
+    def test_quiet_prints_no_progress(self, study, capsys, monkeypatch):
+        monkeypatch.setattr("eecx.cli.report", lambda *given, **options: "dossier")
+        assert main(["run", str(study), "--quiet"]) == 0
         assert capsys.readouterr().err == ""
 
     @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ def mediated(seed, **options):
 
 
 def test_bootstrap_intervals_cover_the_indirect_effect():
-    panels, covered = 200, 0
+    panels, covered = 160, 0
     for seed in range(panels):
         sim = mediated(seed)
         assert sim.truth["indirect"] == A * B
@@ -75,7 +75,7 @@ def test_two_mediators_are_told_apart():
 
 
 def test_no_mediation_is_rarely_found():
-    panels, false = 100, 0
+    panels, false = 60, 0
     m = eecx.simulate.Mediator(a=0.0, b=0.5, lag=0)
     for seed in range(panels):
         sim = eecx.simulate.panel(units=40, waves=4, mediator=m, rng=seed)

@@ -120,8 +120,8 @@ def examine_claim(
     >>> evidence.verdicts()[1], evidence.verdicts()[2]
     ('positive, size unresolved', 'not resolved')
     """
-    mediators = [mediators] if isinstance(mediators, str) else list(mediators)
-    extra = [covariates] if isinstance(covariates, str) else list(covariates)
+    mediators = [mediators] if isinstance(mediators, str) else list(mediators or ())
+    extra = [covariates] if isinstance(covariates, str) else list(covariates or ())
     _check(panel, x, y, mediators, alpha)
     terms = _covariates(panel, extra, {x, y, *mediators})
     deltas = _deltas(smallest_effect)
@@ -554,6 +554,11 @@ def _lagged_rows(claim: _Claim) -> dict[int, dict[str, Any]]:
         (3, claim.x, claim.y, ratio),
         (4, claim.y, claim.x, inverse),
     ):
+        if not _comes_before(claim.panel, cause, effect):
+            reason = f"as these waves are paired, {cause!r} of the last wave is no earlier than {effect!r}"
+            verdict = Verdict("not_testable", f"not testable, because {reason}")
+            rows[number] = _row(number, claim, verdict)
+            continue
         before = grammar.Lag(cause, 1)
         model = claim.formula(effect, before, grammar.Lag(effect, 1))
         try:
@@ -571,6 +576,13 @@ def _lagged_rows(claim: _Claim) -> dict[int, dict[str, Any]]:
         )
     rows[5] = _difference_row(claim, influence)
     return rows
+
+
+def _comes_before(panel: Panel, cause: str, effect: str) -> bool:
+    """Whether the cause of one wave before was always measured before the effect."""
+    at = panel.lag_rows(1)
+    gap = panel.moment_of(effect) - np.where(at >= 0, panel.moment_of(cause)[at], np.nan)
+    return not (gap <= 0).any()
 
 
 def _lagged_slope(

@@ -565,11 +565,14 @@ def _doubts(parts: _Paths, clusters: int, failed: int, draws: int) -> list[Cauti
 def _methods(
     model: _Model, table: pd.DataFrame, statistics: Mapping[str, object], conf_level: float
 ) -> str:
-    shown = table[table["effect"].isin(["indirect", "total indirect", "direct", "total"])]
+    columns = ("effect", "mediator", "estimate", "conf_low", "conf_high")
     found = "; ".join(
-        f"{r['effect']}{f' through {m}' if (m := r['mediator']) else ''} {r['estimate']:.3g} "
-        f"({100 * conf_level:g}% CI {r['conf_low']:.3g} to {r['conf_high']:.3g})"
-        for r in shown.to_dict("records")
+        f"{effect}{f' through {m}' if m else ''} {estimate:.3g} "
+        f"({100 * conf_level:g}% CI {low:.3g} to {high:.3g})"
+        for effect, m, estimate, low, high in zip(
+            *(table[c].tolist() for c in columns), strict=True
+        )
+        if effect not in ("a", "b", "contrast")
     )
     return (
         f"We split the association of {model.x} with {model.y} by way of {', '.join(model.m)} "
