@@ -358,6 +358,35 @@ def test_numbers_in_sentences_are_readable(frame):
     assert "higher, cx was" in wording
 
 
+def test_a_lag_that_is_no_time_is_not_shown_as_order():
+    rng = np.random.default_rng(8)
+    rows = pd.MultiIndex.from_product([range(12), range(1, 6), range(8)])
+    keys = pd.DataFrame(list(rows), columns=["store", "wave", "person"])
+    staff, guests = (
+        eecx.Survey(
+            keys.assign(value=rng.normal(size=len(keys)) + keys["store"] / 4),
+            unit="store",
+            wave="wave",
+            measures={name: eecx.Mean("value")},
+        )
+        for name in ("ex", "cx")
+    )
+    paired_later = eecx.link(staff, guests, customer_offset=1)
+    evidence = eecx.examine_claim(paired_later, x="ex", y="cx")
+    assert evidence.row(3)["kind"] == "not_judged"
+    assert "'cx' of the last wave is no earlier than 'ex'" in evidence.verdicts()[4]
+    assert evidence.verdicts()[5] == "not testable, because row 3 or 4 is not"
+    same = eecx.examine_claim(eecx.link(staff, guests), x="ex", y="cx")
+    assert same.row(4)["kind"] == "not_judged"
+
+
+@pytest.mark.parametrize("nothing", [None, (), []])
+def test_no_mediators_and_no_covariates(frame, nothing):
+    evidence = examine(frame, mediators=nothing, covariates=nothing)
+    assert evidence.verdicts()[6] == "not tested, because no mediator was named"
+    assert evidence.spec["covariates"] == []
+
+
 class TestRealPanels:
     def test_hospital_trusts(self, shared):
         frame = pd.read_csv(shared / "data" / "nhs_trusts" / "nhs_trusts.csv")

@@ -18,7 +18,7 @@ def panel(sim, employee=("ex",)):
 def mediated(seed, **options):
     given = {"units": 60, "waves": 4, "same_wave": 0.3, **options}
     m = eecx.simulate.Mediator(a=A, b=B, carry=0.0, lag=0, stable_sd=0.0)
-    return eecx.simulate.panel(**given, carry_ex=0.0, carry_cx=0.0, mediator=m, rng=seed)
+    return eecx.simulate.panel(**given, carry_ex=0.0, carry_cx=0.0, mediator=m, burn_in=5, rng=seed)
 
 
 def test_bootstrap_intervals_cover_the_indirect_effect():

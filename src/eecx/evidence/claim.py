@@ -555,8 +555,11 @@ def _lagged_rows(claim: _Claim) -> dict[int, dict[str, Any]]:
         (4, claim.y, claim.x, inverse),
     ):
         if not _comes_before(claim.panel, cause, effect):
-            reason = f"as these waves are paired, {cause!r} of the last wave is no earlier than {effect!r}"
-            verdict = Verdict("not_testable", f"not testable, because {reason}")
+            verdict = Verdict(
+                "not_testable",
+                f"not testable, because as these waves are paired, {cause!r} of the last wave is "
+                f"no earlier than {effect!r}",
+            )
             rows[number] = _row(number, claim, verdict)
             continue
         before = grammar.Lag(cause, 1)
