@@ -211,12 +211,12 @@ def panel(
 ) -> Simulated:
     r"""Simulate a panel of units in which EX and CX move by known paths.
 
-    What is observed of unit i at wave t is the sum of four parts,
+    What is observed of unit i at wave t is the sum of four parts::
 
         ex[i,t] = stable_x[i] + wave_x[t] + w_x[i,t] + error_x[i,t]
         cx[i,t] = stable_y[i] + wave_y[t] + w_y[i,t] + error_y[i,t]
 
-    and the deviations of a unit from its own level follow
+    and the deviations of a unit from its own level follow::
 
         w_x[t] = carry_ex w_x[t-1] + cx_to_ex w_y[t-1] + shock[t] + drift[t] + e_x[t]
         w_y[t] = carry_cx w_y[t-1] + ex_to_cx w_x[t-1] + same_wave w_x[t]
