@@ -242,7 +242,7 @@ class TestPoorPanels:
             assert evidence.row(number)["kind"] == "not_testable"
         assert f"{name!r} is constant" in evidence.verdicts()[1]
         assert "constant-measure" in [w.code for w in evidence.warnings]
-        self.check(evidence, tmp_path)
+        self.check(evidence, tmp_path if name == "ex" else None)
 
     def test_a_measure_that_never_changes(self, frame):
         still = frame.assign(ex=frame.groupby("unit")["ex"].transform("mean"))

@@ -282,26 +282,16 @@ def _analyse(
 
 @dataclass(frozen=True, eq=False)
 class _Paths:
-    """Least-squares estimates: the rows a and b of each mediator, then direct, then total."""
+    """Least-squares estimates: the rows a and b of each mediator, then direct, then total.
+
+    ``a`` and ``b`` hold estimate, error and p per mediator, shape (mediators, 3).
+    """
 
     table: pd.DataFrame
-    mediators: int
+    a: Array
+    b: Array
     cov_a: Array | None
     cov_b: Array
-
-    @property
-    def _numbers(self) -> Array:
-        return self.table[["estimate", "std_error", "p_value"]].to_numpy(float)
-
-    @property
-    def a(self) -> Array:
-        """Estimate, error and p of every a, shape (mediators, 3)."""
-        return self._numbers[: self.mediators]
-
-    @property
-    def b(self) -> Array:
-        """Estimate, error and p of every b."""
-        return self._numbers[self.mediators : 2 * self.mediators]
 
 
 def _paths(model: _Model, vcov: Vcov, conf_level: float) -> _Paths:
@@ -326,7 +316,8 @@ def _paths(model: _Model, vcov: Vcov, conf_level: float) -> _Paths:
     table = estimates_table(effects, beta, se, df, conf_level, key="effect")
     table.insert(1, "mediator", [*model.m, *model.m, "", ""])
     cov_a = _classical_cov_a(model, base) if vcov == "classical" and j > 1 else None
-    return _Paths(table, j, cov_a, cov[:j, :j])
+    numbers = table[["estimate", "std_error", "p_value"]].to_numpy(float)
+    return _Paths(table, numbers[:j], numbers[j : 2 * j], cov_a, cov[:j, :j])
 
 
 def _classical_cov_a(model: _Model, base: Sequence[str]) -> Array:
@@ -503,18 +494,19 @@ def _normal_theory(model: _Model, parts: _Paths, conf_level: float) -> pd.DataFr
 
 
 def _size(model: _Model, parts: _Paths) -> pd.DataFrame:
-    total = model.work.cells.select([model.x, model.y]).collapse()
+    (whole,) = model.work.cells.n
+    square = dict(zip(model.work.cells.terms, np.diag(model.work.cells.cross[0]), strict=True))
     # SDs with divisor n - 1, of what the model sees: unit means, or deviations within units
-    sd_x, sd_y = np.sqrt(np.diag(total.cross[0]) / (total.n[0] - 1))
+    sd_x, sd_y = (np.sqrt(square[name] / (whole - 1)) for name in (model.x, model.y))
     through = parts.a[:, 0] * parts.b[:, 0]
-    whole = float(parts.table["estimate"].iloc[-1])
+    total = float(parts.table["estimate"].iloc[-1])
     return pd.DataFrame(
         {
             "mediator": list(model.m),
             "indirect": through,
             "partially_standardized": through / sd_y,
             "completely_standardized": through * sd_x / sd_y,
-            "proportion_mediated": through / (whole or np.nan),
+            "proportion_mediated": through / (total or np.nan),
         }
     )
 

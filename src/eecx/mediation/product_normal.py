@@ -12,7 +12,7 @@ __all__ = ["product_normal_interval"]
 
 Array = npt.NDArray[np.float64]
 
-POINTS = np.polynomial.legendre.leggauss(16)
+POINTS = np.polynomial.legendre.leggauss(12)
 
 
 def product_normal_interval(
@@ -75,9 +75,9 @@ def _nodes(jump: float) -> tuple[Array, Array]:
         length = end - jump
         if length == 0:
             continue
-        edges = jump + length * np.append(0.5 ** np.arange(40), 0.0)
+        edges = jump + length * np.append(0.5 ** np.arange(36), 0.0)
         # cut the wide outer panels: the normal density turns within one unit
-        edges = np.unique(np.concatenate([edges, jump + length * np.linspace(0, 1, 21)]))
+        edges = np.unique(np.concatenate([edges, jump + length * np.linspace(0, 1, 17)]))
         half, middle = np.diff(edges) / 2, (edges[1:] + edges[:-1]) / 2
         z.append((middle[:, None] + half[:, None] * x).ravel())
         weight.append((half[:, None] * w).ravel())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,13 @@ Names = Sequence[str] | str
 
 EMPTY_NEAR = near_misses([])
 EMPTY_TEXT = pd.DataFrame(columns=["column", "text", "as", "cells"])
+NOTHING_LOST = Audit(
+    pd.DataFrame(columns=STAGES),
+    pd.DataFrame(columns=LOST),
+    pd.DataFrame(columns=["unit", "wave", "status"]),
+    EMPTY_NEAR,
+    EMPTY_TEXT,
+)
 
 
 @dataclass(frozen=True)
@@ -661,11 +668,8 @@ def _single_rows(table: frames.Table, names: Sequence[str]) -> Panel:
     while own in names:
         own += "_"
     values = read.assign(**{own: np.arange(len(read))})
-    coverage = pd.DataFrame({"unit": [], "wave": [], "status": []})
     empty = pd.DataFrame(index=values.index)
-    audit = Audit(
-        pd.DataFrame(columns=STAGES), pd.DataFrame(columns=LOST), coverage, EMPTY_NEAR, table.record
-    )
+    audit = replace(NOTHING_LOST, text_cells=table.record)
     start = np.zeros(len(values))
     roles = _roles((), (), names, {}, {})
     return Panel(

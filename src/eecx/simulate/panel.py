@@ -213,8 +213,8 @@ def panel(
 
     What is observed of unit i at wave t is the sum of four parts::
 
-        ex[i,t] = stable_x[i] + wave_x[t] + w_x[i,t] + error_x[i,t]
-        cx[i,t] = stable_y[i] + wave_y[t] + w_y[i,t] + error_y[i,t]
+        ex[i, t] = stable_x[i] + wave_x[t] + w_x[i, t] + error_x[i, t]
+        cx[i, t] = stable_y[i] + wave_y[t] + w_y[i, t] + error_y[i, t]
 
     and the deviations of a unit from its own level follow::
 
