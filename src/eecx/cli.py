@@ -6,7 +6,7 @@ import argparse
 import io
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from . import measures
@@ -125,7 +125,8 @@ def _demo(options: argparse.Namespace) -> int:
         "and may go unresolved."
     )
     title = "Demo: does engagement drive NPS in a simulated retail chain?"
-    return _finish(evidence, steps, options.out, title, truth)
+    made_by = {"command": "eecx demo", "data": "simulate.retail_chain", "seed": options.seed}
+    return _finish(evidence, steps, options.out, title, made_by, truth)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -136,15 +137,23 @@ def _run(options: argparse.Namespace) -> int:
     panel: Panel = study.panel()
     print(panel.audit.summary())
     steps.next("Examining the claim")
-    return _finish(study.examine(panel), steps, options.out, study.title)
+    made_by = {"command": "eecx run", "study": study.content}
+    return _finish(study.examine(panel), steps, options.out, study.title, made_by)
 
 
-def _finish(evidence: Evidence, steps: Steps, out: Path, title: str | None, more: str = "") -> int:
+def _finish(
+    evidence: Evidence,
+    steps: Steps,
+    out: Path,
+    title: str | None,
+    made_by: Mapping[str, object],
+    more: str = "",
+) -> int:
     print(f"\n{evidence.summary()}")
     if more:
         print(f"\n{more}")
     steps.next(f"Writing the dossier into {out}")
-    page = report(evidence, out, title=title)
+    page = report(evidence, out, title=title, made_by=made_by)
     print(f"\nDossier: {page}")
     return 0
 

@@ -109,6 +109,21 @@ class Survey:
         return table
 
     @property
+    def spec(self) -> dict[str, object]:
+        """Every argument but the data, as plain values for the record of an analysis."""
+        return {
+            "unit": self.unit,
+            "wave": self.wave,
+            "weight": self.weight,
+            "segments": list(self.segments),
+            "measures": {
+                name: {"type": type(measure).__name__, **vars(measure)}
+                for name, measure in self.measures.items()
+            },
+            "parse": None if self.parse is None else vars(self.parse),
+        }
+
+    @property
     def _unit_wave(self) -> list[str]:
         return [self.unit, *([self.wave] if self.wave else [])]
 

@@ -165,6 +165,7 @@ def examine_claim(
         "alpha": alpha,
         "draws": draws,
         "rng": rng if isinstance(rng, int) else str(rng),
+        "panel": panel.spec,
         "data": panel.fingerprint,
         "versions": versions(),
     }

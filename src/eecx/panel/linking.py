@@ -155,6 +155,14 @@ def link(
         moment={s: joined[f"moment_{s}"].to_numpy(float) for s in sides},
         disclosure_n=disclosure_n,
         warnings=constant_measures(values, roles),
+        spec={
+            "employees": employees.spec,
+            "customers": customers.spec,
+            "disclosure_n": disclosure_n,
+            "customer_offset": customer_offset,
+            "step": str(chosen),
+            "covariates": [name for name, role in roles.items() if role.side == "covariate"],
+        },
     )
 
 

@@ -86,6 +86,8 @@ class Panel:
     """When each side of a row was measured, in days or whole waves; NaN where it was not."""
     disclosure_n: int = 5
     warnings: tuple[Caution, ...] = field(default=())
+    spec: Mapping[str, Any] = field(default_factory=dict)
+    """How it was made: surveys, measures and options, for the record of an analysis."""
 
     # ------------------------------------------------------------------ made from a frame
 
@@ -214,7 +216,7 @@ class Panel:
                     part.loc[hide, column] = np.nan
         times = read_waves(values[wave], wave) if wave else None
         chosen = _step(times, step)
-        return _assemble(
+        made = _assemble(
             values,
             unit,
             wave,
@@ -228,6 +230,21 @@ class Panel:
             text_cells=table.record,
             disclosure_n=disclosure_n,
         )
+        spec = {
+            "unit": unit,
+            "wave": wave,
+            "employee": employee,
+            "customer": customer,
+            "covariates": covariates,
+            "n": counts,
+            "variance": variances,
+            "better": {name: role.better for name, role in roles.items()},
+            "source": {name: sorted(role.source) for name, role in roles.items()},
+            "step": str(chosen),
+            "parse": None if parse is None else vars(parse),
+            "disclosure_n": disclosure_n,
+        }
+        return replace(made, spec=spec)
 
     # ------------------------------------------------------------------ reading
 

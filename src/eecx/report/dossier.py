@@ -42,7 +42,13 @@ $body
 """)
 
 
-def report(evidence: Evidence, path: str | Path, *, title: str | None = None) -> Path:
+def report(
+    evidence: Evidence,
+    path: str | Path,
+    *,
+    title: str | None = None,
+    made_by: Mapping[str, object] | None = None,
+) -> Path:
     """Write a dossier of the evidence into a folder and return the path of its page.
 
     The folder holds ``index.html`` (self-contained: opens offline), ``figures/`` as PNG and SVG,
@@ -56,6 +62,8 @@ def report(evidence: Evidence, path: str | Path, *, title: str | None = None) ->
     path : str or Path
         A folder; made if it is not there. Files of the same name are replaced.
     title : str, optional
+    made_by : mapping, optional
+        What else made the evidence and belongs on the record: the seed of a simulation, the files.
 
     Raises
     ------
@@ -81,10 +89,10 @@ def report(evidence: Evidence, path: str | Path, *, title: str | None = None) ->
     pictures = _write_figures(evidence, folder / "figures")
     _write_tables(evidence, folder / "tables")
     _write(folder / "results.json", evidence.to_json() + "\n")
-    _write(folder / "specification.json", _specification(evidence))
+    _write(folder / "specification.json", _specification(evidence, made_by))
     title = title or f"{evidence.spec['x']} and {evidence.spec['y']}"
     page = folder / "index.html"
-    _write(page, _page(evidence, pictures, title))
+    _write(page, _page(evidence, pictures, title, _specification(evidence, made_by)))
     return page
 
 
@@ -92,8 +100,8 @@ def _write(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8", newline="\n")
 
 
-def _specification(evidence: Evidence) -> str:
-    content = {"claim": evidence.claim, **dict(evidence.spec)}
+def _specification(evidence: Evidence, made_by: Mapping[str, object] | None) -> str:
+    content = {"claim": evidence.claim, **dict(evidence.spec), "made_by": made_by}
     return json.dumps(json_ready(content), indent=2, ensure_ascii=False) + "\n"
 
 
@@ -154,7 +162,9 @@ def _write_tables(evidence: Evidence, folder: Path) -> None:
 # ---------------------------------------------------------------------- the page
 
 
-def _page(evidence: Evidence, pictures: Mapping[str, tuple[str, bytes]], title: str) -> str:
+def _page(
+    evidence: Evidence, pictures: Mapping[str, tuple[str, bytes]], title: str, specification: str
+) -> str:
     said = ["row", "question", "verdict", "wording", "note"]
     findings = "".join(
         f"<li><b>{row}. {question}</b> {verdict}. {wording} <span class=small>{note}</span></li>"
@@ -193,7 +203,7 @@ def _page(evidence: Evidence, pictures: Mapping[str, tuple[str, bytes]], title: 
             + "".join(f"<li>{escape(b)}</li>" for b in bibliography(evidence.references))
             + "</ul>",
         ),
-        ("Specification", f"<pre>{escape(_specification(evidence))}</pre>"),
+        ("Specification", f"<pre>{escape(specification)}</pre>"),
     ]
     body = "".join(f"<h2>{escape(heading)}</h2>{content}" for heading, content in sections)
     return PAGE.substitute(
