@@ -272,6 +272,8 @@ class Moments:
     def collapse(self, keys: Sequence[str] | str = ()) -> Moments:
         """Merge cells that share these keys (none: merge all into one)."""
         keys = names_of(keys)
+        if not keys and self.keys.shape == (1, 0):
+            return self
         self._require_keys(keys)
         codes, kept = group_codes(self.keys, keys)
         anchor, centre, away = self._centres(codes, len(kept))

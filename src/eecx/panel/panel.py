@@ -621,6 +621,8 @@ def read_columns(
             first = int(np.argmax(np.isinf(read[name])))
             where = f"unit {held[keys[0]].iloc[first]!r}" if keys else f"row {first + 1}"
             raise DataError(f"Column {name!r} holds an infinite value (first in {where}).")
+    if len(numbers) == len(columns) and not keys:
+        return read
     return pd.concat([held, read], axis=1)[[*keys, *columns]]
 
 

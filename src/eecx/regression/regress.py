@@ -143,12 +143,19 @@ class Work:
     absorbed: int
     size: Array
     nested: frozenset[str] = frozenset({"unit"})
+    levels: pd.Index[Any] | None = None
+    """Names of the clusters, where the cells' key numbers them."""
     """Which effects, of unit and wave, lie each in one cluster: CR1 does not count them."""
 
     @property
     def intercept(self) -> bool:
         """Whether the model has a constant: fixed effects leave none."""
         return self.effects in ("pooled", "between")
+
+    def cluster_name(self, cell: int) -> object:
+        """Return the name of the cluster that a cell is."""
+        key = self.cells.keys.iloc[:, 0].to_numpy()[cell]
+        return key if self.levels is None else self.levels[int(key)]
 
     def with_equation(self, y: str, terms: tuple[str, ...]) -> Work:
         """Return the same cells with another equation on their terms."""
@@ -200,10 +207,15 @@ def prepare(
     if effects == "two-way" and panel.wave is None:
         raise OptionError("effects='two-way' needs wave=.")
     x, names = _design(panel, (model.response, *model.terms))
-    keys = pd.DataFrame({"unit": panel.frame[panel.unit]})
     cluster_name = cluster or (panel.unit if own_units else None)
-    keys["cluster"] = _cluster_values(panel, cluster_name)
-    complete = ~np.isnan(x).any(axis=1) & keys.notna().all(axis=1).to_numpy()
+    by = "unit" if cluster_name in (None, panel.unit) else "cluster"
+    # numbers tell units apart faster than names
+    codes, levels = pd.factorize(panel.frame[panel.unit], sort=True)
+    keys = pd.DataFrame({"unit": codes})
+    if by == "cluster":
+        keys[by], levels = pd.factorize(_cluster_values(panel, cluster_name), sort=True)
+    complete: npt.NDArray[np.bool_]
+    complete = ~np.isnan(x).any(axis=1) & (keys.to_numpy() >= 0).all(axis=1)
     if rows is not None:
         complete &= rows
     if not complete.any():
@@ -226,8 +238,8 @@ def prepare(
     nested = frozenset({"unit"})
     if vcov == "CR1":
         keys["wave"] = time
-        nested = frozenset(k for k in ("unit", "wave") if _is_nested(keys, k, "cluster"))
-    cells = _transformed(cells, effects, vcov, "unit", "cluster")
+        nested = frozenset(k for k in ("unit", "wave") if _is_nested(keys, k, by))
+    cells = _transformed(cells, effects, vcov, "unit", by)
     return Work(
         cells,
         names[0],
@@ -244,6 +256,7 @@ def prepare(
         absorbed=len(sizes) if effects in ("within", "two-way") else 0,
         size=size,
         nested=nested,
+        levels=levels,
     )
 
 
@@ -619,7 +632,7 @@ def _concentrated(work: Work, fit: Fit, table: pd.DataFrame, shown: Sequence[int
         if np.isnan(df):
             message = f"Nothing tells the error of {name!r}: it fits each {kind} exactly."
         elif own[at] > CONCENTRATED:
-            which = "" if work.vcov == "HC1" else f", {listing([work.cells.keys.iloc[at, 0]])}"
+            which = "" if work.vcov == "HC1" else f", {listing([work.cluster_name(at)])}"
             message = (
                 f"{100 * own[at]:.0f}% of what tells {name!r} lies in one {kind}{which}: its "
                 "error, told by the rest, may be far too small."
