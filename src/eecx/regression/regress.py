@@ -214,8 +214,7 @@ def prepare(
     keys = pd.DataFrame({"unit": codes})
     if by == "cluster":
         keys[by], levels = pd.factorize(_cluster_values(panel, cluster_name), sort=True)
-    complete: npt.NDArray[np.bool_]
-    complete = ~np.isnan(x).any(axis=1) & (keys.to_numpy() >= 0).all(axis=1)
+    complete = np.asarray(~np.isnan(x).any(axis=1) & (keys.to_numpy() >= 0).all(axis=1))
     if rows is not None:
         complete &= rows
     if not complete.any():
