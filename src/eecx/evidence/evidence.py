@@ -120,7 +120,7 @@ class Evidence:
         caption = (
             f"{s['units']} units, {s['waves']} waves, {s['n']} unit-waves. Estimates are in SDs of "
             "y per SD of x, aligned so that right of zero means better with better; 95% intervals "
-            "(CR2 by unit)."
+            "clustered by unit (rows 1 to 4 CR2, row 6 bootstrap)."
         )
         return plotting.ladder(rows, gates=self.gates, caption=caption, figure=figure)
 
