@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -261,6 +262,8 @@ class Moments:
                     f"These Moments have no term {term!r}.{nearest(term, self.terms)}"
                 )
             at.append(self.terms.index(label))
+        if at == list(range(len(self.terms))):
+            return self
         return replace(
             self,
             terms=tuple(self.terms[i] for i in at),
@@ -277,7 +280,7 @@ class Moments:
         self._require_keys(keys)
         codes, kept = group_codes(self.keys, keys)
         anchor, centre, away = self._centres(codes, len(kept))
-        i, j = np.triu_indices(len(self.terms))
+        i, j = triangle(len(self.terms))
         m2 = np.empty((len(kept), len(i)))
         for k, (a, b) in enumerate(zip(i, j, strict=True)):
             between = self.w * away[:, a] * away[:, b]
@@ -391,15 +394,24 @@ class Moments:
 # ---------------------------------------------------------------------- arrays
 
 
+@cache
+def triangle(p: int) -> tuple[Codes, Codes]:
+    """Return rows and columns of the upper elements of a p × p matrix, in packed order."""
+    i, j = np.triu_indices(p)
+    for index in (i, j):
+        index.flags.writeable = False
+    return i, j
+
+
 def pack(full: Array) -> Array:
     """Pack symmetric matrices (…, p, p) to their upper elements (…, p(p+1)/2)."""
-    i, j = np.triu_indices(full.shape[-1])
+    i, j = triangle(full.shape[-1])
     return np.ascontiguousarray(full[..., i, j])
 
 
 def unpack(packed: Array, p: int) -> Array:
     """Unpack upper elements (…, p(p+1)/2) to symmetric matrices (…, p, p)."""
-    i, j = np.triu_indices(p)
+    i, j = triangle(p)
     full = np.empty((*packed.shape[:-1], p, p))
     full[..., i, j] = packed
     full[..., j, i] = packed
@@ -572,7 +584,7 @@ def _sum_rows(
     away = columns - anchor[:, codes]
     mean = np.stack([_summed(w * d, codes, cells) for d in away]) / total_w
     away -= mean[:, codes]
-    pairs = zip(*np.triu_indices(len(columns)), strict=True)
+    pairs = zip(*triangle(len(columns)), strict=True)
     m2 = np.stack([_summed(w * away[a] * away[b], codes, cells) for a, b in pairs], axis=1)
     n = _summed(np.ones(len(x)), codes, cells)
     return n, total_w, _summed(w * w, codes, cells), _two_sum(anchor.T, mean.T), m2
@@ -615,7 +627,7 @@ def from_engine(
         whole, mean, m2 = _unpack_integers(sums, p)
         return _cells(cells, parsed, sums, np.array(shift, dtype=float) + whole, mean, m2, left_out)
     mean, m2 = _unpack_sums(sums, p)
-    spread = m2[:, np.equal(*np.triu_indices(p))]
+    spread = m2[:, np.equal(*triangle(p))]
     far = sums["w"].to_numpy(float)[:, None] * mean**2 > FAR * spread
     if not (far & (sums["n"].to_numpy() > 1)[:, None]).any():
         return _cells(cells, parsed, sums, np.array(shift), mean, m2, left_out)
@@ -700,7 +712,7 @@ def _engine_sums(
     names = list(terms)
     rows = {**terms, **({"w": w} if w is not None else {})}
     then = {f"s{i}": frames.column(n) for i, n in enumerate(names)}
-    for a, b in zip(*np.triu_indices(len(names)), strict=True):
+    for a, b in zip(*triangle(len(names)), strict=True):
         then[f"p{a}_{b}"] = frames.column(names[a]) * frames.column(names[b])
     totals = {"n": frames.count(), **{name: frames.total(name) for name in then}}
     if w is not None:
@@ -719,7 +731,7 @@ def _unpack_sums(sums: pd.DataFrame, p: int) -> tuple[Array, Array]:
     """Turn shifted sums into means (about the shift) and centred cross-products."""
     w = sums["w"].to_numpy(float)
     mean = sums[[f"s{i}" for i in range(p)]].to_numpy(float) / w[:, None]
-    i, j = np.triu_indices(p)
+    i, j = triangle(p)
     raw = sums[[f"p{a}_{b}" for a, b in zip(i, j, strict=True)]].to_numpy(float)
     m2 = raw - w[:, None] * mean[:, i] * mean[:, j]
     m2[:, i == j] = np.maximum(m2[:, i == j], 0.0)
@@ -734,7 +746,7 @@ def _unpack_integers(sums: pd.DataFrame, p: int) -> tuple[Array, Array, Array]:
     """
     n = sums["n"].to_numpy(np.int64)[:, None]
     first = sums[[f"s{i}" for i in range(p)]].to_numpy(np.int64)
-    i, j = np.triu_indices(p)
+    i, j = triangle(p)
     raw = sums[[f"p{a}_{b}" for a, b in zip(i, j, strict=True)]].to_numpy(np.int64)
     q, r = np.divmod(first, n)
     about = raw - q[:, i] * first[:, j] - q[:, j] * first[:, i] + n * q[:, i] * q[:, j]

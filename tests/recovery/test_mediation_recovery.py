@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 
 import eecx
+from eecx.resampling import resampled_sums
 
 A, B, LATER = 0.5, 0.4, 0.5
 
@@ -109,3 +110,15 @@ def test_the_lag_profile_leans_without_any_effect_where_shocks_carry_over():
     assert (found.table["conf_low"] > 0).all()
     assert "descriptive" in [w.code for w in found.warnings]
     assert "verdict" not in found.table.columns
+
+
+@pytest.mark.parametrize("clusters", [3, 7, 50, 1000])
+def test_bootstrap_counts_are_multinomial(clusters):
+    draws = 200_000 // clusters
+    counts = resampled_sums(np.eye(clusters), draws, np.random.default_rng(3))
+    assert (counts.sum(axis=1) == clusters).all()
+    share = 1 / clusters
+    found = np.cov(counts[:, :3].T)
+    expected = clusters * (np.diag([share] * 3) - share**2)
+    assert np.abs(counts.mean(axis=0) - 1).max() < 5 * np.sqrt(1 / draws)
+    assert np.abs(found - expected).max() < 5 * np.sqrt(3 / draws)

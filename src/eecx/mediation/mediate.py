@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, get_args
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import stats
+from scipy import special
 
 from .. import formula as grammar
 from .. import plotting
 from ..errors import Caution, DataError, OptionError, check_level, listing
+from ..moments import triangle
 from ..panel import Panel
 from ..regression.linear import COLLINEAR
 from ..regression.regress import (
@@ -24,7 +25,7 @@ from ..regression.regress import (
     Vcov,
     Work,
     covariance_of,
-    estimates_table,
+    estimates,
     fit_work,
     prepare,
 )
@@ -226,10 +227,9 @@ def _analyse(
             f"{failed} of {draws} bootstrap draws had no solution: {model.x!r} or a mediator "
             "hardly varies over clusters."
         )
-    table = _table(model, parts, sample, conf_level)
+    table = _table(model, parts, sample, conf_level, LEVEL[effects])
     pairs = zip(table["effect"], table["mediator"], strict=True)
     names = [f"{effect} [{mediator}]" if mediator else effect for effect, mediator in pairs]
-    table.insert(2, "level", LEVEL[effects])
     cautions = [
         *_order(path),
         *_sources(data, [*path, *others]),
@@ -287,7 +287,8 @@ class _Paths:
     ``a`` and ``b`` hold estimate, error and p per mediator, shape (mediators, 3).
     """
 
-    table: pd.DataFrame
+    effects: list[str]
+    table: dict[str, Array]
     a: Array
     b: Array
     cov_a: Array | None
@@ -313,11 +314,10 @@ def _paths(model: _Model, vcov: Vcov, conf_level: float) -> _Paths:
     add(model.y, base, [model.x])
     effects = [*["a"] * j, *["b"] * j, "direct", "total"]
     beta, se, df = (np.concatenate(column) for column in zip(*found, strict=True))
-    table = estimates_table(effects, beta, se, df, conf_level, key="effect")
-    table.insert(1, "mediator", [*model.m, *model.m, "", ""])
+    table = estimates(beta, se, df, conf_level)
     cov_a = _classical_cov_a(model, base) if vcov == "classical" and j > 1 else None
-    numbers = table[["estimate", "std_error", "p_value"]].to_numpy(float)
-    return _Paths(table, numbers[:j], numbers[j : 2 * j], cov_a, cov[:j, :j])
+    numbers = np.column_stack([table[c] for c in ("estimate", "std_error", "p_value")])
+    return _Paths(effects, table, numbers[:j], numbers[j : 2 * j], cov_a, cov[:j, :j])
 
 
 def _classical_cov_a(model: _Model, base: Sequence[str]) -> Array:
@@ -356,7 +356,7 @@ def _bootstrap(model: _Model, draws: int, rng: np.random.Generator) -> tuple[Arr
     centre = cells.collapse().mean[0] if work.intercept else np.zeros(p)
     about = cells.about(centre)
     scale = np.sqrt(np.einsum("gii->i", about))
-    i, h = np.triu_indices(p)
+    i, h = triangle(p)
     parts = [about[:, i, h] / (scale[i] * scale[h])]
     if work.intercept:
         parts += [cells.w[:, None] * cells._away(centre) / scale, cells.w[:, None]]
@@ -409,7 +409,9 @@ def _contrasts(indirect: Array) -> Array:
 # ---------------------------------------------------------------------- tables
 
 
-def _table(model: _Model, parts: _Paths, sample: Array, conf_level: float) -> pd.DataFrame:
+def _table(
+    model: _Model, parts: _Paths, sample: Array, conf_level: float, level: str
+) -> pd.DataFrame:
     j = len(model.m)
     through = parts.a[:, 0] * parts.b[:, 0]
     labels = [("indirect", name) for name in model.m]
@@ -426,6 +428,7 @@ def _table(model: _Model, parts: _Paths, sample: Array, conf_level: float) -> pd
     indirect: dict[str, Sequence[object] | Array] = {
         "effect": [e for e, _ in labels],
         "mediator": [n for _, n in labels],
+        "level": [level] * len(labels),
         "estimate": values,
         "std_error": drawn.std(axis=0, ddof=1),
         "statistic": unknown,
@@ -435,16 +438,20 @@ def _table(model: _Model, parts: _Paths, sample: Array, conf_level: float) -> pd
         "conf_high": high,
         "interval": ["bootstrap"] * len(labels),
     }
-    paths: dict[str, Sequence[object] | Array]
-    paths = {str(c): parts.table[c].to_numpy() for c in parts.table.columns}
-    paths["interval"] = ["t"] * (2 * j + 2)
+    paths: dict[str, Sequence[object] | Array] = {
+        "effect": parts.effects,
+        "mediator": [*model.m, *model.m, "", ""],
+        "level": [level] * (2 * j + 2),
+        **parts.table,
+        "interval": ["t"] * (2 * j + 2),
+    }
     # the total effect stands last
     return pd.DataFrame({c: [*paths[c][:-1], *indirect[c], paths[c][-1]] for c in indirect})
 
 
 def _normal_theory(model: _Model, parts: _Paths, conf_level: float) -> pd.DataFrame:
     rows = []
-    z = stats.norm.isf((1 - conf_level) / 2)
+    z = -special.ndtri((1 - conf_level) / 2)
     for name, of_a, of_b in zip(model.m, parts.a.tolist(), parts.b.tolist(), strict=True):
         a, se_a, p_a = of_a
         b, se_b, p_b = of_b
@@ -460,7 +467,7 @@ def _normal_theory(model: _Model, parts: _Paths, conf_level: float) -> pd.DataFr
                 "aroian_se": float(np.sqrt(sobel + extra)),
                 "goodman_se": float(np.sqrt(sobel - extra)) if sobel > extra else np.nan,
                 "sobel_z": a * b / se,
-                "sobel_p": 2 * stats.norm.sf(abs(a * b / se)),
+                "sobel_p": 2 * special.ndtr(-abs(a * b / se)),
                 "sobel_low": a * b - z * se,
                 "sobel_high": a * b + z * se,
                 "product_normal_low": low,
@@ -485,7 +492,7 @@ def _normal_theory(model: _Model, parts: _Paths, conf_level: float) -> pd.DataFr
                     "estimate": value,
                     "sobel_se": se,
                     "sobel_z": value / se,
-                    "sobel_p": 2 * stats.norm.sf(abs(value / se)),
+                    "sobel_p": 2 * special.ndtr(-abs(value / se)),
                     "sobel_low": value - z * se,
                     "sobel_high": value + z * se,
                 }
@@ -499,7 +506,7 @@ def _size(model: _Model, parts: _Paths) -> pd.DataFrame:
     # SDs with divisor n - 1, of what the model sees: unit means, or deviations within units
     sd_x, sd_y = (np.sqrt(square[name] / (whole - 1)) for name in (model.x, model.y))
     through = parts.a[:, 0] * parts.b[:, 0]
-    total = float(parts.table["estimate"].iloc[-1])
+    total = float(parts.table["estimate"][-1])
     return pd.DataFrame(
         {
             "mediator": list(model.m),
@@ -542,7 +549,7 @@ def _sources(data: object, every: Sequence[grammar.Term]) -> list[Caution]:
 
 def _doubts(parts: _Paths, clusters: int, failed: int, draws: int) -> list[Caution]:
     found = []
-    if parts.table["std_error"].isna().any():
+    if np.isnan(parts.table["std_error"]).any():
         message = "The terms of a path reproduce its outcome exactly: no error can be told."
         found.append(Caution("perfect-fit", message, "paths"))
     if clusters < 20:

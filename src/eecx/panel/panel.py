@@ -616,8 +616,10 @@ def read_columns(
     columns = list(dict.fromkeys(names))
     numbers = [c for c in columns if c in numeric or table.kinds[c] in frames.NUMBERS]
     held, read = table.collect([*keys, *(c for c in columns if c not in numbers)], numbers)
-    for name in numbers:
-        if np.isinf(read[name]).any():
+    for name, wrong in zip(
+        numbers, np.isinf(read[numbers].to_numpy(float)).any(axis=0), strict=True
+    ):
+        if wrong:
             first = int(np.argmax(np.isinf(read[name])))
             where = f"unit {held[keys[0]].iloc[first]!r}" if keys else f"row {first + 1}"
             raise DataError(f"Column {name!r} holds an infinite value (first in {where}).")

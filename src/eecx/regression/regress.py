@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import stats
+from scipy import special
 
 from .. import formula as grammar
 from ..covariance import classical, cr1, cr2, partial_leverage
@@ -220,7 +220,8 @@ def prepare(
     if not complete.any():
         raise DataError(f"No unit × wave has a value for all of {listing(names)}.")
     keys, x, time = keys[complete].reset_index(drop=True), x[complete], panel.time[complete]
-    sizes = keys["unit"].value_counts()
+    sizes = np.bincount(keys["unit"])
+    sizes = sizes[sizes > 0]
     vcov = vcov or ("CR2" if cluster_name else "HC1")
     if vcov in ("CR1", "CR2") and cluster_name is None:
         raise OptionError(f"vcov={vcov!r} needs cluster= or unit=.")
@@ -543,25 +544,27 @@ def _result(work: Work, fit: Fit, formula: str, conf_level: float) -> Result:
     )
 
 
-def estimates_table(
-    names: Sequence[str], beta: Array, se: Array, df: Array, conf_level: float, key: str = "term"
-) -> pd.DataFrame:
-    """Return the tidy table of estimates with t tests and intervals."""
+def estimates(beta: Array, se: Array, df: Array, conf_level: float) -> dict[str, Array]:
+    """Return the columns of a table of estimates, with t tests and intervals."""
     with np.errstate(divide="ignore", invalid="ignore"):
         t = beta / se
-    reach = stats.t.isf((1 - conf_level) / 2, df) * se
-    return pd.DataFrame(
-        {
-            key: list(names),
-            "estimate": beta,
-            "std_error": se,
-            "statistic": t,
-            "df": df,
-            "p_value": 2 * stats.t.sf(np.abs(t), df),
-            "conf_low": beta - reach,
-            "conf_high": beta + reach,
-        }
-    )
+    reach = -special.stdtrit(df, (1 - conf_level) / 2) * se
+    return {
+        "estimate": beta,
+        "std_error": se,
+        "statistic": t,
+        "df": df,
+        "p_value": 2 * special.stdtr(df, -np.abs(t)),
+        "conf_low": beta - reach,
+        "conf_high": beta + reach,
+    }
+
+
+def estimates_table(
+    names: Sequence[str], beta: Array, se: Array, df: Array, conf_level: float
+) -> pd.DataFrame:
+    """Return the tidy table of named estimates."""
+    return pd.DataFrame({"term": list(names), **estimates(beta, se, df, conf_level)})
 
 
 def _cautions(

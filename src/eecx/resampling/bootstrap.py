@@ -34,16 +34,32 @@ def resampled_sums(sums: Array, draws: int, rng: np.random.Generator) -> Array:
     clusters = len(sums)
     out = np.empty((draws, sums.shape[1]))
     size = max(1, min(draws, BATCH // clusters))
-    kind = np.uint16 if clusters <= 2**16 else np.uint32
     first = np.arange(0, size * clusters, clusters)[:, None]
     place = np.empty((size, clusters), dtype=np.intp)
     counts = np.empty((size, clusters))
     for start in range(0, draws, size):
         b = min(size, draws - start)
-        np.add(rng.integers(clusters, size=(b, clusters), dtype=kind), first[:b], out=place[:b])
+        np.add(_drawn(clusters, b, rng), first[:b], out=place[:b])
         counts[:b] = np.bincount(place[:b].ravel(), minlength=b * clusters).reshape(b, clusters)
         out[start : start + b] = counts[:b] @ sums
     return out
+
+
+def _drawn(clusters: int, draws: int, rng: np.random.Generator) -> npt.NDArray[np.uint32]:
+    """Draw cluster numbers, shape (draws, clusters): the digits to base G of random numbers."""
+    digits = 1
+    # numbers far below 2^32 are seldom drawn in vain
+    while clusters ** (digits + 1) <= 2**24 and digits < 4:
+        digits += 1
+    base = np.uint32(clusters)
+    rest = rng.integers(clusters**digits, size=-(-draws * clusters // digits), dtype=np.uint32)
+    found = np.empty((digits, len(rest)), dtype=np.uint32)
+    for digit in found[:-1]:
+        higher = rest // base
+        np.subtract(rest, higher * base, out=digit)
+        rest = higher
+    found[-1] = rest
+    return found.ravel()[: draws * clusters].reshape(draws, clusters)
 
 
 def generator(rng: int | np.random.Generator | None) -> np.random.Generator:
