@@ -13,6 +13,20 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from . import plotting, simulate
+    from .agreement.ad import ad_index
+    from .agreement.aggregation import aggregation
+    from .agreement.alpha import alpha, spearman_brown
+    from .agreement.attenuation import attenuation
+    from .agreement.awg import awg
+    from .agreement.halves import split_half, test_retest
+    from .agreement.icc import icc
+    from .agreement.instability import instability
+    from .agreement.omega import omega
+    from .agreement.perception_gap import perception_gap
+    from .agreement.random_groups import random_groups
+    from .agreement.reliability import reliability
+    from .agreement.rwg import rwg
+    from .agreement.split_sample import split_sample
     from .errors import (
         Caution,
         ColumnError,
@@ -25,7 +39,17 @@ if TYPE_CHECKING:
     from .evidence import Evidence, examine_claim
     from .frames import Parse
     from .lag import lag_profile
-    from .measures import NPS, Favorable, Mean, Rate, Scale, TopBox
+    from .measures import (
+        NPS,
+        AcrossTouchpoints,
+        Dispersion,
+        Extreme,
+        Favorable,
+        Mean,
+        Rate,
+        Scale,
+        TopBox,
+    )
     from .mediation.mediate import mediate
     from .moments import Counts, Moments
     from .panel import Audit, Panel, link
@@ -54,10 +78,44 @@ _WHERE = {
     "Parse": "frames",
     "Counts": "moments",
     "Moments": "moments",
-    **dict.fromkeys(("NPS", "Favorable", "Mean", "Rate", "Scale", "TopBox"), "measures"),
+    **dict.fromkeys(
+        (
+            "NPS",
+            "AcrossTouchpoints",
+            "Dispersion",
+            "Extreme",
+            "Favorable",
+            "Mean",
+            "Rate",
+            "Scale",
+            "TopBox",
+        ),
+        "measures",
+    ),
     "Survey": "survey",
     **dict.fromkeys(("Audit", "Panel", "link"), "panel"),
     "Result": "results",
+    **dict.fromkeys(
+        (
+            "ad_index",
+            "aggregation",
+            "alpha",
+            "attenuation",
+            "awg",
+            "icc",
+            "instability",
+            "omega",
+            "perception_gap",
+            "random_groups",
+            "reliability",
+            "rwg",
+            "spearman_brown",
+            "split_half",
+            "split_sample",
+            "test_retest",
+        ),
+        "agreement",
+    ),
     "regress": "regression",
     "lag_profile": "lag",
     "mediate": "mediation",
@@ -66,14 +124,17 @@ _WHERE = {
 
 __all__ = [
     "NPS",
+    "AcrossTouchpoints",
     "Audit",
     "Caution",
     "ColumnError",
     "Counts",
     "DataError",
+    "Dispersion",
     "EecxError",
     "EngineError",
     "Evidence",
+    "Extreme",
     "Favorable",
     "FormulaError",
     "Mean",
@@ -86,14 +147,30 @@ __all__ = [
     "Scale",
     "Survey",
     "TopBox",
+    "ad_index",
+    "aggregation",
+    "alpha",
+    "attenuation",
+    "awg",
     "examine_claim",
+    "icc",
+    "instability",
     "lag_profile",
     "link",
     "mediate",
+    "omega",
+    "perception_gap",
     "plotting",
+    "random_groups",
     "regress",
+    "reliability",
     "report",
+    "rwg",
     "simulate",
+    "spearman_brown",
+    "split_half",
+    "split_sample",
+    "test_retest",
 ]
 
 

@@ -1,7 +1,7 @@
 """Data frames of any engine, reached through Narwhals; no other file imports it.
 
 A :class:`Table` is a handle on rows that stay where they are (pandas, Polars, PyArrow,
-DuckDB, or a file). Rows become numbers through grouped queries that run in that engine;
+DuckDB, Spark, or a file). Rows become numbers through grouped queries that run in that engine;
 what comes back is small and is pandas.
 """
 
@@ -229,13 +229,19 @@ class Table:
                     f"{nearest(column, self.kinds)}"
                 )
 
+    def _column(self, column: str) -> Expr:
+        """Return the column as it is held."""
+        if self.rows.implementation.is_spark_like():  # reads a dot in a name as a part of it
+            column = "`{}`".format(column.replace("`", "``"))
+        return nw.col(column)
+
     def number(self, column: str) -> Expr:
         """Return the column as a number per row: null where missing, NaN or a missing code."""
         kind = self.kinds[column]
         if kind not in NUMBERS:
             raise DataError(f"Column {column!r} of {self.name} holds {kind}, not numbers.")
         whole = kind in ("integer", "boolean")
-        value = nw.col(column).cast(nw.Int64 if whole else nw.Float64)
+        value = self._column(column).cast(nw.Int64 if whole else nw.Float64)
         if column in self.full:
             return value
         if kind in ("float", "parsed"):
@@ -247,7 +253,7 @@ class Table:
     def untouched(self, column: str) -> Expr:
         """Return the column for its extent: as :meth:`number`, whole numbers not widened."""
         plain = self.kinds[column] == "integer" and not (self.parse and self.parse.codes)
-        return nw.col(column) if plain else self.number(column)
+        return self._column(column) if plain else self.number(column)
 
     def flag(self, column: str, holds: Callable[[Expr], Expr]) -> Expr:
         """Return 1 where a condition on the column holds and 0 where not, null where missing."""
@@ -256,7 +262,7 @@ class Table:
 
     def key(self, column: str) -> Expr:
         """Return the column as it tells cells apart; times lose their zone, not their clock."""
-        value, kind = nw.col(column), self.kinds[column]
+        value, kind = self._column(column), self.kinds[column]
         if kind == "huge":  # pandas would round it
             return value.cast(nw.Int64)
         return value.dt.replace_time_zone(None) if kind == "zoned" else value
@@ -294,6 +300,16 @@ class Table:
             found, counted = self._aggregate(frame, last + 2, {"cells": nw.len()})
         value = found[f"key_{last}"].astype(float).mask(found[f"key_{last + 1}"].astype(bool))
         return found.iloc[:, :last].set_axis(list(keys), axis=1), counted.assign(value=value)
+
+    def rows_of(
+        self, keys: Sequence[str], rows: Mapping[str, Expr]
+    ) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Bring keys and row expressions into memory, a row a respondent; missing is NaN."""
+        with self._asking():
+            raw = _pandas(self._rows_only(keys, {c: real(e) for c, e in rows.items()}))
+        held = plain_keys(raw[[f"key_{i}" for i in range(len(keys))]]).set_axis(list(keys), axis=1)
+        read = {c: raw[c].to_numpy(float, na_value=np.nan) for c in rows}
+        return held.reset_index(drop=True), pd.DataFrame(read)
 
     def less_cell_means(
         self, keys: Sequence[str], rows: Mapping[str, Expr], weight: Expr | None
@@ -358,7 +374,7 @@ class Table:
         kinds = ("integer", "wide", "huge")
         whole = [i for i, c in enumerate(columns) if held and self.kinds[c] in kinds]
         chosen = {f"c{i}": self.key(c) for i, c in enumerate(columns)}
-        chosen |= {f"null{i}": nw.col(columns[i]).is_null() for i in whole}
+        chosen |= {f"null{i}": self._column(columns[i]).is_null() for i in whole}
         chosen |= {f"c{i}": zero_if_missing(self.key(columns[i])) for i in whole}
         chosen |= {f"x{i}": real(self.number(c)) for i, c in enumerate(numbers)}
         with self._asking():
@@ -390,16 +406,19 @@ class Table:
             yield
         except EecxError:
             raise
-        except ModuleNotFoundError as error:
+        except ImportError as error:
+            extra = "spark" if self.rows.implementation.is_spark_like() else "engines"
             raise EngineError(
-                f"{self.subject} is held by {self.engine}, which needs {error.name} to hand over "
-                "results: pip install 'eecx[engines]'"
+                f"{self.subject} is held by {self.engine}, which cannot hand over results: "
+                f"{_reason(error)}. pip install 'eecx[{extra}]'"
             ) from error
         except Exception as error:  # every engine has its own kinds
             raise DataError(_failure(self.name, self.engine, error)) from error
 
 
 def _pandas(frame: nw.LazyFrame[Any]) -> pd.DataFrame:
+    if frame.implementation.is_spark_like():  # its own way warns of pandas 3 and goes row by row
+        return frame.collect("pyarrow").to_pandas()
     return pd.DataFrame(frame.collect("pandas").to_native())
 
 
@@ -408,8 +427,12 @@ def _opening(name: str) -> str:
 
 
 def _failure(name: str, engine: str, error: Exception) -> str:
-    said = next((line.strip() for line in str(error).splitlines() if line.strip()), "no reason")
-    return f"{_opening(name)} cannot be read by {engine}: {said[:300]}"
+    return f"{_opening(name)} cannot be read by {engine}: {_reason(error)}"
+
+
+def _reason(error: Exception) -> str:
+    said = (line.strip() for line in str(error).splitlines() if line.strip())
+    return next(said, "no reason")[:300]
 
 
 def count() -> Expr:
@@ -506,8 +529,8 @@ def open_table(
         opened: Any = nw.from_native(source)  # type: ignore[call-overload, unused-ignore]
     except TypeError as error:
         raise DataError(
-            f"{_opening(name)} is a {type(source).__name__}; accepted are pandas, Polars and "
-            "PyArrow frames, DuckDB relations, and paths to CSV or Parquet files."
+            f"{_opening(name)} is a {type(source).__name__}; accepted are pandas, Polars, PyArrow "
+            "and Spark frames, DuckDB relations, and paths to CSV or Parquet files."
         ) from error
     rows = opened.lazy()
     engine = str(rows.implementation)

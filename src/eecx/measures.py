@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -26,10 +26,22 @@ from scipy import stats
 from . import frames
 from .errors import DataError, OptionError, listing
 
-__all__ = ["NPS", "Favorable", "Mean", "Measure", "Rate", "Scale", "TopBox"]
+__all__ = [
+    "NPS",
+    "AcrossTouchpoints",
+    "Dispersion",
+    "Extreme",
+    "Favorable",
+    "Mean",
+    "Measure",
+    "Rate",
+    "Scale",
+    "TopBox",
+]
 
 Array = npt.NDArray[np.float64]
 Better = Literal["higher", "lower"]
+Composition = Literal["", "additive", "direct consensus", "referent shift"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,15 +56,25 @@ class Measure:
     source : str or set of str
         Who answered: ``"employees"``, ``"customers"``, ``"records"``, … Composites mix, hence a
         set. Left empty, ``link`` fills in the side of the survey.
+    composition : {"", "additive", "direct consensus", "referent shift"}
+        In what sense the answers of people make a score of their unit (Chan, 1998): a plain mean
+        whatever they agree on (``"additive"``), a mean that stands for a view they share
+        (``"direct consensus"``), or one whose items ask about the unit ("we …") rather than
+        oneself (``"referent shift"``). A label: it decides what :func:`eecx.aggregation` asks for.
     """
 
     better: Better = "higher"
     source: frozenset[str] | set[str] | str = frozenset()
+    composition: Composition = ""
 
     def __post_init__(self) -> None:
         if self.better not in ("higher", "lower"):
             raise OptionError(f"better={self.better!r}: accepted are 'higher' and 'lower'.")
         object.__setattr__(self, "source", as_sources(self.source))
+        if self.composition not in get_args(Composition):
+            raise OptionError(
+                f"composition={self.composition!r}: accepted are {listing(get_args(Composition))}."
+            )
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -73,10 +95,25 @@ class Measure:
         """Return u, one value per respondent; null where not answered."""
         raise OptionError("Measure is a base: use Scale, Mean, TopBox, Favorable, NPS or Rate.")
 
+    @property
+    def powers(self) -> int:
+        """Up to which power u is summed."""
+        return 2
+
+    def value(self, n: Array, mean: Array, spread: Array, sums: Mapping[str, Array]) -> Array:
+        """Return what is reported of u before :attr:`affine`: its mean."""
+        return mean
+
     def precision(
-        self, n: Array, mean: Array, spread: Array, pooled: float, level: float
+        self,
+        n: Array,
+        mean: Array,
+        spread: Array,
+        pooled: float,
+        level: float,
+        sums: Mapping[str, Array],
     ) -> tuple[Array, Array, Array]:
-        """Return variance, lower and upper limit of mean(u).
+        """Return variance, lower and upper limit of the value.
 
         ``spread`` is the variance of u with divisor n, ``pooled`` the within-cell s² over all
         cells, which stands in where a cell has one respondent or all answered alike.
@@ -247,7 +284,13 @@ class _Share(Measure):
     """A share of respondents: u is 1 or 0."""
 
     def precision(
-        self, n: Array, mean: Array, spread: Array, pooled: float, level: float
+        self,
+        n: Array,
+        mean: Array,
+        spread: Array,
+        pooled: float,
+        level: float,
+        sums: Mapping[str, Array],
     ) -> tuple[Array, Array, Array]:
         """Return p(1-p)/n and the Wilson interval; a unanimous cell counts four answers more."""
         z = stats.norm.isf((1 - level) / 2)
@@ -306,19 +349,22 @@ class Favorable(_Share):
 
     Parameters
     ----------
-    column : str
+    column : str or Scale
+        A column, or a scale: then the share of people whose score reaches it.
     at_least : float
         The lowest answer that counts as favorable.
     range : (low, high), optional
         Answers outside are an error where it is given.
     """
 
-    column: str
+    column: str | Scale
     at_least: float
     range: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if isinstance(self.column, Scale):
+            object.__setattr__(self, "range", self.range or self.column.range)
         if self.range is not None:
             object.__setattr__(self, "range", _check_range(self.range))
             if not self.range[0] < self.at_least <= self.range[1]:
@@ -329,8 +375,8 @@ class Favorable(_Share):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The column."""
-        return (self.column,)
+        """The column, or the items of the scale."""
+        return self.column.columns if isinstance(self.column, Scale) else (self.column,)
 
     @property
     def bounds(self) -> tuple[float, float] | None:
@@ -339,6 +385,14 @@ class Favorable(_Share):
 
     def row(self, table: frames.Table) -> frames.Expr:
         """Return 1 for a favorable answer."""
+        if isinstance(self.column, Scale):
+            start, factor = self.column.affine
+            score = self.column.row(table)
+            # half a step of the scaled score keeps 1/3 + 2/3 from falling short of 1
+            least = (self.at_least - start) / factor
+            slack = 0.5 if self.column._whole else 1e-9 * max(1.0, abs(least))
+            whole = abs(least - round(least)) < 1e-6
+            return frames.flag(score >= (round(least) - slack if whole else least), score)
         return table.flag(self.column, lambda answer: answer >= self.at_least)
 
 
@@ -412,7 +466,13 @@ class NPS(Measure):
         return promoter - table.flag(self.column, lambda answer: answer <= 6)
 
     def precision(
-        self, n: Array, mean: Array, spread: Array, pooled: float, level: float
+        self,
+        n: Array,
+        mean: Array,
+        spread: Array,
+        pooled: float,
+        level: float,
+        sums: Mapping[str, Array],
     ) -> tuple[Array, Array, Array]:
         """Return the trinomial variance and the adjusted-Wald interval, kept inside -1 and 1."""
         either = (n * (spread + mean**2) + 1.5) / (n + 3)
@@ -421,6 +481,294 @@ class NPS(Measure):
         variance = np.where(spread > 0, spread / np.maximum(n, 1e-9), adjusted)
         reach = stats.norm.isf((1 - level) / 2) * np.sqrt(adjusted)
         return variance, np.maximum(centre - reach, -1.0), np.minimum(centre + reach, 1.0)
+
+
+@dataclass(frozen=True)
+class Dispersion(Measure):
+    r"""How much the people of a unit × wave differ: the SD of their scores (divisor n - 1).
+
+    Chan's dispersion composition: the disagreement itself is the measure ("consistency"). It is
+    not instability over waves; see :func:`eecx.instability` for that. With the fourth k-statistic
+    :math:`k_4`, the sampling variance is
+
+    .. math:: \operatorname{var}(s) = \frac{1}{4 s^2}\left[\frac{2 s^4}{n + 1}
+              + \frac{(n - 1)\, k_4}{n (n + 1)}\right]
+
+    unbiased for :math:`s^2`, and rough for s of fewer than ten people or so. A unit of one has
+    none; where all answered alike the pooled SD stands in for the precision.
+
+    Parameters
+    ----------
+    of : Scale or Mean
+
+    Examples
+    --------
+    >>> import eecx, pandas as pd
+    >>> frame = pd.DataFrame({"store": ["a"] * 5, "q": [1, 2, 3, 4, 5]})
+    >>> spread = {"spread": eecx.Dispersion(eecx.Mean("q"))}
+    >>> round(float(eecx.Survey(frame, unit="store", measures=spread).scores()["value"][0]), 4)
+    1.5811
+    """
+
+    of: Scale | Mean
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_inner(self.of, "Dispersion")
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the measure inside."""
+        return self.of.columns
+
+    @property
+    def bounds(self) -> tuple[float, float] | None:
+        """The range of the answers, where it is known."""
+        return self.of.bounds
+
+    @property
+    def affine(self) -> tuple[float, float]:
+        """A spread moves with no constant."""
+        return 0.0, self.of.affine[1]
+
+    @property
+    def powers(self) -> int:
+        """Fourth powers: the sampling error of an SD needs them."""
+        return 4
+
+    def row(self, table: frames.Table) -> frames.Expr:
+        """Return the person's score about the middle of the scale."""
+        if self.of.bounds is None:
+            return frames.real(self.of.row(table))
+        start, factor = self.of.affine
+        middle = (sum(self.of.bounds) / 2 - start) / factor
+        return frames.real(self.of.row(table)) - middle
+
+    def value(self, n: Array, mean: Array, spread: Array, sums: Mapping[str, Array]) -> Array:
+        """Return the SD; NaN for one respondent."""
+        return np.where(n > 1, np.sqrt(spread * n / np.maximum(n - 1, 1)), np.nan)
+
+    def precision(
+        self,
+        n: Array,
+        mean: Array,
+        spread: Array,
+        pooled: float,
+        level: float,
+        sums: Mapping[str, Array],
+    ) -> tuple[Array, Array, Array]:
+        """Return the variance of an SD and limits on the scale of its logarithm."""
+        size = np.maximum(n, 2)
+        s2 = spread * size / (size - 1)
+        raw = [np.asarray(sums[k], dtype=float) / np.maximum(n, 1) for k in ("ss", "s3", "s4")]
+        m4 = raw[2] - 4 * mean * raw[1] + 6 * mean**2 * raw[0] - 3 * mean**4
+        # the fourth k-statistic; of fewer than four people that of a normal sample, zero
+        many = np.maximum(size, 4)
+        k4 = many**2 * ((many + 1) * m4 - 3 * (many - 1) * spread**2)
+        k4 = np.where(size >= 4, k4 / ((many - 1) * (many - 2) * (many - 3)), 0.0)
+        normal = 2 * s2**2 / (size + 1)
+        of_s2 = np.maximum(normal + (size - 1) * k4 / (size * (size + 1)), 0.1 * normal)
+        told = spread > 0
+        variance = np.where(told, of_s2 / (4 * np.where(told, s2, 1.0)), pooled / (2 * (size - 1)))
+        s = np.sqrt(s2)
+        reach = stats.t.isf((1 - level) / 2, size - 1) * np.sqrt(variance)
+        with np.errstate(over="ignore"):
+            factor = np.exp(reach / np.where(told, s, 1.0))
+        low, high = np.where(told, s / factor, 0.0), np.where(told, s * factor, reach)
+        known = n > 1
+        return tuple(np.where(known, v, np.nan) for v in (variance, low, high))  # type: ignore[return-value]
+
+
+@dataclass(frozen=True)
+class Extreme(Measure):
+    """The lowest or highest score among a unit's people: the weakest link, or the star.
+
+    It has no sampling variance here, and it depends on how many answered: of more people the
+    lowest is lower, without anything being worse. Compare units of similar n only. It is the
+    answer of one person, if not of a known one.
+
+    Parameters
+    ----------
+    of : Scale or Mean
+    which : {"minimum", "maximum"}
+    """
+
+    of: Scale | Mean
+    which: Literal["minimum", "maximum"] = "minimum"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_inner(self.of, "Extreme")
+        if self.which not in ("minimum", "maximum"):
+            raise OptionError(f"which={self.which!r}: accepted are 'minimum' and 'maximum'.")
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the measure inside."""
+        return self.of.columns
+
+    @property
+    def bounds(self) -> tuple[float, float] | None:
+        """The range of the answers, where it is known."""
+        return self.of.bounds
+
+    @property
+    def affine(self) -> tuple[float, float]:
+        """That of the measure inside."""
+        return self.of.affine
+
+    def row(self, table: frames.Table) -> frames.Expr:
+        """Return the person's score."""
+        return self.of.row(table)
+
+    def value(self, n: Array, mean: Array, spread: Array, sums: Mapping[str, Array]) -> Array:
+        """Return the lowest or highest u."""
+        return np.asarray(sums[self.which], dtype=float)
+
+    def precision(
+        self,
+        n: Array,
+        mean: Array,
+        spread: Array,
+        pooled: float,
+        level: float,
+        sums: Mapping[str, Array],
+    ) -> tuple[Array, Array, Array]:
+        """Return NaN: the sampling error of an extreme is not known."""
+        unknown = np.full(len(n), np.nan)
+        return unknown, unknown, unknown
+
+
+@dataclass(frozen=True)
+class AcrossTouchpoints(Measure):
+    r"""One score per unit × wave from its touchpoints (needs ``Survey(touchpoint=…)``).
+
+    With values :math:`v_k` and sampling variances of the K touchpoints of a unit in a wave:
+
+    - ``"mean"``: :math:`\sum w_k v_k`, each touchpoint counting alike, or by ``weights``,
+      however many customers used it;
+    - ``"worst"``: the least good touchpoint ("one lapse loses the customer"). The least of
+      several noisy values lies too low; the bias is estimated by adding normal noise of each
+      touchpoint's own variance to :math:`v_k` and taken off;
+    - ``"dispersion"``: SD over touchpoints net of sampling error ("consistency creates
+      confidence"), :math:`\sqrt{\max(s^2_v - \bar{\operatorname{var}}, 0)}`.
+
+    Parameters
+    ----------
+    of : measure
+        What is scored per touchpoint.
+    how : {"mean", "worst", "dispersion"}
+    weights : mapping of touchpoint to float, optional
+        For ``"mean"``; touchpoints that are missing in a unit leave the others' weights to fill.
+    least : int
+        Touchpoints with fewer respondents in a unit × wave are left out of its score: they would
+        show through the worst of few.
+    """
+
+    of: Measure
+    how: Literal["mean", "worst", "dispersion"] = "mean"
+    weights: Mapping[str, float] | None = None
+    least: int = 5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not isinstance(self.of, Measure) or isinstance(self.of, AcrossTouchpoints | Extreme):
+            raise OptionError("AcrossTouchpoints needs a measure, such as eecx.NPS('recommend').")
+        if self.how not in ("mean", "worst", "dispersion"):
+            raise OptionError(f"how={self.how!r}: accepted are 'mean', 'worst' and 'dispersion'.")
+        if self.weights is not None:
+            if self.how != "mean":
+                raise OptionError("weights= are for how='mean'.")
+            if not self.weights or min(self.weights.values()) <= 0:
+                raise OptionError("weights= holds a positive number per touchpoint.")
+        if self.least < 2:
+            raise OptionError(f"least={self.least}: at least 2 respondents per touchpoint.")
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the measure inside."""
+        return self.of.columns
+
+    @property
+    def bounds(self) -> tuple[float, float] | None:
+        """The range of the answers, where it is known."""
+        return self.of.bounds
+
+    @property
+    def affine(self) -> tuple[float, float]:
+        """That of the measure inside."""
+        return self.of.affine
+
+    def row(self, table: frames.Table) -> frames.Expr:
+        """Return the person's u."""
+        return self.of.row(table)
+
+    def combine(
+        self,
+        cell: npt.NDArray[np.intp],
+        cells: int,
+        touchpoint: Sequence[object],
+        value: Array,
+        variance: Array,
+    ) -> tuple[Array, Array]:
+        """Return value and variance per unit × wave from those of its touchpoints."""
+        count = np.bincount(cell, minlength=cells)
+
+        def per(amount: Array) -> Array:
+            return np.asarray(np.bincount(cell, amount, cells), dtype=float)
+
+        none = count < (2 if self.how == "dispersion" else 1)
+        safe = np.maximum(count, 1)
+        if self.how == "mean":
+            share = np.ones(len(cell))
+            if self.weights is not None:
+                unknown = sorted({str(t) for t in touchpoint} - set(map(str, self.weights)))
+                if unknown:
+                    raise OptionError(f"weights= lacks the touchpoint {listing(unknown)}.")
+                by_name = {str(k): float(v) for k, v in self.weights.items()}
+                share = np.array([by_name[str(t)] for t in touchpoint])
+            total = np.where(none, 1.0, per(share))
+            share = share / total[cell]
+            found, error = per(share * value), per(share**2 * variance)
+        else:
+            # the same standard normal noise for every unit: chance adds no differences
+            noise = np.random.default_rng(0).standard_normal((NOISE, int(count.max(initial=1))))
+            order = np.argsort(cell, kind="stable")
+            start = np.concatenate([[0], np.cumsum(count)[:-1]])
+            place = np.empty(len(cell), dtype=np.intp)
+            place[order] = np.arange(len(cell)) - start[cell[order]]
+            low = 1.0 if self.better == "higher" else -1.0
+            drawn = np.stack(
+                [self._once(cell, cells, value + z[place] * np.sqrt(variance), low) for z in noise]
+            )
+            if self.how == "worst":
+                plain = self._once(cell, cells, value, low)
+                found = 2 * plain - drawn.mean(axis=0)
+            else:
+                spread = self._once(cell, cells, value, low) ** 2
+                found = np.sqrt(np.maximum(spread - per(variance) / safe, 0.0))
+            error = drawn.var(axis=0, ddof=1)
+        return np.where(none, np.nan, found), np.where(none, np.nan, error)
+
+    def _once(self, cell: npt.NDArray[np.intp], cells: int, value: Array, low: float) -> Array:
+        """Return the worst of, or the SD over, the touchpoints of each cell."""
+        if self.how == "worst":
+            out = np.full(cells, np.inf)
+            np.minimum.at(out, cell, low * value)
+            return low * np.where(np.isinf(out), np.nan, out)
+        count = np.maximum(np.bincount(cell, minlength=cells), 2)
+        mean = np.bincount(cell, value, cells) / np.maximum(np.bincount(cell, minlength=cells), 1)
+        away = np.bincount(cell, (value - mean[cell]) ** 2, cells)
+        return np.asarray(np.sqrt(away / (count - 1)), dtype=float)
+
+
+# draws of noise from which the bias of a worst touchpoint is told
+NOISE = 400
+
+
+def _check_inner(of: object, what: str) -> None:
+    if not isinstance(of, Scale | Mean):
+        raise OptionError(f"{what} needs an eecx.Scale or eecx.Mean, not a {type(of).__name__}.")
 
 
 def summarise(
@@ -450,11 +798,12 @@ def summarise(
     effective = np.where(some, safe**2 / np.where(some, sums["w2"], 1.0), 0.0) if weighted else n
     freedom = np.maximum(effective - 1, 0.0)
     pooled = float(np.sum(spread * effective) / freedom.sum()) if freedom.sum() > 0 else np.nan
-    variance, low, high = measure.precision(effective, mean, spread, pooled, conf_level)
+    value = measure.value(effective, mean, spread, sums)
+    variance, low, high = measure.precision(effective, mean, spread, pooled, conf_level, sums)
     start, factor = measure.affine
-    shift = start + factor * np.asarray(origin)
+    shift = start + factor * np.asarray(origin) * (measure.powers == 2)
     out: dict[str, Array] = {
-        "value": shift + factor * mean,
+        "value": shift + factor * value,
         "variance": factor**2 * variance,
         "std_error": factor * np.sqrt(variance),
         "conf_low": shift + factor * low,
@@ -497,7 +846,7 @@ def check_answers(
             between = binary and table.kinds[column] not in ("integer", "boolean")
             if limits is not None and (low < limits[0] or high > limits[1] or between):
                 _raise_if_outside(table, column, name, limits, binary)
-            if isinstance(measure, Mean):
+            if isinstance(getattr(measure, "of", measure), Mean):
                 origins[name] = float(round((low + high) / 2))
     full = frozenset(
         c for c, at in zip(columns, rows, strict=True) if seen[f"n_{at}"] == seen["rows"]

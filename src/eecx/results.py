@@ -90,7 +90,7 @@ class Result:
 
     def summary(self) -> str:
         """Return the result as text: heading, table, what it rests on, warnings."""
-        lines = [self._heading(), printed(self.table).to_string(index=False), self._basis()]
+        lines = [self._heading(), self._printed().to_string(index=False), self._basis()]
         if self.failed_draws:
             lines.append(f"{self.failed_draws} bootstrap draws failed and are in no interval.")
         lines += [f"Warning ({w.code}): {w.message}" for w in self.warnings]
@@ -129,13 +129,17 @@ class Result:
 
     def to_latex(self) -> str:
         """Return the table as LaTeX (booktabs)."""
-        shown = printed(self.table)
+        shown = self._printed()
         rows = [_latex_row(row) for row in shown.astype(str).to_numpy()]
         head = _latex_row([str(c) for c in shown.columns])
         numeric = [pd.api.types.is_numeric_dtype(dtype) for dtype in self.table.dtypes]
         columns = "".join("r" if number else "l" for number in numeric)
         body = "\n".join([r"\toprule", head, r"\midrule", *rows, r"\bottomrule"])
         return f"\\begin{{tabular}}{{{columns}}}\n{body}\n\\end{{tabular}}\n"
+
+    def _printed(self) -> pd.DataFrame:
+        shown = printed(self.table)
+        return shown.rename(columns={"t": self.spec.get("statistic", "t")})
 
     def _heading(self) -> str:
         level = self.spec.get("conf_level")
@@ -149,7 +153,7 @@ class Result:
 
     def _repr_html_(self) -> str:
         with pd.option_context("display.max_colwidth", None):  # pandas would cut long names
-            table = printed(self.table).to_html(index=False, escape=True, border=0)
+            table = self._printed().to_html(index=False, escape=True, border=0)
         notes = "".join(f"<li>{escape(w.message)}</li>" for w in self.warnings)
         return f"<p><b>{escape(self._heading())}</b></p>{table}<p>{escape(self._basis())}</p>" + (
             f"<ul>{notes}</ul>" if notes else ""

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import special
 
 from . import formula, frames, moments
 from .errors import ColumnError, DataError, OptionError, check_level, listing, nearest
-from .measures import Mean, Measure, check_answers, summarise
+from .measures import AcrossTouchpoints, Extreme, Mean, Measure, check_answers, summarise
 
 __all__ = ["Survey"]
 
@@ -39,6 +41,9 @@ class Survey:
         Further columns to score by (region, role); see :meth:`scores`.
     parse : Parse, optional
         How text in numeric cells is to be read.
+    touchpoint : str, optional
+        Column that names the channel or journey stage an answer is about; :meth:`scores` are then
+        per unit × wave × touchpoint. For employees: the function they work in.
 
     Raises
     ------
@@ -67,6 +72,7 @@ class Survey:
     segments: Sequence[str] = ()
     parse: frames.Parse | None = None
     name: str = "the survey"
+    touchpoint: str | None = None
 
     def __post_init__(self) -> None:
         segments = (self.segments,) if isinstance(self.segments, str) else tuple(self.segments)
@@ -79,7 +85,18 @@ class Survey:
             if not isinstance(measure, Measure):
                 raise OptionError(
                     f"Measure {name!r} is a {type(measure).__name__}; accepted are eecx.Scale, "
-                    "Mean, TopBox, Favorable, NPS and Rate."
+                    "Mean, TopBox, Favorable, NPS, Rate, Dispersion, Extreme and "
+                    "AcrossTouchpoints."
+                )
+            if isinstance(measure, AcrossTouchpoints) and self.touchpoint is None:
+                raise OptionError(
+                    f"Measure {name!r} is made over touchpoints: name their column with "
+                    "Survey(touchpoint=…)."
+                )
+            if self.weight and (measure.powers > 2 or isinstance(measure, Extreme)):
+                raise OptionError(
+                    f"Measure {name!r} ({type(measure).__name__}) is not defined for weighted "
+                    "answers."
                 )
             if name in self._keys:
                 raise OptionError(
@@ -87,7 +104,7 @@ class Survey:
                 )
         if twice := {k for k in self._keys if self._keys.count(k) > 1}:
             raise OptionError(
-                f"{listing(sorted(twice))} is named twice among unit, wave, segments."
+                f"{listing(sorted(twice))} is named twice among unit, wave, segments, touchpoint."
             )
         if taken := [k for k in self._keys if k in _COLUMNS]:
             raise OptionError(
@@ -116,10 +133,8 @@ class Survey:
             "wave": self.wave,
             "weight": self.weight,
             "segments": list(self.segments),
-            "measures": {
-                name: {"type": type(measure).__name__, **vars(measure)}
-                for name, measure in self.measures.items()
-            },
+            "touchpoint": self.touchpoint,
+            "measures": {name: _said(measure) for name, measure in self.measures.items()},
             "parse": None if self.parse is None else vars(self.parse),
         }
 
@@ -129,7 +144,8 @@ class Survey:
 
     @property
     def _keys(self) -> list[str]:
-        return [*self._unit_wave, *self.segments]
+        own = [self.touchpoint] if self.touchpoint else []
+        return [*self._unit_wave, *self.segments, *own]
 
     @cached_property
     def _rows(self) -> int:
@@ -167,6 +183,11 @@ class Survey:
             rows[u] = value - origin if origin else value
             own = frames.column(u)
             totals[f"n{i}"] = frames.answered(u)
+            if isinstance(measure, Extreme):
+                totals |= {f"lo{i}": frames.lowest(u), f"hi{i}": frames.highest(u)}
+            if measure.powers > 2:
+                squares |= {f"c{i}": own * own * own, f"d{i}": own * own * own * own}
+                totals |= {f"s3_{i}": frames.total(f"c{i}"), f"s4_{i}": frames.total(f"d{i}")}
             if self.weight is None:
                 squares[f"q{i}"] = own * own
                 totals |= {f"s{i}": frames.total(u), f"ss{i}": frames.total(f"q{i}")}
@@ -224,17 +245,23 @@ class Survey:
             raise DataError(f"Weight {self.weight!r} of {self.table.name} holds infinite values.")
 
     def scores(
-        self, *, by: Sequence[str] = (), disclosure_n: int = 5, conf_level: float = 0.95
+        self,
+        *,
+        by: Sequence[str] | None = None,
+        disclosure_n: int = 5,
+        conf_level: float = 0.95,
     ) -> pd.DataFrame:
-        """Score every measure per unit × wave.
+        """Score every measure per unit × wave, and per touchpoint where the survey has them.
 
         Parameters
         ----------
-        by : sequence of str
-            Segments to score separately.
+        by : sequence of str, optional
+            Segments to score separately; by default the touchpoint, if there is one. ``()`` takes
+            all of a unit's respondents together.
         disclosure_n : int
             Cells with fewer respondents are listed as withheld, without n or value. A withheld
-            segment may still follow from its unit's total: publish one or the other.
+            segment may still follow from its unit's total: to publish several tables of one
+            survey use :func:`eecx.release`.
         conf_level : float
             Level of the interval.
 
@@ -243,39 +270,48 @@ class Survey:
         pandas.DataFrame
             One row per unit × wave (× segment) × measure: ``measure, n, value, variance,
             std_error, conf_low, conf_high, status``, where ``variance`` is the sampling variance
-            of the value and ``status`` is ``"scored"``, ``"withheld"`` or ``"no answer"``.
+            of the value and ``status`` is ``"scored"``, ``"withheld"``, ``"no answer"`` or
+            ``"undefined"`` (answers that give no value, such as the dispersion of one person).
         """
         if disclosure_n < 1:
             raise OptionError(f"disclosure_n={disclosure_n}: at least 1; 5 is usual.")
+        if by is None:
+            by = [self.touchpoint] if self.touchpoint else []
         long = self._cells(by=by, conf_level=conf_level)
         few = (long["n"] < disclosure_n) & (long["n"] > 0)
-        kinds = pd.Index(["scored", "withheld", "no answer"], dtype="str")
-        long["status"] = kinds.take(np.select([few, long["n"] == 0], [1, 2], 0))
+        kinds = pd.Index(["scored", "withheld", "no answer", "undefined"], dtype="str")
+        which = [few, long["n"] == 0, long["value"].isna()]
+        long["status"] = kinds.take(np.select(which, [1, 2, 3], 0))
         long["n"] = long["n"].astype(float)
         hidden = ["n", "value", "variance", "std_error", "conf_low", "conf_high"]
         long.loc[few, hidden] = np.nan
         return long
 
-    def _cells(self, *, by: Sequence[str] = (), conf_level: float = 0.95) -> pd.DataFrame:
-        """Score without withholding anything: for the steps that decide what may be shown."""
+    def _cells(
+        self,
+        *,
+        by: Sequence[str] = (),
+        conf_level: float = 0.95,
+        relabel: Mapping[str, Mapping[Any, Any]] | None = None,
+    ) -> pd.DataFrame:
+        """Score without withholding anything: for the steps that decide what may be shown.
+
+        ``relabel`` renames values of a key, and cells that then have the same keys become one.
+        """
         check_level(conf_level)
         by = [by] if isinstance(by, str) else list(dict.fromkeys(by))
         for segment in by:
-            if segment not in self.segments:
+            if segment not in (*self.segments, self.touchpoint):
                 raise ColumnError(
                     f"{segment!r} is not among the segments.{nearest(segment, self.segments)}"
                 )
         keys = [*self._unit_wave, *by]
         # a query each: respondents without a segment count where none is asked for
         cells, sums = self._sums(keys) if by else self._unit_wave_sums
-        kinds = ("n", "w", "w2", "ws", "wss") if self.weight else ("n", "s", "ss")
+        if relabel:
+            cells, sums = self._merged(cells, sums, relabel)
         scored = [
-            summarise(
-                measure,
-                {kind: sums[f"{kind}{i}"].to_numpy(float) for kind in kinds},
-                origin=sums[f"o{i}"].to_numpy(float),
-                conf_level=conf_level,
-            )
+            self._scored(i, measure, cells, sums, by, conf_level)
             for i, measure in enumerate(self.measures.values())
         ]
         # a cell's measures follow one another
@@ -286,8 +322,98 @@ class Survey:
         columns = {c: np.column_stack([s[c] for s in scored]).ravel() for c in scored[0]}
         return long.assign(**columns)
 
+    def _scored(
+        self,
+        i: int,
+        measure: Measure,
+        cells: pd.DataFrame,
+        sums: pd.DataFrame,
+        by: Sequence[str],
+        conf_level: float,
+    ) -> dict[str, Any]:
+        kinds = {k: f"{k}{i}" for k in ("n", "w", "w2", "ws", "wss")}
+        if self.weight is None:
+            kinds = {k: f"{k}{i}" for k in ("n", "s", "ss")}
+        if isinstance(measure, Extreme):
+            kinds |= {"minimum": f"lo{i}", "maximum": f"hi{i}"}
+        if measure.powers > 2:
+            kinds |= {"s3": f"s3_{i}", "s4": f"s4_{i}"}
+        if not isinstance(measure, AcrossTouchpoints) or self.touchpoint in by:
+            return summarise(
+                measure.of if isinstance(measure, AcrossTouchpoints) else measure,
+                {kind: sums[column].to_numpy(float) for kind, column in kinds.items()},
+                origin=sums[f"o{i}"].to_numpy(float),
+                conf_level=conf_level,
+            )
+        return self._across(i, measure, cells, sums, conf_level)
+
+    def _across(
+        self,
+        i: int,
+        measure: AcrossTouchpoints,
+        cells: pd.DataFrame,
+        sums: pd.DataFrame,
+        conf_level: float,
+    ) -> dict[str, Any]:
+        """Score the touchpoints of every cell and combine them."""
+        name = list(self.measures)[i]
+        inner = replace(self, measures={name: measure.of})
+        inner.__dict__["table"] = self.table
+        keys = list(cells.columns)
+        own = [*keys, str(self.touchpoint)]
+        parts = inner._cells(by=[k for k in own if k not in self._unit_wave])
+        parts = parts[(parts["n"] >= measure.least) & parts["value"].notna()]
+        at = pd.MultiIndex.from_frame(cells).get_indexer(pd.MultiIndex.from_frame(parts[keys]))
+        known = at >= 0
+        parts, at = parts[known], at[known].astype(np.intp)
+        value, variance = measure.combine(
+            at,
+            len(cells),
+            parts[self.touchpoint].tolist(),
+            parts["value"].to_numpy(float),
+            parts["variance"].to_numpy(float),
+        )
+        error = np.sqrt(variance)
+        reach = -special.ndtri((1 - conf_level) / 2) * error
+        return {
+            "n": sums[f"n{i}"].to_numpy(np.int64),
+            "value": value,
+            "variance": variance,
+            "std_error": error,
+            "conf_low": value - reach,
+            "conf_high": value + reach,
+        }
+
+    def _merged(
+        self, cells: pd.DataFrame, sums: pd.DataFrame, relabel: Mapping[str, Mapping[Any, Any]]
+    ) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Rename values of keys and add up the cells that then are the same; unnamed ones go."""
+        named = cells.assign(**{c: cells[c].map(dict(to)) for c, to in relabel.items()})
+        known = named.notna().all(axis=1).to_numpy()
+        named, sums = named[known].reset_index(drop=True), sums[known].reset_index(drop=True)
+        codes, kept = moments.group_codes(named, list(named.columns))
+        moved = sums.copy()
+        for i in range(len(self.measures)):
+            o = sums[f"o{i}"].to_numpy(float)
+            gap = o - o.mean() if np.ptp(o) else np.zeros(len(o))
+            w, s, ss = ("w", "ws", "wss") if self.weight else ("n", "s", "ss")
+            first = sums[f"{s}{i}"] + gap * sums[f"{w}{i}"]
+            second = sums[f"{ss}{i}"] + 2 * gap * sums[f"{s}{i}"] + gap**2 * sums[f"{w}{i}"]
+            moved = moved.assign(**{f"{s}{i}": first, f"{ss}{i}": second, f"o{i}": o - gap})
+        how = {
+            c: "min" if c.startswith("lo") else "max" if c.startswith(("hi", "o")) else "sum"
+            for c in moved.columns
+        }
+        return kept, moved.groupby(codes).agg(how).reset_index(drop=True)
+
     def __repr__(self) -> str:
         return (
             f"<Survey: {', '.join(self.measures)} per {self.unit}"
             f"{f' × {self.wave}' if self.wave else ''}, held by {self.table.engine}>"
         )
+
+
+def _said(measure: Measure) -> dict[str, object]:
+    """Return a measure as plain values."""
+    inner = {k: _said(v) if isinstance(v, Measure) else v for k, v in vars(measure).items()}
+    return {"type": type(measure).__name__, **inner}

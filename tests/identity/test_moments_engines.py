@@ -1,14 +1,14 @@
-"""Sums from every engine equal exact rational arithmetic on the same rows."""
+"""Sums from every engine equal exact rational arithmetic on the same rows, and those of pandas."""
 
 from fractions import Fraction
 from importlib.metadata import version
-from itertools import combinations_with_replacement
+from itertools import combinations_with_replacement, pairwise
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from eecx import Moments
+from eecx import NPS, Counts, Mean, Moments, Scale, Survey, TopBox
 
 RTOL = 1e-12
 
@@ -193,3 +193,146 @@ def test_names_that_differ_in_case_alone_from_internals(held):
     frame = pd.DataFrame({"KEY_0": [1, 1, 2, 2], "T0": [5.0, 2, 3, 4], "W": [1.0, 1, 2, 2]})
     cells = Moments.from_frame(held(frame), keys=["KEY_0"], terms=["W", "T0"], weight="W")
     assert_exact(cells, exactly(frame, ["KEY_0"], ["W", "T0"], "W"))
+
+
+# ---------------------------------------------------------------------- the same as pandas
+
+WHOLE, REAL = ["e1", "e2", "e3", "recommend"], ["spend", "late"]
+KEYS = ["store", "quarter"]
+MEASURES = {
+    "engagement": Scale(["e1", "e2", "e3"], range=(1, 5), reverse=["e3"]),
+    "nps": NPS("recommend"),
+    "csat": TopBox("e1", range=(1, 5)),
+    "spend": Mean("spend"),
+}
+
+
+@pytest.fixture(scope="module")
+def rows():
+    """Answers of two thousand people with gaps; amounts of ordinary size and far from zero."""
+    rng = np.random.default_rng(12)
+    n = 2000
+    made = pd.DataFrame(
+        {
+            "store": rng.choice(["a", "b", "c", "d", "e"], n),
+            "quarter": rng.choice(["2023Q4", "2024Q1", "2024Q2"], n),
+            "recommend": rng.integers(0, 11, n),
+            "spend": rng.gamma(2, 30, n),
+            "late": 1e7 + rng.normal(size=n),
+            "w": rng.uniform(0.3, 4, n),
+        }
+    )
+    for item in ("e1", "e2", "e3"):
+        made[item] = pd.array(rng.integers(1, 6, n), "Int64")
+        made.loc[rng.random(n) < 0.1, item] = pd.NA
+    made.loc[rng.random(n) < 0.1, REAL] = np.nan
+    made.loc[rng.random(n) < 0.02, "store"] = None
+    return made
+
+
+@pytest.fixture(scope="module")
+def by_pandas(rows):
+    return {weight: summed(rows, weight) for weight in (None, "w")}
+
+
+def summed(data, weight=None):
+    """Return what is made from rows: sums of whole numbers and of others, Counts, scores."""
+    survey = Survey(data, unit="store", wave="quarter", measures=MEASURES, weight=weight)
+    return {
+        "whole": Moments.from_frame(data, keys=KEYS, terms=WHOLE),
+        "real": Moments.from_frame(data, keys=KEYS, terms=[*REAL, "e1"], weight=weight),
+        "counts": Counts.from_frame(data, keys=KEYS, items=WHOLE[:3], options=[1, 2, 3, 4, 5]),
+        "scores": survey.scores(disclosure_n=1),
+    }
+
+
+def whole_sums(cells):
+    """Recover Σx and Σxy of whole numbers, exactly, from means and centred cross-products."""
+    p, out = len(cells.terms), []
+    for i, n in enumerate(cells.n.astype(int).tolist()):
+        parts = zip(cells.mean[i], cells.mean_rest[i], strict=True)
+        mean = [Fraction(high) + Fraction(low) for high, low in parts]
+        first = [round(n * m) for m in mean]
+        pairs = combinations_with_replacement(range(p), 2)
+        exact = [
+            Fraction(m2) + n * mean[a] * mean[b]
+            for m2, (a, b) in zip(cells.m2[i], pairs, strict=True)
+        ]
+        second = [round(v) for v in exact]
+        assert max(abs(v - s) for v, s in zip(exact, second, strict=True)) < 1e-6
+        out.append((n, first, second))
+    return out
+
+
+def assert_close(one, other):
+    """Compare means and cross-products on the scale of the columns' standard deviations."""
+    pd.testing.assert_frame_equal(one.keys, other.keys)
+    np.testing.assert_array_equal(one.n, other.n)
+    np.testing.assert_allclose([one.w, one.w2], [other.w, other.w2], rtol=RTOL)
+    assert one.left_out == other.left_out
+    sd = other.sd().to_numpy()
+    away = (one.mean - other.mean) + (one.mean_rest - other.mean_rest)
+    assert (abs(away) <= 1e-12 * sd).all()
+    i, j = np.triu_indices(len(sd))
+    assert (abs(one.m2 - other.m2) <= 1e-12 * other.w[:, None] * sd[i] * sd[j]).all()
+
+
+def assert_same_counts(one, other):
+    pd.testing.assert_frame_equal(one.keys, other.keys)
+    np.testing.assert_array_equal(one.n, other.n)
+    np.testing.assert_array_equal(one.missing, other.missing)
+
+
+def assert_as_pandas(found, expected):
+    assert whole_sums(found["whole"]) == whole_sums(expected["whole"])
+    assert_close(found["whole"], expected["whole"])
+    assert_close(found["real"], expected["real"])
+    assert_same_counts(found["counts"], expected["counts"])
+    one, other = found["scores"], expected["scores"]
+    named = [*KEYS, "measure", "n", "status"]
+    pd.testing.assert_frame_equal(one[named], other[named], check_dtype=False)
+    # of the respondents' values, by the cell's own variance of a mean
+    sd = np.sqrt(other["variance"] * other["n"])
+    for column in ("value", "std_error", "conf_low", "conf_high"):
+        assert (abs(one[column] - other[column]) <= 1e-12 * sd).all(), column
+
+
+@pytest.mark.parametrize("weight", [None, "w"])
+def test_every_engine_gives_what_pandas_gives(held, rows, by_pandas, weight):
+    assert_as_pandas(summed(held(rows), weight), by_pandas[weight])
+
+
+def test_two_files_add_up_to_one(held, rows, by_pandas):
+    """Cells that lie in both files, in one alone, and rows that lie in none."""
+    second = (rows["store"] == "e") | (rows.index >= 1200)
+    parts = [summed(held(part.reset_index(drop=True))) for part in (rows[~second], rows[second])]
+    for one, other in (parts, parts[::-1]):
+        both = {name: one[name] + other[name] for name in ("whole", "real", "counts")}
+        assert whole_sums(both["whole"]) == whole_sums(by_pandas[None]["whole"])
+        assert_close(both["real"], by_pandas[None]["real"])
+        assert_same_counts(both["counts"], by_pandas[None]["counts"])
+
+
+def in_many_chunks(table, path):
+    ends = [0, 0, 1, 2, 2, *range(50, table.num_rows, 41), table.num_rows]
+    return pytest.importorskip("pyarrow").concat_tables(
+        [table.slice(a, b - a) for a, b in pairwise(ends)]
+    )
+
+
+WAYS = {
+    "pyarrow in many chunks": in_many_chunks,
+    "polars scan of parquet": lambda _, path: pytest.importorskip("polars").scan_parquet(path),
+    "polars eager": lambda _, path: pytest.importorskip("polars").read_parquet(path),
+    "duckdb relation on parquet": lambda _, path: pytest.importorskip("duckdb").read_parquet(path),
+    "path to parquet": lambda _, path: path,
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("weight", [None, "w"])
+def test_rows_handed_over_otherwise_give_what_pandas_gives(tmp_path, rows, by_pandas, way, weight):
+    table = pytest.importorskip("pyarrow").Table.from_pandas(rows, preserve_index=False)
+    path = str(tmp_path / "rows.parquet")
+    pytest.importorskip("pyarrow.parquet").write_table(table, path, row_group_size=300)
+    assert_as_pandas(summed(WAYS[way](table, path), weight), by_pandas[weight])

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from eecx.errors import OptionError
-from eecx.simulate import Mediator, Simulated, panel, retail_chain
+from eecx.simulate import Covariate, Mediator, Segment, Simulated, panel, retail_chain
 
 PATHS = {
     "plain": {},
@@ -198,6 +198,61 @@ class TestPanel:
         kept = ~lost["ex"]
         np.testing.assert_array_equal(made.frame["ex"][kept], whole["ex"][kept])
 
+    def test_missing_waves_are_missing_for_all_units(self):
+        made = panel(
+            units=40,
+            waves=5,
+            mediator=Mediator(a=0.3, b=0.3),
+            missing_waves_ex=[2, 5],
+            missing_waves_cx=(1,),
+            rng=5,
+        )
+        gaps = made.frame[["ex", "cx", "m"]].isna().groupby(made.frame["wave"]).mean()
+        assert gaps["ex"].tolist() == gaps["m"].tolist() == [0, 1, 0, 0, 1]
+        assert gaps["cx"].tolist() == [1, 0, 0, 0, 0]
+
+    def test_the_latent_values_are_the_error_free_ones(self):
+        made = panel(
+            units=30, missing=0.2, closures=0.2, covariates={"size": Covariate(ex=1)}, rng=1
+        )
+        there = made.frame["ex"].notna()
+        np.testing.assert_array_equal(made.latent["ex"][there], made.frame["ex"][there])
+        assert not made.latent.isna().to_numpy().any()
+
+    def test_covariates_and_segments_shift_the_levels(self):
+        made = panel(
+            units=40_000,
+            waves=2,
+            stable_cor=0.3,
+            covariates={"size": Covariate(ex=0.5, cx=-0.2, mean=30.0, sd=2.0)},
+            segments={"region": Segment({"n": 0.25, "s": 0.75}, ex={"n": 1.0}, cx={"n": 2.0})},
+            rng=3,
+        )
+        frame = made.frame[made.frame["wave"] == 1]
+        levels = made.latent[made.frame["wave"] == 1]
+        assert list(made.frame.columns) == ["unit", "wave", "ex", "cx", "size", "region"]
+        assert frame["size"].agg(["mean", "std"]).tolist() == pytest.approx([30, 2], rel=0.02)
+        north = (frame["region"] == "n").to_numpy(float)
+        assert north.mean() == pytest.approx(0.25, abs=0.01)
+        ex, cx = levels["stable_ex"].to_numpy(), levels["stable_cx"].to_numpy()
+        traits = np.column_stack([np.ones(40_000), frame["size"], north])
+        on_ex, on_cx = np.linalg.lstsq(traits, np.column_stack([ex, cx]))[0].T
+        assert on_ex[1:].tolist() == pytest.approx([0.5, 1.0], abs=0.04)
+        assert on_cx[1:].tolist() == pytest.approx([-0.2, 2.0], abs=0.04)
+        given = np.linalg.lstsq(np.column_stack([traits, ex]), cx)[0][-1]
+        assert given == pytest.approx(made.truth["between_given_covariates"], abs=0.02)
+        assert made.truth["between_given_covariates"] == pytest.approx(0.3)
+        assert slope(ex, cx) == pytest.approx(made.truth["between"], abs=0.02)
+        # 0.3 + (0.5 * -0.2 * 4 + 0.25 * 0.75 * 2) over 1 + 0.25 * 4 + 0.25 * 0.75
+        assert made.truth["between"] == pytest.approx(0.275 / 2.1875)
+        assert ex.mean() == pytest.approx(0.0, abs=0.03)
+
+    def test_traits_leave_everything_else_as_it_was(self):
+        plain = panel(units=50, missing=0.1, closures=0.2, rng=4)
+        more = panel(units=50, missing=0.1, closures=0.2, covariates={"size": Covariate()}, rng=4)
+        pd.testing.assert_frame_equal(more.frame[plain.frame.columns], plain.frame)
+        assert "between_given_covariates" not in plain.truth
+
     def test_closures_end_units_early(self):
         made = panel(units=200, waves=6, closures=0.25, rng=5)
         by_unit = made.frame.groupby("unit")["wave"]
@@ -225,6 +280,19 @@ class TestPanel:
             ({"ex_to_cx": 0.8, "cx_to_ex": 0.8}, r"eigenvalue is 1\.100 .* Lower carry_ex"),
             ({"carry_cx": 0.99}, r"burn_in=50 is too short .* burn_in=400 is enough"),
             ({"mediator": (0.5, 0.4)}, r"mediator=\(0\.5, 0\.4\) .* simulate\.Mediator\(a="),
+            ({"missing_waves_ex": [7]}, r"missing_waves_ex=\(7,\) .* waves from 1 to 6"),
+            ({"missing_waves_cx": range(1, 7)}, r"missing_waves_cx=.* and leave one"),
+            ({"missing_waves_cx": ["1"]}, r"missing_waves_cx='1' is not accepted"),
+            ({"covariates": ["size"]}, r"covariates=\['size'\] .* Give a mapping of names"),
+            ({"covariates": {"size": 1.0}}, r"covariates\['size'\]=1\.0 .* simulate\.Covariate"),
+            ({"covariates": {"ex": Covariate()}}, r"covariates names 'ex'\. Give text other than"),
+            (
+                {
+                    "covariates": {"size": Covariate()},
+                    "segments": {"size": Segment({"a": 0.5, "b": 0.5})},
+                },
+                r"segments names 'size'\.",
+            ),
             ({"rng": "seed"}, r"rng='seed' is not accepted\. Give a whole number"),
             ({"rng": -1}, r"rng=-1 is not accepted"),
         ],
@@ -247,6 +315,25 @@ class TestPanel:
     def test_a_mediator_is_checked(self, arguments, message):
         with pytest.raises(OptionError, match=message):
             Mediator(a=0.5, b=0.4, **arguments)
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            ({"shares": {"a": 1.0}}, r"Segment shares=.* Give two groups or more"),
+            ({"shares": ["a", "b"]}, r"Segment shares=\['a', 'b'\] is not accepted"),
+            ({"shares": {"a": 0.6, "b": 0.5}}, r"shares of a Segment sum to 1\.1"),
+            ({"shares": {"a": 1.0, "b": 0.0}}, r"Segment share of 'b'=0\.0 .* above 0"),
+            ({"shares": {"a": 0.5, "b": 0.5}, "ex": {"c": 1}}, r"Segment ex names 'c', which has"),
+            ({"shares": {"a": 0.5, "b": 0.5}, "cx": {"a": None}}, r"Segment cx of 'a'=None"),
+        ],
+    )
+    def test_a_segment_is_checked(self, arguments, message):
+        with pytest.raises(OptionError, match=message):
+            Segment(**arguments)
+
+    def test_a_covariate_is_checked(self):
+        with pytest.raises(OptionError, match=r"Covariate sd=-1 is not accepted"):
+            Covariate(sd=-1)
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import pandas as pd
 
+from ..agreement.reliability import BETWEEN as UNITS
+from ..agreement.reliability import CHANGE as OVER_TIME
+from ..agreement.reliability import estimate, read_cells
 from ..errors import listing
 from ..panel import Panel
 
@@ -88,39 +90,13 @@ def sources(panel: Panel, x: str, y: str) -> Gate:
 
 
 def reliabilities(panel: Panel, name: str) -> Reliability:
-    r"""Estimate reliability from the cells' sampling variances; None where they are not known.
+    """Estimate reliability from the cells' sampling variances; None where they are not known.
 
-    Between units: :math:`1 - \overline{v_i} / \operatorname{var}(\bar x_i)` with :math:`v_i` the
-    sampling variance of unit i's mean over its waves. Of change: the same for deviations from unit
-    and wave means.
+    See :func:`eecx.reliability` for the two levels.
     """
-    if name not in panel.variance.columns:
-        return Reliability(None, None)
-    frame = pd.DataFrame(
-        {
-            "unit": panel.frame[panel.unit],
-            "time": panel.time,
-            "x": panel.frame[name],
-            "v": panel.variance[name],
-        }
-    ).dropna(subset=["x"])
-    if frame["v"].isna().any():
-        return Reliability(None, None)
-    grouped = frame.groupby("unit")
-    waves = grouped["x"].transform("size")
-    means = grouped["x"].mean()
-    noise = (grouped["v"].sum() / grouped.size() ** 2).mean()
-    between = float(1 - noise / means.var()) if len(means) > 2 and means.var() > 0 else None
-    several = frame[waves > 1]
-    if several.empty or several["time"].nunique() < 2:
-        return Reliability(between, None)
-    away = several["x"] - several.groupby("unit")["x"].transform("mean")
-    away -= away.groupby(several["time"]).transform("mean")
-    size = several.groupby("unit")["x"].transform("size")
-    left = float((several["v"] * (1 - 1 / size)).sum())
-    observed = float((away**2).sum())
-    change = 1 - left / observed if observed > 0 else None
-    return Reliability(between, change)
+    cells, _, _ = read_cells(panel, [name])
+    between, change = (estimate(cells, name, level) for level in (UNITS, OVER_TIME))
+    return Reliability(between and between[0], change and change[0])
 
 
 def measurement(x: str, y: str, of_x: Reliability, of_y: Reliability) -> Gate:

@@ -122,12 +122,14 @@ def lag_profile(
             f"{failed[nearest]}"
         )
     table = pd.concat(rows, ignore_index=True)
+    if shared := panel.shared_source([x, y]):
+        cautions.append(shared)
     spec = {
         "title": f"{y} on {x} at each lag",
         "x": x,
         "y": y,
         "lags": steps,
-        "cluster": cluster or panel.unit,
+        "cluster": cluster or panel.cluster or panel.unit,
         "vcov": "CR2",
         "effects": "two-way",
         "conf_level": conf_level,

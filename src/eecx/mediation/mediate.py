@@ -536,15 +536,8 @@ def _sources(data: object, every: Sequence[grammar.Term]) -> list[Caution]:
     """Caution where two of the columns come from the same people."""
     if not isinstance(data, Panel):
         return []
-    of = {name: data.roles[name].source for t in every for name in t.columns}
-    sharing = sorted({n for n, s in of.items() for o, q in of.items() if n != o and s & q})
-    if not sharing:
-        return []
-    message = (
-        f"{listing(sharing)} share a source: part of their association may come from the same "
-        "people's answers."
-    )
-    return [Caution("common-source", message, ", ".join(sharing))]
+    shared = data.shared_source(name for t in every for name in t.columns)
+    return [shared] if shared else []
 
 
 def _doubts(parts: _Paths, clusters: int, failed: int, draws: int) -> list[Caution]:

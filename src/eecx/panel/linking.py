@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -45,6 +46,7 @@ def link(
     customer_offset: int = 0,
     covariates: object = None,
     step: int | str | None = None,
+    serves: Mapping[Any, Any] | None = None,
 ) -> Panel:
     """Pair two surveys of the same units into a :class:`Panel`.
 
@@ -68,6 +70,13 @@ def link(
     step : int or str, optional
         Distance between neighbouring waves, inferred if not given ("3M", "1Q", "7D", or a whole
         number for integer waves).
+    serves : mapping, optional
+        Which touchpoint the employees of a function serve, ``{"cashier": "checkout", "advisor":
+        "sales floor"}``, where both surveys have ``touchpoint=`` (of employees: their function).
+        Rows are then unit × touchpoint × wave, named "S001 · checkout"; the unit and the
+        touchpoint become covariates, ``<unit>_whole`` and the customers' touchpoint column, and
+        errors are clustered by the former unless something else is asked for. Functions that are
+        not named serve no touchpoint and are left out.
 
     Raises
     ------
@@ -94,7 +103,12 @@ def link(
     """
     _check(employees, customers, disclosure_n)
     sides = {"employee": employees, "customer": customers}
-    wide = {side: _wide(survey, disclosure_n) for side, survey in sides.items()}
+    if serves is not None:
+        _check_serves(employees, customers, serves)
+    wide = {
+        side: _wide(survey, disclosure_n, serves, side == "employee")
+        for side, survey in sides.items()
+    }
     _refuse_mixed_keys(wide["employee"].keys["unit"], wide["customer"].keys["unit"])
     times, chosen = _times(wide, employees, customers, step)
     unit, wave = employees.unit, employees.wave
@@ -115,6 +129,7 @@ def link(
     if wave:
         values[wave] = joined["wave"]
     roles: dict[str, Role] = {}
+    whole = _parts(values, wide, unit, str(customers.touchpoint)) if serves is not None else None
     n, variance = pd.DataFrame(index=joined.index), pd.DataFrame(index=joined.index)
     few = {}
     for side, survey in sides.items():
@@ -129,8 +144,10 @@ def link(
             few[name] = _taken(wide[side].few[name], row) == 1
     if covariates is not None:
         at = (joined["time"].to_numpy(), chosen, origin) if times else None
-        values, names = _with_covariates(values, covariates, employees, at)
+        values, names = _with_covariates(values, covariates, employees, at, whole)
         roles |= {name: Role("covariate") for name in names}
+    if whole is not None:
+        roles |= {name: Role("covariate") for name in (whole, str(customers.touchpoint))}
     measures = {side: list(survey.measures) for side, survey in sides.items()}
     asked = {side: joined[f"_{side}"].to_numpy() for side in sides}
     coverage, found = cell_status(values, unit, wave, measures, few, asked)
@@ -162,7 +179,9 @@ def link(
             "customer_offset": customer_offset,
             "step": str(chosen),
             "covariates": [name for name, role in roles.items() if role.side == "covariate"],
+            "serves": None if serves is None else {str(k): str(v) for k, v in serves.items()},
         },
+        cluster=whole,
     )
 
 
@@ -170,7 +189,7 @@ def link(
 
 
 class _Wide:
-    """One survey's cells: keys (unit, wave, time, moment) and a column per measure."""
+    """One survey's cells: keys (unit, wave, time, moment, …) and a column per measure."""
 
     def __init__(self, keys: pd.DataFrame, scores: pd.DataFrame, names: list[str], minimum: int):
         self.keys = keys
@@ -186,13 +205,58 @@ class _Wide:
             self.variance[name] = own["variance"].mask(few)
 
 
-def _wide(survey: Survey, minimum: int) -> _Wide:
-    scores = survey._cells()
+def _wide(
+    survey: Survey, minimum: int, serves: Mapping[Any, Any] | None = None, staff: bool = False
+) -> _Wide:
     names = list(survey.measures)
+    if serves is None:
+        scores = survey._cells()
+    else:
+        at = str(survey.touchpoint)
+        scores = survey._cells(by=[at], relabel={at: serves} if staff else None)
+        scores = scores[scores[at].isin(list(serves.values()))]
     first = scores.iloc[:: len(names)].reset_index(drop=True)
     keys = pd.DataFrame({"unit": first[survey.unit]})
     keys["wave"] = first[survey.wave] if survey.wave else "all"
+    if serves is not None:
+        place = first[str(survey.touchpoint)]
+        keys = keys.assign(whole=keys["unit"], touchpoint=place)
+        joint = [f"{u} · {t}" for u, t in zip(keys["unit"], place, strict=True)]
+        keys["unit"] = pd.Series(joint, dtype="str")
     return _Wide(keys.assign(time=0, moment=0), scores, names, minimum)
+
+
+def _check_serves(employees: Survey, customers: Survey, serves: Mapping[Any, Any]) -> None:
+    for what, survey in (("employees", employees), ("customers", customers)):
+        if survey.touchpoint is None:
+            raise OptionError(
+                f"serves= links functions to touchpoints; the {what} have no touchpoint= column."
+            )
+    if not isinstance(serves, Mapping) or not serves:
+        raise OptionError("serves= maps functions to touchpoints: {'cashier': 'checkout'}.")
+    for what, survey, named in (
+        ("function of the employees", employees, serves.keys()),
+        ("touchpoint of the customers", customers, serves.values()),
+    ):
+        column = str(survey.touchpoint)
+        known = survey._cells(by=[column])[column].unique()
+        if stray := [v for v in dict.fromkeys(named) if v not in set(known)]:
+            raise DataError(
+                f"serves= names the {what} {listing(stray)}, which nobody has in {column!r}; there "
+                f"is {listing(sorted(map(str, known)))}."
+            )
+
+
+def _parts(values: pd.DataFrame, wide: dict[str, _Wide], unit: str, touchpoint: str) -> str:
+    """Add the whole unit and the touchpoint of every row; return the name of the former."""
+    keys = pd.concat([w.keys[["unit", "whole", "touchpoint"]] for w in wide.values()])
+    known = keys.drop_duplicates("unit").set_index("unit")
+    whole = f"{unit}_whole"
+    if clash := {whole, touchpoint} & set(values.columns):
+        raise OptionError(f"serves= needs the column names {listing(sorted(clash))} for itself.")
+    values[whole] = known["whole"].reindex(values[unit]).to_numpy()
+    values[touchpoint] = known["touchpoint"].reindex(values[unit]).to_numpy()
+    return whole
 
 
 def _check(employees: Survey, customers: Survey, disclosure_n: int) -> None:
@@ -375,8 +439,9 @@ def _with_covariates(
     covariates: object,
     employees: Survey,
     at: tuple[npt.NDArray[np.int64], Step, int] | None,
+    whole: str | None = None,
 ) -> tuple[pd.DataFrame, list[str]]:
-    """Join covariates on unit and, where they have the employees' wave column, on time."""
+    """Join covariates on (whole) unit and, where they have the employees' wave column, on time."""
     unit, wave = employees.unit, employees.wave
     table = frames.open_table(covariates, name="the covariates", parse=employees.parse)
     table.require([unit], "The join on units")
@@ -389,8 +454,9 @@ def _with_covariates(
     read = read_columns(read_covariates(table, names), keys, names)
     cells, _ = drop_rows_without_key(read, keys)
     refuse_duplicates(cells, keys, table.subject)
-    _refuse_mixed_keys(values[unit], cells[unit], ("employees", "covariates"))
-    left, right = pd.DataFrame({"unit": values[unit]}), pd.DataFrame({"unit": cells[unit]})
+    own = values[whole or unit]
+    _refuse_mixed_keys(own, cells[unit], ("employees", "covariates"))
+    left, right = pd.DataFrame({"unit": own}), pd.DataFrame({"unit": cells[unit]})
     if len(keys) > 1 and at is not None:
         left["time"], step, origin = at
         times = read_waves(cells[keys[1]], keys[1])

@@ -88,6 +88,8 @@ class Panel:
     warnings: tuple[Caution, ...] = field(default=())
     spec: Mapping[str, Any] = field(default_factory=dict)
     """How it was made: surveys, measures and options, for the record of an analysis."""
+    cluster: str | None = None
+    """The covariate within which errors are related by default; None: the unit."""
 
     # ------------------------------------------------------------------ made from a frame
 
@@ -279,6 +281,24 @@ class Panel:
             raise ColumnError(
                 f"{role} names {column!r}, which is not in the panel.{nearest(column, self.roles)}"
             )
+
+    def shared_source(self, names: Iterable[str], outcome: str | None = None) -> Caution | None:
+        """Return a caution where two of these columns come from the same people.
+
+        With an ``outcome`` only those count that share a source with it.
+        """
+        of = {name: self.roles[name].source for name in names if name in self.roles}
+        pairs = [(n, o) for n in of for o in of if n != o and of[n] & of[o]]
+        if outcome is not None:
+            pairs = [pair for pair in pairs if outcome in pair]
+        if not pairs:
+            return None
+        sharing = sorted({name for pair in pairs for name in pair})
+        message = (
+            f"{listing(sharing)} share a source: part of their association may come from the same "
+            "people's answers."
+        )
+        return Caution("common-source", message, ", ".join(sharing))
 
     def design(self, terms: Sequence[formula.Term]) -> Design:
         """Evaluate terms row by row; lags look up the unit's row that many steps earlier.

@@ -9,6 +9,7 @@ from __future__ import annotations
 from eecx.plotting.audit_flow import audit_flow
 from eecx.plotting.coefficients import coefficients
 from eecx.plotting.coverage import coverage
+from eecx.plotting.distribution import distribution
 from eecx.plotting.ladder import ladder
 from eecx.plotting.lag_profile import lag_profile
 from eecx.plotting.linkage import linkage
@@ -20,6 +21,7 @@ __all__ = [
     "audit_flow",
     "coefficients",
     "coverage",
+    "distribution",
     "figure_context",
     "ladder",
     "lag_profile",

@@ -121,7 +121,12 @@ def regress(
     check_level(conf_level)
     model = grammar.parse(formula)
     work = prepare(data, model, effects, unit=unit, wave=wave, cluster=cluster, vcov=vcov)
-    return _result(work, fit_work(work), formula, conf_level)
+    result = _result(work, fit_work(work), formula, conf_level)
+    if isinstance(data, Panel) and len(model.response.columns) == 1:
+        shared = data.shared_source(model.columns, model.response.columns[0])
+        if shared:
+            result = replace(result, warnings=(*result.warnings, shared))
+    return result
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,6 +204,8 @@ def prepare(
         return _from_moments(data, model, effects, unit, cluster, vcov)
     if isinstance(data, Panel) and cluster is not None and cluster not in data.roles:
         cluster = {"unit": data.unit, "wave": data.wave}.get(cluster) or cluster
+    if isinstance(data, Panel) and cluster is None and vcov not in ("HC1", "classical"):
+        cluster = data.cluster
     columns = [*model.columns, *([cluster] if cluster and cluster not in (unit, wave) else [])]
     panel = as_panel(data, columns, unit=unit, wave=wave)
     own_units = isinstance(data, Panel) or unit is not None

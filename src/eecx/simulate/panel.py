@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import math
 import numbers
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from typing import TypedDict
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from eecx.errors import OptionError
+from eecx.errors import OptionError, listing, nearest
 
-__all__ = ["Mediator", "Simulated", "panel"]
+__all__ = ["Covariate", "Mediator", "Segment", "Simulated", "panel"]
 
 Array = npt.NDArray[np.float64]
+Whole = npt.NDArray[np.int64]
 
 # Share of the stationary variance that may still be lacking when the first wave is kept.
 BURN_IN_TOLERANCE = 0.01
@@ -84,6 +87,134 @@ class Mediator:
 
 
 @dataclass(frozen=True)
+class Covariate:
+    """A stable, normal trait of units that shifts their levels, for :func:`panel`.
+
+    With ``ex`` and ``cx`` both away from zero it is a measured cause that the two sides share.
+
+    Parameters
+    ----------
+    ex, cx : float, default 0.0
+        Change of a unit's stable level per unit of (covariate - mean).
+    mean, sd : float, default 0.0 and 1.0
+        Mean and standard deviation of the covariate over units.
+
+    Examples
+    --------
+    >>> Covariate(cx=-0.02, mean=25, sd=10).sd
+    10
+    """
+
+    ex: float = 0.0
+    cx: float = 0.0
+    mean: float = 0.0
+    sd: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("ex", "cx", "mean"):
+            checked(f"Covariate {name}", getattr(self, name))
+        checked("Covariate sd", self.sd, low=0.0)
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Groups, of units or of respondents, whose levels differ; drawn independently of all else.
+
+    Only differences between groups count: the average over the population is taken off.
+
+    Parameters
+    ----------
+    shares : mapping of str to float
+        Groups and their shares of the population, which sum to 1.
+    ex, cx : mapping of str to float, optional
+        What a group adds to the level of EX or CX, compared with the groups not named.
+
+    Examples
+    --------
+    >>> Segment({"till": 0.6, "office": 0.4}, ex={"office": 0.5}).groups
+    ('till', 'office')
+    """
+
+    shares: Mapping[str, float]
+    ex: Mapping[str, float] = field(default_factory=dict)
+    cx: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.shares, Mapping) or len(self.shares) < 2:
+            raise OptionError(
+                f"Segment shares={self.shares!r} is not accepted. Give two groups or more, "
+                "such as {'north': 0.6, 'south': 0.4}."
+            )
+        for group, share in self.shares.items():
+            checked(f"Segment share of {group!r}", share, low=0.0, above=True)
+        total = sum(self.shares.values())
+        if abs(total - 1) > 1e-9:
+            raise OptionError(f"The shares of a Segment sum to {total:g}. They must sum to 1.")
+        for side in ("ex", "cx"):
+            for group, shift in getattr(self, side).items():
+                if group not in self.shares:
+                    raise OptionError(
+                        f"Segment {side} names {group!r}, which has no share."
+                        f"{nearest(group, self.shares)}"
+                    )
+                checked(f"Segment {side} of {group!r}", shift)
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Names of the groups."""
+        return tuple(self.shares)
+
+    @property
+    def probabilities(self) -> Array:
+        """Shares, in the order of ``groups``; they sum to 1."""
+        shares = np.array(list(self.shares.values()), dtype=float)
+        return np.asarray(shares / shares.sum())
+
+    def shifts(self, side: str) -> Array:
+        """Return how each group differs from the average on one side, ``"ex"`` or ``"cx"``."""
+        added: Mapping[str, float] = getattr(self, side)
+        shifts = np.array([added.get(group, 0.0) for group in self.groups], dtype=float)
+        return np.asarray(shifts - self.probabilities @ shifts)
+
+    def covariance(self) -> Array:
+        """Covariance, shape (2, 2), of what the groups add to EX and to CX."""
+        away = np.column_stack([self.shifts("ex"), self.shifts("cx")])
+        return np.asarray(away.T @ (self.probabilities[:, None] * away))
+
+
+@dataclass(frozen=True)
+class Population:
+    """Covariances of the latent values of units without end; series in the order ex, cx[, m].
+
+    Attributes
+    ----------
+    stable : ndarray, shape (k, k)
+        Of the units' stable levels.
+    within : ndarray, shape (k, k)
+        Of the deviations in one wave.
+    mean : ndarray, shape (k, k)
+        Of the mean of a unit's deviations over all waves.
+    waves : int
+        Number of waves.
+    """
+
+    stable: Array
+    within: Array
+    mean: Array
+    waves: int
+
+    def of_unit_means(self, error: Array) -> Array:
+        """Covariance of observed unit means; ``error`` is the sampling variance of each cell."""
+        return self.stable + self.mean + np.diag(error) / self.waves
+
+    def around_unit_means(self, error: Array) -> Array:
+        """Covariance, of one wave, of observed deviations from unit and wave means."""
+        if self.waves == 1:  # an exact zero, since rounding would turn "undefined" into a number
+            return np.zeros_like(self.within)
+        return self.within - self.mean + np.diag(error) * (1 - 1 / self.waves)
+
+
+@dataclass(frozen=True)
 class Simulated:
     """A simulated panel: what would be observed, what lies under it, and what is true.
 
@@ -91,18 +222,22 @@ class Simulated:
     ----------
     frame : pandas.DataFrame
         One row per unit and wave: ``unit`` (text), ``wave`` (1, 2, ...), ``ex``, ``cx`` and,
-        with a mediator, ``m``. Missing cells are NaN; waves after a closure have no row.
+        with a mediator, ``m``; then covariates and segments. Missing cells are NaN; waves after
+        a closure have no row.
     latent : pandas.DataFrame
-        For the same rows, without sampling error: ``stable_ex``, ``stable_cx``,
-        ``within_ex``, ``within_cx``, ``drift`` and, with a mediator, ``stable_m``,
-        ``within_m``.
+        For the same rows, without sampling error and gaps: ``ex``, ``cx`` and their parts
+        ``stable_ex``, ``stable_cx``, ``within_ex``, ``within_cx`` (the rest is the effect of
+        the wave); ``drift``; with a mediator ``m``, ``stable_m``, ``within_m``.
     truth : dict of str to float
         Population values, listed under :func:`panel`.
+    population : Population
+        Covariances of the latent values, from which the truth follows.
     """
 
     frame: pd.DataFrame = field(repr=False)
     latent: pd.DataFrame = field(repr=False)
     truth: dict[str, float]
+    population: Population = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -184,6 +319,34 @@ class Process:
         return kept
 
 
+class PanelOptions(TypedDict, total=False):
+    """The arguments of :func:`panel` that describe units and paths, not measurement."""
+
+    units: int
+    waves: int
+    ex_to_cx: float
+    cx_to_ex: float
+    same_wave: float
+    carry_ex: float
+    carry_cx: float
+    stable_sd_ex: float
+    stable_sd_cx: float
+    stable_cor: float
+    wave_sd: float
+    shock_sd: float
+    drift_sd: float
+    drift_carry: float
+    wave_shock_sd: float
+    mediator: Mediator | None
+    covariates: Mapping[str, Covariate] | None
+    segments: Mapping[str, Segment] | None
+    missing: float
+    missing_waves_ex: Collection[int]
+    missing_waves_cx: Collection[int]
+    closures: float
+    burn_in: int
+
+
 def panel(
     *,
     units: int = 100,
@@ -204,7 +367,11 @@ def panel(
     error_sd_ex: float = 0.0,
     error_sd_cx: float = 0.0,
     mediator: Mediator | None = None,
+    covariates: Mapping[str, Covariate] | None = None,
+    segments: Mapping[str, Segment] | None = None,
     missing: float = 0.0,
+    missing_waves_ex: Collection[int] = (),
+    missing_waves_cx: Collection[int] = (),
     closures: float = 0.0,
     burn_in: int = 50,
     rng: int | np.random.Generator | None = None,
@@ -240,7 +407,8 @@ def panel(
     stable_sd_ex, stable_sd_cx : float
         Standard deviations of the units' stable levels.
     stable_cor : float
-        Correlation of the stable levels of EX and CX, -1 to 1.
+        Correlation of the stable levels of EX and CX, -1 to 1. With covariates or segments,
+        ``stable_sd_ex``, ``stable_sd_cx`` and ``stable_cor`` are those of the rest of the levels.
     wave_sd : float
         Standard deviation of the innovations e_x and e_y.
     shock_sd : float
@@ -257,9 +425,15 @@ def panel(
         Standard deviations of the sampling error of the observed unit scores.
     mediator : Mediator, optional
         A third series m between EX and CX.
+    covariates : mapping of str to Covariate, optional
+        Names and traits of units that shift the stable levels.
+    segments : mapping of str to Segment, optional
+        Names and groupings of units (region, format) that shift the stable levels.
     missing : float
         Probability that a cell of one side is missing, completely at random and
         independently for ex, cx and m; 0 to below 1. Such cells are NaN.
+    missing_waves_ex, missing_waves_cx : collection of int
+        Waves in which employees (ex, and m with it) or customers were not surveyed at all.
     closures : float
         Share of the units that end early, 0 to 1. round(closures x units) units, drawn at
         random, have their last wave anywhere from wave 1 to the one before the last.
@@ -273,7 +447,8 @@ def panel(
     Simulated
         With ``.frame``, ``.latent`` and ``.truth``. The entries of ``.truth``:
 
-        - ``between``: slope of the stable levels of CX on those of EX.
+        - ``between``: slope of the stable levels of CX on those of EX; with covariates or
+          segments also ``between_given_covariates``, the slope with all of them held constant.
         - ``between_unit_means``: slope of the observed unit means over all waves.
         - ``within_same_wave``: slope cov(w_y, w_x) / var(w_x) of the stationary process.
         - ``within_fixed_effects``: what a regression with unit and wave effects tends to as
@@ -310,7 +485,7 @@ def panel(
     many units there are [1]_, and unit means mix the slope between units with the slope
     over time. ``within_fixed_effects`` and ``between_unit_means`` say by how much for a
     complete panel; they include the attenuation by sampling error, and hold only
-    approximately with missing cells or closures.
+    approximately with missing cells, missing waves or closures.
 
     References
     ----------
@@ -361,6 +536,14 @@ def panel(
         raise OptionError(
             f"mediator={mediator!r} is not accepted. Give simulate.Mediator(a=..., b=...) or None."
         )
+    names = ["ex", "cx"] if mediator is None else ["ex", "cx", "m"]
+    covariates, segments = covariates or {}, segments or {}
+    check_columns("covariates", covariates, Covariate, taken=["unit", "wave", *names])
+    check_columns("segments", segments, Segment, taken=["unit", "wave", *names, *covariates])
+    skipped = {
+        "ex": _checked_waves("missing_waves_ex", missing_waves_ex, waves),
+        "cx": _checked_waves("missing_waves_cx", missing_waves_cx, waves),
+    }
     closing = round(closures * units)
     if closing and waves < 2:
         raise OptionError(
@@ -381,9 +564,26 @@ def panel(
         mediator=mediator,
     )
     _check_stationary(process, burn_in)
+    series = len(names)
     stable_sd = np.array([stable_sd_ex, stable_sd_cx])
     error_sd = np.array([error_sd_ex, error_sd_cx])
-    truth = _truth(process, waves, stable_sd, stable_cor, error_sd, mediator)
+    if mediator is not None:
+        stable_sd = np.append(stable_sd, mediator.stable_sd)
+        error_sd = np.append(error_sd, mediator.error_sd)
+        skipped["m"] = skipped["ex"]
+    correlation = np.eye(series)
+    correlation[0, 1] = correlation[1, 0] = stable_cor
+    alike = np.outer(stable_sd, stable_sd) * correlation
+    observed_series = np.ix_(_OBSERVED[:series], _OBSERVED[:series])
+    population = Population(
+        stable=alike + _added_covariance(covariates, segments, series),
+        within=process.covariance()[observed_series],
+        mean=process.covariance_of_mean(waves)[observed_series],
+        waves=waves,
+    )
+    truth = _truth(process, population, error_sd**2, mediator)
+    if covariates or segments:
+        truth["between_given_covariates"] = ratio(alike[_Y, _X], alike[_X, _X])
     truth |= {
         "ex_to_later_cx_direct": float(ex_to_cx),
         "same_wave": float(same_wave),
@@ -391,12 +591,6 @@ def panel(
         "carry_cx": float(carry_cx),
     }
 
-    names = ["ex", "cx"]
-    if mediator is not None:
-        names.append("m")
-        stable_sd = np.append(stable_sd, mediator.stable_sd)
-        error_sd = np.append(error_sd, mediator.error_sd)
-    series = len(names)
     generate = generator(rng)
     stable = generate.standard_normal((units, series))
     stable[:, 1] = stable_cor * stable[:, 0] + math.sqrt(1 - stable_cor**2) * stable[:, 1]
@@ -405,28 +599,70 @@ def panel(
     states = process.run(generate, units=units, waves=waves, burn_in=burn_in)
     within = states[:, :, _OBSERVED[:series]]
     error = error_sd * generate.standard_normal((units, waves, series))
-    observed = stable[:, None, :] + common + within + error
     lost = generate.random((units, waves, series)) < missing
-    observed[lost] = np.nan
+    for column, name in enumerate(names):
+        lost[:, skipped[name], column] = True
     last = np.full(units, waves)
     if closing:
         last[generate.permutation(units)[:closing]] = generate.integers(1, waves, closing)
+    traits: dict[str, npt.NDArray[np.object_] | Array] = {}
+    for name, covariate in covariates.items():
+        away = covariate.sd * generate.standard_normal(units)
+        stable[:, :2] += np.outer(away, [covariate.ex, covariate.cx])
+        traits[name] = covariate.mean + away
+    for name, segment in segments.items():
+        member = generate.choice(len(segment.shares), units, p=segment.probabilities)
+        for column, side in enumerate(("ex", "cx")):
+            stable[:, column] += segment.shifts(side)[member]
+        traits[name] = np.array(segment.groups, dtype=object)[member]
+    true = stable[:, None, :] + common + within
+    observed = true + error
+    observed[lost] = np.nan
 
+    unit = np.repeat(np.arange(units), waves)
     wave = np.tile(np.arange(1, waves + 1), units)
-    keep = wave <= np.repeat(last, waves)
-    keys = {"unit": np.repeat(labels("U", units), waves)[keep], "wave": wave[keep]}
-    columns = {name: observed[:, :, column].ravel()[keep] for column, name in enumerate(names)}
-    under = {
-        f"stable_{name}": np.repeat(stable[:, column], waves)[keep]
-        for column, name in enumerate(names)
-    }
-    under |= {
-        f"within_{name}": within[:, :, column].ravel()[keep] for column, name in enumerate(names)
-    }
-    under["drift"] = states[:, :, _DRIFT].ravel()[keep]
+    keep = wave <= last[unit]
+    unit, wave = unit[keep], wave[keep]
+
+    def listed(values: Array, prefix: str = "") -> dict[str, Array]:
+        """Columns of values of shape (units, waves, series), one row per unit and wave kept."""
+        return {f"{prefix}{name}": values[unit, wave - 1, k] for k, name in enumerate(names)}
+
+    keys = {"unit": labels("U", units)[unit], "wave": wave}
+    levels = np.broadcast_to(stable[:, None, :], true.shape)
+    under = listed(true) | listed(levels, "stable_") | listed(within, "within_")
+    under["drift"] = states[unit, wave - 1, _DRIFT]
     return Simulated(
-        frame=pd.DataFrame(keys | columns), latent=pd.DataFrame(keys | under), truth=truth
+        frame=pd.DataFrame(
+            keys | listed(observed) | {name: trait[unit] for name, trait in traits.items()}
+        ),
+        latent=pd.DataFrame(keys | under),
+        truth=truth,
+        population=population,
     )
+
+
+def _checked_waves(name: str, given: Collection[int], waves: int) -> list[int]:
+    """Return places (from 0) of waves that are missing; some wave must be left."""
+    places = sorted({checked_count(name, wave, least=1) - 1 for wave in given})
+    if places and (places[-1] >= waves or len(places) == waves):
+        raise OptionError(
+            f"{name}={tuple(given)} is not accepted. Give waves from 1 to {waves} and leave one."
+        )
+    return places
+
+
+def _added_covariance(
+    covariates: Mapping[str, Covariate], segments: Mapping[str, Segment], series: int
+) -> Array:
+    """Covariance of what covariates and segments add to the stable levels."""
+    added = np.zeros((series, series))
+    for covariate in covariates.values():
+        effect = covariate.sd * np.array([covariate.ex, covariate.cx])
+        added[:2, :2] += np.outer(effect, effect)
+    for segment in segments.values():
+        added[:2, :2] += segment.covariance()
+    return added
 
 
 def _process(
@@ -483,26 +719,15 @@ def _check_stationary(process: Process, burn_in: int) -> None:
 
 
 def _truth(
-    process: Process,
-    waves: int,
-    stable_sd: Array,
-    stable_cor: float,
-    error_sd: Array,
-    mediator: Mediator | None,
+    process: Process, population: Population, error: Array, mediator: Mediator | None
 ) -> dict[str, float]:
     """Return the population slopes that follow from the process; see the list under ``panel``."""
-    both = [_X, _Y]
+    both = np.ix_([_X, _Y], [_X, _Y])
     step = process.step
-    within = process.covariance()
-    of_mean = process.covariance_of_mean(waves)[np.ix_(both, both)]
-    current = within[np.ix_(both, both)]
-    stable = np.outer(stable_sd, stable_sd) * np.array([[1.0, stable_cor], [stable_cor, 1.0]])
-    error = np.diag(error_sd**2)
-    means = stable + of_mean + error / waves
-    # An exact zero, since rounding would turn "undefined" into a number.
-    deviations = current - of_mean + error * (1 - 1 / waves) if waves > 1 else np.zeros((2, 2))
+    stable, current = population.stable, population.within[both]
+    means, deviations = population.of_unit_means(error), population.around_unit_means(error)
     if np.linalg.matrix_rank(current) == 2:
-        past = np.linalg.solve(current, (step @ within)[np.ix_(both, both)].T).T
+        past = np.linalg.solve(current, (step @ process.covariance())[both].T).T
     else:
         past = np.full((2, 2), np.nan)
     sd_ex, sd_cx = np.sqrt(np.diag(current))
@@ -594,3 +819,23 @@ def checked_count(name: str, value: object, *, least: int) -> int:
         if count >= least:
             return count
     raise OptionError(f"{name}={value!r} is not accepted. Give a whole number, {least} or more.")
+
+
+def check_columns(argument: str, given: object, kind: type, *, taken: Collection[str]) -> None:
+    """Raise unless ``given`` maps names of columns that are not taken to instances of ``kind``."""
+    if not isinstance(given, Mapping):
+        raise OptionError(
+            f"{argument}={given!r} is not accepted. Give a mapping of names to "
+            f"simulate.{kind.__name__}(...)."
+        )
+    for name, value in given.items():
+        if not isinstance(name, str) or name in taken:
+            raise OptionError(
+                f"{argument} names {name!r}. Give text other than {listing(taken)}, which are "
+                "columns already."
+            )
+        if not isinstance(value, kind):
+            raise OptionError(
+                f"{argument}[{name!r}]={value!r} is not accepted. "
+                f"Give a simulate.{kind.__name__}(...)."
+            )

@@ -1,362 +1,492 @@
-"""The two surveys of a chain of stores: respondent rows with known truth under them."""
+"""An employee and a customer survey of the same units: respondent rows with known truth.
+
+Units and waves come from :func:`panel`; here people are asked. Each survey is described in
+the words of its later results: respondents per unit and wave, ICC(1), alpha.
+"""
 
 from __future__ import annotations
 
 import math
+import numbers
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
+from typing import Unpack
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from eecx.simulate.panel import Process, checked_count, generator, labels, ratio
+from eecx.errors import OptionError, nearest
+from eecx.simulate.answers import Instrument, instrument, rounded
+from eecx.simulate.panel import (
+    PanelOptions,
+    Population,
+    Segment,
+    check_columns,
+    checked,
+    checked_count,
+    generator,
+    panel,
+    ratio,
+)
 
-__all__ = ["RetailChain", "retail_chain"]
+__all__ = ["Respondents", "Surveys", "surveys"]
 
 Array = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]
+Columns = dict[str, npt.NDArray[np.object_] | Array | pd.arrays.IntegerArray]
 
-REGIONS = np.array(["East", "North", "South", "West"], dtype=object)
-REGION_EFFECTS = np.array([0.05, 0.05, -0.05, -0.05])  # on the customers' experience
 
-# Places of the latent series, and their stable parts: E = 0.5 L + rest, C = 0.4 E + rest.
-LEADERSHIP, ENGAGEMENT, EXPERIENCE = range(3)
-STABLE_PATHS = np.array([[0.0, 0.0, 0.0], [0.5, 0.0, 0.0], [0.0, 0.4, 0.0]])
-STABLE_SD = np.array([0.35, 0.28, 0.20])  # of what is new in each
-COMMON_SD = 0.05  # effects of a quarter on all stores
-
-WITHIN = Process(
-    same=np.array([[0.0, 0.0, 0.0], [0.35, 0.0, 0.0], [0.0, 0.12, 0.0]]),
-    lagged=np.array([[0.4, 0.0, 0.0], [0.0, 0.3, 0.05], [0.0, 0.12, 0.3]]),
-    loadings=np.diag([0.14, 0.14, 0.11]),
-)
-
-# Answers: middle of the scale in use, points per unit of the latent, scatter of persons and items.
-EMPLOYEE_SD, EMPLOYEE_ITEM_SD = 0.6, 0.7
-EMPLOYEE_ITEMS = {"e1": 3.7, "e2": 3.5, "e3": 3.4, "e4_reversed": 3.6}
-LEADER_ITEMS = {"leader1": 3.6, "leader2": 3.5}
-HALO = 0.5  # correlation of a person's own views of leadership and of work
-CUSTOMER_SD, CUSTOMER_ITEM_SD = 1.0, 0.6
-RECOMMEND_CENTRE, RECOMMEND_POINTS = 8.2, 1.7
-CSAT_CENTRE, CSAT_POINTS = 4.0, 0.8
-MISSING_ITEM = 0.02
+@cache
+def _nodes() -> tuple[Array, Array]:
+    """Nodes and weights of Gauss-Legendre integration from 0 to 1."""
+    node, weight = np.polynomial.legendre.leggauss(80)
+    return (node + 1) / 2, weight / 2
 
 
 @dataclass(frozen=True)
-class RetailChain:
-    """The surveys of a simulated chain of stores.
+class Respondents:
+    """Who answers one of the two surveys, and what they answer, for :func:`surveys`.
+
+    Parameters
+    ----------
+    mean : float
+        Mean number of respondents per unit and wave.
+    spread : float, default 0.4
+        Coefficient of variation of the units' sizes (a gamma distribution). Around its size a
+        unit's number varies from wave to wave like a count.
+    fewest : int, default 1
+        Smallest number of respondents; with ``fewest=mean`` every cell has exactly so many.
+    response : float, optional
+        Share of a unit's people who answer, on average. With it a unit has a headcount, no more
+        than which can answer. Without it the people of a unit are taken as unlimited.
+    icc : float, default 0.12
+        ICC(1) of the scale score: share of its variance, among the respondents of one wave, that
+        lies between units. Before rounding.
+    alpha : float, default 0.85
+        Cronbach's alpha of the scale; of a single item, the share of its variance that is not
+        noise. Above ``icc``, at most 1. Before rounding.
+    items : int, default 3
+        Number of items; they are parallel.
+    answers : (int, int), default (1, 5)
+        Lowest and highest answer.
+    centre, answer_sd : float, optional
+        Mean and standard deviation of an item before rounding. If not given, 65% of the way
+        from the lowest to the highest answer, and a quarter of that way.
+    missing_items : float, default 0.0
+        Probability that an answer to an item is missing, completely at random.
+    segments : mapping of str to Segment, optional
+        Groups of respondents (role, channel); a Segment's ``ex`` shifts employees, its ``cx``
+        customers. ICC(1) and alpha stay as given: what the groups add to the variance within
+        units is taken off the persons' own.
+
+    Examples
+    --------
+    Uneven numbers cost precision: twelve on average tell less than twelve everywhere.
+
+    >>> who = Respondents(12, spread=0.7)
+    >>> round(1 / who.inverse, 1)
+    6.6
+    """
+
+    mean: float
+    spread: float = 0.4
+    fewest: int = 1
+    response: float | None = None
+    icc: float = 0.12
+    alpha: float = 0.85
+    items: int = 3
+    answers: tuple[int, int] = (1, 5)
+    centre: float | None = None
+    answer_sd: float | None = None
+    missing_items: float = 0.0
+    segments: Mapping[str, Segment] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        checked_count("Respondents fewest", self.fewest, least=1)
+        checked("Respondents mean", self.mean, low=self.fewest)
+        checked("Respondents spread", self.spread, low=0.0)
+        if self.response is not None:
+            checked("Respondents response", self.response, low=0.0, high=1.0, above=True)
+        checked("Respondents icc", self.icc, low=0.0, high=1.0, above=True, below=True)
+        checked("Respondents alpha", self.alpha, low=self.icc, high=1.0, above=True)
+        checked_count("Respondents items", self.items, least=1)
+        ends = tuple(self.answers) if isinstance(self.answers, tuple | list) else ()
+        whole = all(isinstance(end, numbers.Integral) and not isinstance(end, bool) for end in ends)
+        if len(ends) != 2 or not whole or ends[0] >= ends[1]:
+            raise OptionError(
+                f"Respondents answers={self.answers!r} is not accepted. Give the lowest and the "
+                "highest answer as whole numbers, such as (1, 5)."
+            )
+        if self.centre is not None:
+            checked("Respondents centre", self.centre)
+        if self.answer_sd is not None:
+            checked("Respondents answer_sd", self.answer_sd, low=0.0, above=True)
+        checked("Respondents missing_items", self.missing_items, low=0.0, high=1.0, below=True)
+
+    @property
+    def inverse(self) -> float:
+        """Expected 1 / (number of respondents) of a cell."""
+        more = self.mean - self.fewest
+        if more == 0:
+            return 1 / self.fewest
+        # 1/n is the integral of s^(n-1) from 0 to 1, E s^n a generating function; with
+        # s = 1 - u^4 few nodes do, also for many respondents.
+        u, weight = _nodes()
+        if self.spread > 0:
+            generating = np.exp(-np.log1p(more * self.spread**2 * u**4) / self.spread**2)
+        else:
+            generating = np.exp(-more * u**4)
+        return float(weight @ (4 * u**3 * (1 - u**4) ** (self.fewest - 1) * generating))
+
+    def middle(self) -> tuple[float, float]:
+        """Return mean and standard deviation of an item before rounding."""
+        low, high = self.answers
+        centre = low + 0.65 * (high - low) if self.centre is None else float(self.centre)
+        return centre, (high - low) / 4 if self.answer_sd is None else float(self.answer_sd)
+
+
+@dataclass(frozen=True)
+class Surveys:
+    """Two simulated surveys of the same units, what lies under them, and what is true.
 
     Attributes
     ----------
     employees : pandas.DataFrame
-        One row per answering employee: ``store``, ``quarter`` (first day), ``region``, the
-        engagement items ``e1``, ``e2``, ``e3`` and ``e4_reversed`` (high is bad), the
-        leadership items ``leader1``, ``leader2``; all 1 to 5, some missing.
+        One row per answering employee: ``unit`` (text), ``wave`` (1, 2, ...), segments, the
+        items ``ex1``, ``ex2``, ... and, with a mediator, ``m1``, ``m2``, ...
     customers : pandas.DataFrame
-        One row per answering customer: ``store``, ``quarter``, ``recommend`` (0 to 10),
-        ``csat`` (1 to 5), ``wait_minutes`` (some missing).
-    stores : pandas.DataFrame
-        One row per store: ``store``, ``region``, ``size`` (square metres), ``headcount``,
-        ``opened`` and ``closed`` (date, missing for a store that is open).
+        One row per answering customer: ``unit``, ``wave``, segments, the items ``cx1``, ...
+    units : pandas.DataFrame
+        One row per unit: ``unit``, its covariates and segments, ``last_wave`` and, where
+        ``response`` was given, ``headcount`` (employees) and ``customer_base``.
     latent : pandas.DataFrame
-        For each store and quarter it was open: the true ``leadership``, ``engagement`` and
-        ``experience``, without sampling error.
+        One row per unit and wave until a closure: the columns of ``latent`` of
+        :func:`panel`; ``n_ex``, ``n_cx``, the numbers of respondents (0 where not surveyed); where
+        ``response`` was given, ``census_ex`` or ``census_cx``: the mean true value of all people
+        of the unit, who answered or not.
     truth : dict of str to float
-        Population values, listed under :func:`retail_chain`.
+        Population values, listed under :func:`surveys`.
     """
 
     employees: pd.DataFrame = field(repr=False)
     customers: pd.DataFrame = field(repr=False)
-    stores: pd.DataFrame = field(repr=False)
+    units: pd.DataFrame = field(repr=False)
     latent: pd.DataFrame = field(repr=False)
     truth: dict[str, float]
 
 
-def retail_chain(
+def surveys(
     *,
-    stores: int = 120,
-    quarters: int = 8,
-    rng: int | np.random.Generator | None = 1,
-) -> RetailChain:
-    r"""Simulate the employee and the customer survey of a chain of stores.
+    employees: Respondents | float = 12,
+    customers: Respondents | float = 40,
+    continuous: bool = False,
+    halo: float = 0.0,
+    rng: int | np.random.Generator | None = None,
+    **process: Unpack[PanelOptions],
+) -> Surveys:
+    r"""Simulate an employee and a customer survey of the same units.
 
-    Store i has in quarter t a latent leadership L, engagement E and customer experience C.
-    Each is stable part + effect of the quarter + deviation over time. Stable parts::
+    Units move as in :func:`panel`, without its sampling error. Then people are asked: person j of
+    unit i at wave t gives to item q the answer ::
 
-        E_i = 0.5 L_i + rest,    C_i = 0.4 E_i + rest
+        centre + points(ex[i, t] + segment[j] + person[j] + noise[j, q])
 
-    Deviations over time::
-
-        L[t] = 0.4 L[t-1] + new
-        E[t] = 0.3 E[t-1] + 0.35 L[t] + 0.05 C[t-1] + new
-        C[t] = 0.3 C[t-1] + 0.12 E[t] + 0.12 E[t-1] + new
-
-    C also differs by region and falls a little with size, E does not. An answer is the
-    latent plus the person's own normal deviation plus normal item noise, rounded to the
-    scale and cut at its ends. A person's views of leadership and of work share a halo.
-    Nobody's chance to answer depends on what they would say.
-
-    Made untidy on purpose: respondents per store and quarter are uneven (employees 3 to 40,
-    customers 10 to 150), one store in 20 closes midway, one in 30 opens late, in about 5% of
-    the store-quarters one of the two surveys was not held, and 2% of the employees' items
-    and of the waiting times are missing.
+    rounded and cut at the ends of the range; customers likewise from ``cx``. The variances of
+    persons and noise, both normal, follow from ICC(1) and alpha. A :class:`Mediator` m is a
+    second scale of the employee survey, with the same number of items, ICC(1) and alpha.
 
     Parameters
     ----------
-    stores : int, default 120
-        Number of stores, at least 2.
-    quarters : int, default 8
-        Number of quarters from 2023-01-01, at least 2.
-    rng : int or numpy.random.Generator, default 1
+    employees, customers : Respondents or float, default 12 and 40
+        Who answers; a number stands for ``Respondents(number)``.
+    continuous : bool, default False
+        True leaves answers on the scale of the latent values, unrounded. Then all of the truth
+        is exact.
+    halo : float, default 0.0
+        With a mediator, correlation of a person's own deviations in ex and in m, -1 to 1: what
+        two scales in one questionnaire share besides the unit's level.
+    rng : int or numpy.random.Generator, optional
         Seed or generator; the same seed gives the same data.
+    **process
+        The arguments of :func:`panel`, but for ``error_sd_ex`` and ``error_sd_cx``: sampling
+        error comes from the respondents.
 
     Returns
     -------
-    RetailChain
-        With ``.employees``, ``.customers``, ``.stores``, ``.latent`` and ``.truth``. The
-        entries of ``.truth`` on the latent scale (EX is E, CX is C):
+    Surveys
+        With ``.employees``, ``.customers``, ``.units``, ``.latent`` and ``.truth``. The
+        entries of ``.truth`` are those of :func:`panel`, on the latent scale, except that
 
-        - ``between``: slope of the stable C on the stable E.
-        - ``within_same_wave``: slope cov(C, E) / var(E) of the stationary deviations.
-        - ``within_fixed_effects``: what a regression of C on E with store and quarter effects
-          tends to as stores grow in number while quarters stay as few as they are.
-        - ``ex_to_later_cx``, ``cx_to_later_ex``: effect on the next quarter by all routes;
-          ``ex_to_later_cx_direct`` without the route through E in that quarter.
-        - ``leadership_to_ex_between``, ``leadership_to_ex_same_wave``: paths L -> E.
+        - ``between_unit_means`` and ``within_fixed_effects`` are in points of the scale means
+          and include what sampling error takes off; ``between_unit_means_error_free`` and
+          ``within_fixed_effects_error_free`` leave that out.
 
-        What a unit of the latent is worth on the observed measures:
-        ``engagement_per_latent`` (mean of e1, e2, e3; points of 1 to 5), ``nps_per_latent``
-        (points of -100 to 100), ``csat_top2_per_latent`` (share answering 4 or 5). And with
-        these, NPS points per point of engagement, error-free on both sides:
-        ``nps_per_engagement_between``, ``nps_per_engagement_same_wave``,
-        ``nps_per_engagement_fixed_effects``, ``nps_per_engagement_later``; points
-        of engagement per point of NPS: ``engagement_per_nps_later``.
+        Further, for ``ex``, ``cx`` and with a mediator ``m``:
+
+        - ``icc1_ex``, ``alpha_ex``: ICC(1) of the scale score in one wave and Cronbach's alpha.
+        - ``icc2_ex``: reliability of a unit's mean in one wave at the mean number n of
+          respondents, n ICC(1) / (1 + (n - 1) ICC(1)).
+        - ``reliability_between_ex``: share of the variance of unit means over all waves that is
+          not sampling error.
+        - ``reliability_change_ex``: the same of deviations from unit and wave means. These two,
+          of EX, are the factors by which sampling error shrinks the two slopes above.
+        - ``ex_per_latent``: change of the scale mean, in points, per unit of the latent.
+
+        A value that is not defined is NaN.
 
     Raises
     ------
     OptionError
-        If an argument is outside its range.
+        If an argument is outside its range or unknown, or segments alone vary more than ICC(1)
+        and alpha leave for persons.
 
     Notes
     -----
-    With thresholds tau_k between the answers and total standard deviation s of what is
-    rounded, the share answering above tau_k changes with the latent on average by
-    phi((tau_k - centre) / s) / s times the points per unit of latent, phi the normal
-    density (Stein's lemma). The mean of an item sums this over its thresholds; NPS takes
-    6.5 and 8.5, top-two csat 3.5. Slopes between measures are latent slopes times the
-    ratio of these factors, a linear approximation that large simulated chains confirm.
+    With V the latent variance between units in one wave, the scale score of k items has the
+    variance T = V / ICC(1); noise of an item has k (1 - alpha) T, persons (segments included) have
+    alpha T - V. The sampling variance of a cell's mean of n scores is (T - V) / n, on average
+    over cells (T - V) E[1/n], which for uneven n is more than at the mean n.
 
-    Estimates from the observed means are smaller: a store's mean of some 15 employees is
-    an unreliable sign of E, of its change over time above all.
+    Rounding changes ICC(1) and alpha; the truth gives what is left of them (Mehler's formula for
+    the covariance of functions of normal values). It also makes scale means only nearly linear
+    in the latent values: slopes, ``ex_per_latent`` and reliabilities are then first-order
+    approximations. Effects of waves on all units count in none of this. With missing items,
+    cells or waves, or with closures, the truth holds approximately.
+
+    Respondents are drawn anew in every wave: nobody is followed, and no one's chance to answer
+    depends on what they would say.
 
     Examples
     --------
-    >>> chain = retail_chain()
-    >>> chain.stores.shape
-    (120, 6)
-    >>> list(chain.customers.columns)
-    ['store', 'quarter', 'recommend', 'csat', 'wait_minutes']
-    >>> round(chain.truth["between"], 3)
-    0.4
+    >>> made = surveys(units=40, waves=6, same_wave=0.3, employees=12, rng=1)
+    >>> list(made.employees.columns)
+    ['unit', 'wave', 'ex1', 'ex2', 'ex3']
+
+    A mean of twelve is a fair sign of a unit's level in one wave:
+
+    >>> exact = surveys(employees=Respondents(12, icc=0.15), continuous=True, rng=1).truth
+    >>> round(exact["icc2_ex"], 3)
+    0.679
     """
-    checked_count("stores", stores, least=2)
-    checked_count("quarters", quarters, least=2)
+    asked = {
+        "ex": _respondents("employees", employees, "ex"),
+        "cx": _respondents("customers", customers, "cx"),
+    }
+    checked("halo", halo, low=-1.0, high=1.0)
+    for name in process:
+        if name in ("error_sd_ex", "error_sd_cx"):
+            raise OptionError(
+                f"{name} is no argument of surveys(): sampling error comes from the respondents. "
+                "Give simulate.Respondents(mean, icc=..., alpha=...)."
+            )
+        if name not in PanelOptions.__annotations__:
+            raise OptionError(
+                f"surveys() has no argument {name!r}.{nearest(name, PanelOptions.__annotations__)}"
+            )
+    mediator = process.get("mediator")
+    if mediator is not None and getattr(mediator, "error_sd", 0.0) != 0.0:
+        raise OptionError(
+            f"Mediator error_sd={mediator.error_sd!r} is not accepted by surveys(): sampling "
+            "error comes from the respondents. Leave it at 0."
+        )
     generate = generator(rng)
-
-    names = labels("S", stores)
-    months = np.datetime64("2023-01", "M") + 3 * np.arange(quarters)
-    dates = months.astype("datetime64[ns]")
-    region = generate.integers(0, len(REGIONS), stores)
-    headcount = np.clip(generate.lognormal(math.log(25), 0.45, stores), 6, 90).astype(np.int64)
-    metres = headcount * generate.lognormal(math.log(45), 0.2, stores)
-    size = (np.rint(metres / 10) * 10).astype(np.int64)
-
-    first, last = _open_quarters(generate, stores, quarters)
-    before = np.datetime64("2022-12-01", "D") - generate.integers(0, 7000, stores)
-    opened = np.where(first > 0, dates[first], before.astype("datetime64[ns]"))
-    ended = (months[last] + 3).astype("datetime64[ns]")
-    closed = np.where(last < quarters - 1, ended, np.datetime64("NaT", "ns"))
-
-    latent = _latent(generate, stores, quarters)
-    latent[:, :, EXPERIENCE] += (REGION_EFFECTS[region] - 0.05 * np.log(headcount / 25))[:, None]
-
-    # Cells: a store and a quarter in which it was open.
-    quarter, store = np.divmod(np.arange(stores * quarters), stores)
-    is_open = (quarter >= first[store]) & (quarter <= last[store])
-    store, quarter = store[is_open], quarter[is_open]
-    values = latent[store, quarter]
-    cells = len(store)
-    staffed, visited = np.ones(cells, dtype=bool), np.ones(cells, dtype=bool)
-    order = generate.permutation(cells)
-    no_staff, no_guests = max(1, round(0.03 * cells)), max(1, round(0.02 * cells))
-    staffed[order[:no_staff]] = False
-    visited[order[no_staff : no_staff + no_guests]] = False
-
-    willing = generate.beta(11, 9, stores)[store]
-    answering = np.clip(generate.binomial(headcount[store], willing), 3, 40)
-    footfall = 50 * np.sqrt(headcount[store] / 25) * generate.lognormal(0, 0.35, cells)
-    passing = np.clip(np.rint(footfall), 10, 150).astype(np.int64)
-
-    row = np.repeat(np.arange(cells), answering * staffed)
-    employees = pd.DataFrame(
-        {
-            "store": names[store[row]],
-            "quarter": dates[quarter[row]],
-            "region": REGIONS[region[store[row]]],
-            **_employee_answers(generate, values[row]),
-        }
-    )
-    row = np.repeat(np.arange(cells), passing * visited)
-    customers = pd.DataFrame(
-        {
-            "store": names[store[row]],
-            "quarter": dates[quarter[row]],
-            **_customer_answers(generate, values[row, EXPERIENCE]),
-        }
-    )
-    return RetailChain(
-        employees=employees,
-        customers=customers,
-        stores=pd.DataFrame(
-            {
-                "store": names,
-                "region": REGIONS[region],
-                "size": size,
-                "headcount": headcount,
-                "opened": opened,
-                "closed": closed,
-            }
-        ),
-        latent=pd.DataFrame(
-            {
-                "store": names[store],
-                "quarter": dates[quarter],
-                "leadership": values[:, LEADERSHIP],
-                "engagement": values[:, ENGAGEMENT],
-                "experience": values[:, EXPERIENCE],
-            }
-        ),
-        truth=_truth(quarters),
-    )
-
-
-def _open_quarters(
-    generate: np.random.Generator, stores: int, quarters: int
-) -> tuple[Whole, Whole]:
-    """Return the first and last quarter (from 0) in which each store is open."""
-    first = np.zeros(stores, dtype=np.int64)
-    last = np.full(stores, quarters - 1, dtype=np.int64)
-    closing, late = round(stores / 20), round(stores / 30)
-    order = generate.permutation(stores)
-    half = max(1, quarters // 2)
-    last[order[:closing]] = generate.integers(half, quarters, closing) - 1
-    first[order[closing : closing + late]] = generate.integers(1, half + 1, late)
-    return first, last
-
-
-def _stable_process() -> Process:
-    """Stable parts as a process without past: one draw of it is a store's level."""
-    return Process(same=STABLE_PATHS, lagged=np.zeros((3, 3)), loadings=np.diag(STABLE_SD))
-
-
-def _latent(generate: np.random.Generator, stores: int, quarters: int) -> Array:
-    """Return true leadership, engagement, experience, shape (stores, quarters, 3)."""
-    stable = _stable_process().run(generate, units=stores, waves=1, burn_in=0)
-    common = COMMON_SD * generate.standard_normal((quarters, 3))
-    return stable + common + WITHIN.run(generate, units=stores, waves=quarters, burn_in=50)
-
-
-def _employee_answers(
-    generate: np.random.Generator, values: Array
-) -> dict[str, pd.arrays.IntegerArray]:
-    """Answers of employees whose store has the latent ``values``, shape (rows, 3)."""
-    rows = len(values)
-    work = generate.standard_normal(rows)
-    leader = HALO * work + math.sqrt(1 - HALO**2) * generate.standard_normal(rows)
-    answers = {}
-    for name, centre in (EMPLOYEE_ITEMS | LEADER_ITEMS).items():
-        own, about = (leader, LEADERSHIP) if name in LEADER_ITEMS else (work, ENGAGEMENT)
-        noise = EMPLOYEE_ITEM_SD * generate.standard_normal(rows)
-        item = _rounded(centre + values[:, about] + EMPLOYEE_SD * own + noise, 1, 5)
-        if name.endswith("_reversed"):
-            item = 6 - item
-        answers[name] = pd.arrays.IntegerArray(item, generate.random(rows) < MISSING_ITEM)
-    return answers
-
-
-def _customer_answers(generate: np.random.Generator, experience: Array) -> dict[str, Whole | Array]:
-    """Answers of customers whose store has the latent ``experience``, shape (rows,)."""
-    rows = len(experience)
-    felt = experience + CUSTOMER_SD * generate.standard_normal(rows)
-    noise = CUSTOMER_ITEM_SD * generate.standard_normal((3, rows))
-    wait = np.round(np.exp(math.log(5) - 0.3 * (felt + noise[2])), 1)
-    wait[generate.random(rows) < MISSING_ITEM] = np.nan
-    return {
-        "recommend": _rounded(RECOMMEND_CENTRE + RECOMMEND_POINTS * (felt + noise[0]), 0, 10),
-        "csat": _rounded(CSAT_CENTRE + CSAT_POINTS * (felt + noise[1]), 1, 5),
-        "wait_minutes": wait,
+    made = panel(**process, rng=generate)
+    latent = made.latent
+    names = ["ex", "cx"] if mediator is None else ["ex", "cx", "m"]
+    asked["m"] = asked["ex"]
+    tools = {
+        name: _instrument(name, asked[name], float(variance), continuous)
+        for name, variance in zip(
+            names, np.diag(made.population.stable + made.population.within), strict=True
+        )
     }
 
+    first = latent["wave"].to_numpy() == 1  # every unit has it
+    unit = np.cumsum(first) - 1
+    held = made.frame.loc[first].drop(columns=["wave", *names]).reset_index(drop=True)
+    units = held.assign(last_wave=np.bincount(unit).astype(np.int64))
+    counts, census, rows = {}, {}, {}
+    for side in ("ex", "cx"):
+        who = asked[side]
+        surveyed = made.frame[side].notna().to_numpy()
+        count, people = _numbers(generate, who, unit)
+        count = np.where(surveyed, count, 0)
+        counts[f"n_{side}"] = count
+        cell = np.repeat(np.arange(len(unit)), count)
+        own = generate.standard_normal(len(cell))
+        groups, added = _groups(generate, who, side, len(cell))
+        series = {side: own}
+        if side == "ex" and "m" in names:
+            other = generate.standard_normal(len(cell))
+            series["m"] = halo * own + math.sqrt(1 - halo**2) * other
+        answers: Columns = {}
+        for name, deviation in series.items():
+            true = latent[name].to_numpy()[cell] + tools[name].person_sd * deviation
+            if name == side:
+                true += added
+            answers |= _answers(generate, who, tools[name], name, true, continuous)
+        keys = {key: latent[key].to_numpy()[cell] for key in ("unit", "wave")}
+        rows[side] = pd.DataFrame(keys | groups | answers)
+        if people is not None:
+            units["headcount" if side == "ex" else "customer_base"] = people
+            said = tools[side].person_sd * own + added
+            rest = _rest(generate, who, side, tools[side], people[unit] - count)
+            total = np.bincount(cell, said, minlength=len(unit)) + rest
+            census[f"census_{side}"] = latent[side].to_numpy() + total / people[unit]
+    return Surveys(
+        employees=rows["ex"],
+        customers=rows["cx"],
+        units=units,
+        latent=latent.assign(**counts, **census),
+        truth=made.truth | _truth(made.population, tools, asked),
+    )
 
-def _rounded(values: Array, low: int, high: int) -> Whole:
-    """Round to whole answers and cut at the ends of the scale."""
-    return np.clip(np.rint(values), low, high).astype(np.int64)
+
+def _respondents(argument: str, given: Respondents | float, side: str) -> Respondents:
+    """Return the description of one survey; a number stands for ``Respondents(number)``."""
+    if not isinstance(given, Respondents):
+        given = Respondents(checked(argument, given, low=1.0))
+    items = [f"{name}{k + 1}" for name in (side, "m") for k in range(given.items)]
+    check_columns(
+        f"The segments of {argument}", given.segments, Segment, taken=["unit", "wave", *items]
+    )
+    for name, segment in given.segments.items():
+        if wrong := segment.cx if side == "ex" else segment.ex:
+            other = "cx" if side == "ex" else "ex"
+            raise OptionError(
+                f"Segment {name!r} of {argument} has {other}={dict(wrong)!r}, which they are not "
+                f"asked about. Give {side}=."
+            )
+    return given
 
 
-def _shift(thresholds: list[float], *, centre: float, points: float, sd: float) -> float:
-    """Average change of the summed shares above ``thresholds`` per unit of the latent.
+def _instrument(name: str, who: Respondents, between: float, continuous: bool) -> Instrument:
+    """Work out one scale, or say why ICC(1) and alpha cannot be had."""
+    if between <= 0:
+        raise OptionError(
+            f"{name} does not vary between units or over time, so its ICC(1) is 0 whoever is "
+            "asked. Give a stable or wave standard deviation above 0."
+        )
+    side = 0 if name == "ex" else 1
+    segment = 0.0
+    if name != "m":
+        segment = sum(float(s.covariance()[side, side]) for s in who.segments.values())
+    persons = between * (who.alpha / who.icc - 1)
+    if segment > persons:
+        raise OptionError(
+            f"The segments alone vary by {segment:.3g} around the {name} of their unit, but with "
+            f"icc={who.icc} and alpha={who.alpha} only {persons:.3g} is left for persons. Lower "
+            "the shifts or icc."
+        )
+    low, high = who.answers
+    centre, answer_sd = who.middle()
+    return instrument(
+        between=between,
+        segment=segment,
+        icc=who.icc,
+        alpha=who.alpha,
+        items=who.items,
+        thresholds=None if continuous else np.arange(low, high, dtype=float) + (0.5 - centre),
+        answer_sd=answer_sd,
+    )
 
-    Examples
-    --------
-    >>> round(_shift([0.0], centre=0.0, points=1.0, sd=1.0), 4)
-    0.3989
+
+def _numbers(
+    generate: np.random.Generator, who: Respondents, unit: Whole
+) -> tuple[Whole, Whole | None]:
+    """Return respondents of every cell and, with ``response``, the headcount of every unit.
+
+    Thinning a Poisson count leaves a Poisson count, so numbers vary alike with and without a
+    headcount.
     """
-    scaled = (np.asarray(thresholds) - centre) / sd
-    return float(np.exp(-(scaled**2) / 2).sum() / math.sqrt(2 * math.pi) / sd * points)
+    size = np.ones(unit[-1] + 1)
+    if who.spread > 0:
+        size = generate.gamma(1 / who.spread**2, who.spread**2, len(size))
+    more = who.mean - who.fewest
+    if who.response is None:
+        return who.fewest + generate.poisson(more * size[unit]), None
+    others = who.mean / who.response - who.fewest
+    people = who.fewest + generate.poisson(others * size)
+    chance = more / others if others > 0 else 0.0
+    return who.fewest + generate.binomial((people - who.fewest)[unit], chance), people
 
 
-def _truth(quarters: int) -> dict[str, float]:
-    """Return population values on the latent and, to first order, on the observed scale."""
-    stable, within, step = _stable_process().covariance(), WITHIN.covariance(), WITHIN.step
-    cell = np.diag(stable + within) + COMMON_SD**2
-    between = ratio(stable[EXPERIENCE, ENGAGEMENT], stable[ENGAGEMENT, ENGAGEMENT])
-    same = ratio(within[EXPERIENCE, ENGAGEMENT], within[ENGAGEMENT, ENGAGEMENT])
-    moving = within - WITHIN.covariance_of_mean(quarters)
-    fixed = ratio(moving[EXPERIENCE, ENGAGEMENT], moving[ENGAGEMENT, ENGAGEMENT])
-    later, back = step[EXPERIENCE, ENGAGEMENT], step[ENGAGEMENT, EXPERIENCE]
+def _groups(
+    generate: np.random.Generator, who: Respondents, side: str, rows: int
+) -> tuple[dict[str, npt.NDArray[np.object_]], Array]:
+    """Draw the segments of respondents; return their names and what they add to the level."""
+    columns, added = {}, np.zeros(rows)
+    for name, segment in who.segments.items():
+        member = generate.choice(len(segment.shares), rows, p=segment.probabilities)
+        columns[name] = np.array(segment.groups, dtype=object)[member]
+        added += segment.shifts(side)[member]
+    return columns, added
 
-    item_sd = math.sqrt(cell[ENGAGEMENT] + EMPLOYEE_SD**2 + EMPLOYEE_ITEM_SD**2)
-    engagement = np.mean(
-        [
-            _shift([1.5, 2.5, 3.5, 4.5], centre=EMPLOYEE_ITEMS[name], points=1.0, sd=item_sd)
-            for name in ("e1", "e2", "e3")
-        ]
+
+def _rest(
+    generate: np.random.Generator, who: Respondents, side: str, tool: Instrument, silent: Whole
+) -> Array:
+    """Sum, for every cell, of what its ``silent`` people would add to the level of the unit."""
+    total = tool.person_sd * np.sqrt(silent) * generate.standard_normal(len(silent))
+    for segment in who.segments.values():
+        total += generate.multinomial(silent, segment.probabilities) @ segment.shifts(side)
+    return total
+
+
+def _answers(
+    generate: np.random.Generator,
+    who: Respondents,
+    tool: Instrument,
+    name: str,
+    true: Array,
+    continuous: bool,
+) -> Columns:
+    """Answers to the items of one scale by persons whose true values are given."""
+    columns: Columns = {}
+    centre, _ = who.middle()
+    for k in range(1, who.items + 1):
+        item = true + tool.item_sd * generate.standard_normal(len(true))
+        missing = generate.random(len(true)) < who.missing_items
+        if continuous:
+            columns[f"{name}{k}"] = np.where(missing, np.nan, item)
+        else:
+            whole = rounded(centre + tool.points * item, *who.answers)
+            columns[f"{name}{k}"] = pd.arrays.IntegerArray(whole, missing)
+    return columns
+
+
+def _truth(
+    population: Population, tools: Mapping[str, Instrument], asked: Mapping[str, Respondents]
+) -> dict[str, float]:
+    """Return what is true of the scales and of slopes between their means."""
+    points = np.array([tool.per_latent for tool in tools.values()])
+    error = np.array([tool.within * asked[name].inverse for name, tool in tools.items()])
+    scaled = Population(
+        stable=population.stable * np.outer(points, points),
+        within=population.within * np.outer(points, points),
+        mean=population.mean * np.outer(points, points),
+        waves=population.waves,
     )
-    regions = float(np.mean(REGION_EFFECTS**2))
-    felt_sd = math.sqrt(cell[EXPERIENCE] + regions + CUSTOMER_SD**2 + CUSTOMER_ITEM_SD**2)
-    nps = 100 * _shift(
-        [6.5, 8.5],
-        centre=RECOMMEND_CENTRE,
-        points=RECOMMEND_POINTS,
-        sd=RECOMMEND_POINTS * felt_sd,
-    )
-    top2 = _shift([3.5], centre=CSAT_CENTRE, points=CSAT_POINTS, sd=CSAT_POINTS * felt_sd)
-    values = {
-        "between": between,
-        "within_same_wave": same,
-        "within_fixed_effects": fixed,
-        "ex_to_later_cx": later,
-        "ex_to_later_cx_direct": WITHIN.lagged[EXPERIENCE, ENGAGEMENT],
-        "cx_to_later_ex": back,
-        "leadership_to_ex_between": STABLE_PATHS[ENGAGEMENT, LEADERSHIP],
-        "leadership_to_ex_same_wave": WITHIN.same[ENGAGEMENT, LEADERSHIP],
-        "engagement_per_latent": engagement,
-        "nps_per_latent": nps,
-        "csat_top2_per_latent": top2,
-        "nps_per_engagement_between": between * nps / engagement,
-        "nps_per_engagement_same_wave": same * nps / engagement,
-        "nps_per_engagement_fixed_effects": fixed * nps / engagement,
-        "nps_per_engagement_later": later * nps / engagement,
-        "engagement_per_nps_later": back * engagement / nps,
+    truth = {}
+    found = {
+        "between_unit_means": scaled.of_unit_means,
+        "within_fixed_effects": scaled.around_unit_means,
     }
-    return {name: float(value) for name, value in values.items()}
+    free, seen = {}, {}
+    for slope, covariance in found.items():
+        free[slope], seen[slope] = covariance(np.zeros_like(error)), covariance(error)
+        truth[slope] = ratio(seen[slope][1, 0], seen[slope][0, 0])
+        truth[f"{slope}_error_free"] = ratio(free[slope][1, 0], free[slope][0, 0])
+    for k, (name, tool) in enumerate(tools.items()):
+        n = asked[name].mean
+        truth |= {
+            f"icc1_{name}": tool.icc1,
+            f"icc2_{name}": n * tool.icc1 / (1 + (n - 1) * tool.icc1),
+            f"alpha_{name}": tool.alpha,
+            f"{name}_per_latent": tool.per_latent,
+        }
+        for level, slope in zip(("between", "change"), found, strict=True):
+            truth[f"reliability_{level}_{name}"] = ratio(free[slope][k, k], seen[slope][k, k])
+    return truth

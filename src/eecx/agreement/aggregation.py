@@ -1,0 +1,353 @@
+"""Aggregation evidence of a whole survey: may these people be averaged, measure by measure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import special
+
+from .. import plotting
+from ..errors import Caution, OptionError, check_level, listing
+from ..measures import AcrossTouchpoints, Dispersion, Extreme, Favorable, Mean, Measure, Scale
+from ..results import Result, versions
+from ..survey import Survey
+from .ad import ad_values
+from .alpha import alpha
+from .answers import Answers, read_answers, read_scores, title
+from .awg import awg_values
+from .icc import Anova, anova, variance_components
+from .nulls import Null, read_nulls
+from .reliability import estimate, read_cells
+from .rwg import rwg_values
+
+__all__ = ["aggregation"]
+
+Array = npt.NDArray[np.float64]
+Names = Sequence[str] | str
+
+# what the literature calls how much; conventions, each from one source
+CONVENTIONS = {
+    "r_wg": ".51 to .70 moderate, .71 to .90 strong (LeBreton & Senter, 2008)",
+    "AD": "at most A/6 (Burke & Dunlap, 2002)",
+    "ICC(1)": ".01 small, .10 medium, .25 large (LeBreton & Senter, 2008)",
+    "ICC(2)": ".70 customary",
+    "reliability": ".70 customary",
+    "alpha": ".70 customary",
+}
+INDEX = ["measure", "composition", "index", "null", "null_variance", "estimate", "conf_low"]
+INDEX += ["conf_high", "median", "minimum", "maximum", "units", "convention"]
+
+
+def aggregation(
+    survey: Survey,
+    measures: Names = (),
+    *,
+    null: str | float | Sequence[str | float] = ("uniform", "slight skew"),
+    disclosure_n: int = 5,
+    conf_level: float = 0.95,
+) -> Result:
+    r"""State, for every measure of a survey, the evidence that its people may be averaged.
+
+    What is asked for follows from the measure's composition model (Chan, 1998):
+
+    - ``direct consensus`` and ``referent shift``: agreement within units (r_wg(j), AD, a_wg),
+      differences between units (ICC 1) and the reliability of unit means (ICC 2);
+    - ``additive`` (customers' measures, shares, NPS): differences between units and reliability
+      only. Nobody need agree for a mean to be a fact about a unit;
+    - ``dispersion``, extremes and composites over touchpoints: the reliability of the score.
+
+    A measure that declares no composition counts as direct consensus where it is a scale or mean
+    of employees or of nobody in particular, and the table says ``(assumed)``.
+
+    Parameters
+    ----------
+    survey : Survey
+        Agreement is computed within a unit in a wave; the waves' means are taken out of ICC.
+    measures : sequence of str, optional
+        All by default.
+    null : str or float, or several
+        Null distributions of r_wg, as in :func:`eecx.rwg`.
+    disclosure_n : int
+        Unit × waves with fewer respondents are withheld from ``.tables["units"]``, and then the
+        distributions describe the others. ICC is of all.
+    conf_level : float
+
+    Returns
+    -------
+    Result
+        ``.table``: one row per measure and index: ``measure, composition, index, null,
+        null_variance, estimate, conf_low, conf_high, median, minimum, maximum, units,
+        convention``. For agreement, ``estimate`` is the mean over units. ``convention`` is what
+        the literature calls how much, with its source: context, no verdict.
+        ``.tables["units"]``: r_wg (first null), AD, a_wg and reliability per unit × wave.
+
+    Raises
+    ------
+    DataError
+        Everybody alone in a unit, all answers alike.
+
+    Notes
+    -----
+    High agreement does not make a mean reliable, and a reliable mean needs no agreement: the two
+    are read apart. Units with low r_wg are never dropped; to drop them would choose on the very
+    thing that is studied. Chan (1998), https://doi.org/10.1037/0021-9010.83.2.234.
+
+    Examples
+    --------
+    >>> import eecx
+    >>> chain = eecx.simulate.retail_chain()
+    >>> staff = eecx.Survey(
+    ...     chain.employees,
+    ...     unit="store",
+    ...     wave="quarter",
+    ...     measures={"engagement": eecx.Scale(["e1", "e2", "e3"], range=(1, 5))},
+    ... )
+    >>> found = eecx.aggregation(staff)
+    >>> found.table.loc[found.table["index"] == "ICC(1)", "estimate"].round(3).tolist()
+    [0.213]
+    """
+    if not isinstance(survey, Survey):
+        raise OptionError(f"aggregation takes an eecx.Survey, not a {type(survey).__name__}.")
+    check_level(conf_level)
+    if disclosure_n < 1:
+        raise OptionError(f"disclosure_n={disclosure_n}: at least 1; 5 is usual.")
+    names = [measures] if isinstance(measures, str) else list(measures or survey.measures)
+    if stray := [m for m in names if m not in survey.measures]:
+        raise OptionError(
+            f"{listing(stray)} is no measure of the survey; it has {listing(survey.measures)}."
+        )
+    rows: list[dict[str, Any]] = []
+    units: list[pd.DataFrame] = []
+    cautions: list[Caution] = []
+    for name in names:
+        found = _examined(survey, name, null, disclosure_n, conf_level)
+        rows += found.rows
+        units.append(found.units)
+        cautions += found.cautions
+    table = pd.DataFrame(rows).reindex(columns=INDEX)
+    every = pd.concat(units, ignore_index=True)
+    held = int((every["status"] == "withheld").sum())
+    return Result(
+        "aggregation",
+        table,
+        {
+            "title": title(names),
+            "measures": names,
+            "null": [null] if isinstance(null, str | float | int) else list(null),
+            "disclosure_n": disclosure_n,
+            "conf_level": conf_level,
+            "survey": survey.spec,
+            "versions": versions(),
+        },
+        {
+            "units": int(every[survey.unit].nunique()),
+            "cells": len(every) // len(names),
+            "withheld": held,
+        },
+        _methods(table, survey, conf_level),
+        tables={"units": every},
+        warnings=tuple(cautions),
+        references=("chan1998", "lebreton2008", "james1984"),
+        figure=_figure,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    rows: list[dict[str, Any]]
+    units: pd.DataFrame
+    cautions: list[Caution]
+
+
+def composition_of(measure: Measure) -> str:
+    """Return the composition model of a measure, and whether it is assumed."""
+    if measure.composition:
+        return measure.composition
+    if isinstance(measure, Dispersion):
+        return "dispersion"
+    if isinstance(measure, Extreme):
+        return measure.which
+    if isinstance(measure, AcrossTouchpoints):
+        return f"{measure.how} of touchpoints"
+    if isinstance(measure, Favorable):
+        return "share above a threshold"
+    if not isinstance(measure, Scale | Mean) or "customers" in measure.source:
+        return "additive"
+    return "direct consensus (assumed)"
+
+
+def _examined(
+    survey: Survey,
+    name: str,
+    null: str | float | Sequence[str | float],
+    disclosure_n: int,
+    conf_level: float,
+) -> _Found:
+    measure = survey.measures[name]
+    composition = composition_of(measure)
+    consensus = composition.startswith(("direct consensus", "referent shift"))
+    derived = isinstance(measure, Dispersion | Extreme | AcrossTouchpoints)
+    rows: list[dict[str, Any]] = []
+    cautions: list[Caution] = []
+    per_unit: dict[str, Array] = {}
+
+    def add(index: str, estimate: float, convention: str = "", **more: Any) -> None:
+        own = {"measure": name, "composition": composition, "index": index, "estimate": estimate}
+        rows.append(own | {"convention": CONVENTIONS.get(convention, "")} | more)
+
+    if derived or survey.weight:
+        cells = survey._cells()
+        own = cells[cells["measure"] == name].reset_index(drop=True)
+        keys, n = own[survey._unit_wave], own["n"].to_numpy(float)
+        per_unit["reliability"] = np.full(len(n), np.nan)
+    else:
+        scores = read_scores(survey, name, unit=None)
+        keys, n = scores.keys, scores.n
+        components = variance_components(scores, "reml")
+        variance = anova(scores)
+        tau2, sigma2 = components
+        per_unit["reliability"] = tau2 / (tau2 + sigma2 / n) if tau2 > 0 else np.zeros(len(n))
+    shown = n >= disclosure_n
+    if consensus and not survey.weight:
+        answers = read_answers(survey, name, unit=None)
+        at = pd.MultiIndex.from_frame(answers.cells.keys).get_indexer(
+            pd.MultiIndex.from_frame(keys)
+        )
+        nulls = read_nulls(null, answers.options) if answers.options else []
+        agreed, extra = _agreement(answers, nulls, disclosure_n)
+        for index, values, more in agreed:
+            placed = np.where(at >= 0, values[at], np.nan)
+            kept = placed[shown & ~np.isnan(placed)]
+            if not len(kept):
+                continue
+            kind = "r_wg" if index.startswith("r_wg") else "AD" if index.startswith("AD") else ""
+            add(
+                index,
+                float(kept.mean()),
+                kind,
+                median=float(np.median(kept)),
+                minimum=float(kept.min()),
+                maximum=float(kept.max()),
+                units=len(kept),
+                **more,
+            )
+            short = index.split(" ")[0].split("(")[0].lower().replace("_", "")
+            if short not in per_unit:
+                per_unit[short] = placed
+        cautions += extra
+        if not answers.options:
+            message = "Without range=, r_wg and a_wg of it are not defined."
+            cautions.append(Caution("no-range", message, name))
+    if not derived and not survey.weight:
+        _spread_rows(variance, add, conf_level)
+    _reliability_rows(survey, name, add, conf_level)
+    if isinstance(measure, Scale) and len(measure.items) > 1 and not survey.weight:
+        inner = alpha(survey, name, conf_level=conf_level)
+        first = inner["alpha"]
+        limits = {"conf_low": first["conf_low"], "conf_high": first["conf_high"]}
+        add("alpha (persons)", float(first["estimate"]), "alpha", **limits)
+        cautions += inner.warnings
+    few = ~shown
+    none = np.full(len(n), np.nan)
+    columns = {c: per_unit.get(c, none) for c in ("rwg", "ad", "awg", "reliability")}
+    units = keys.assign(
+        measure=name,
+        **{c: np.where(few, np.nan, v) for c, v in {"n": n, **columns}.items()},
+        status=np.where(few, "withheld", "shown"),
+    )
+    return _Found(rows, units, cautions)
+
+
+def _agreement(
+    answers: Answers, nulls: Sequence[Null], disclosure_n: int
+) -> tuple[list[tuple[str, Array, dict[str, Any]]], list[Caution]]:
+    """Return every index of agreement with its values per cell."""
+    out: list[tuple[str, Array, dict[str, Any]]] = []
+    cautions = []
+    shown = answers.cells.n >= disclosure_n
+    for one in nulls:
+        inside, _, above = rwg_values(answers, one.variance)
+        name = "r_wg(j)" if len(answers.items) > 1 else "r_wg"
+        out.append((name, inside, {"null": one.name, "null_variance": one.variance}))
+        if clipped := int((above & shown).sum()):
+            message = (
+                f"In {clipped} of {int(shown.sum())} cells answers vary more than under the "
+                f"{one.name} null: {name} is 0 there."
+            )
+            cautions.append(Caution("agreement-below-null", message, answers.name))
+    deviations = ad_values(answers)
+    out.append(("AD around the median", deviations["median"], {}))
+    out.append(("AD around the mean", deviations["mean"], {}))
+    if answers.bounds is not None:
+        out.append(("a_wg", awg_values(answers), {}))
+    return out, cautions
+
+
+def _spread_rows(found: Anova, add: Any, conf_level: float) -> None:
+    low, high = found.limits(conf_level)
+    own = {"units": found.groups}
+    ends = {"conf_low": found.icc1(found.k0, low), "conf_high": found.icc1(found.k0, high)}
+    add("ICC(1)", found.icc1(found.k0), "ICC(1)", **ends, **own)
+    ends = {"conf_low": 1 - 1 / low, "conf_high": 1 - 1 / high}
+    add("ICC(2)", 1 - 1 / found.f, "ICC(2)", **ends, **own)
+
+
+def _reliability_rows(survey: Survey, name: str, add: Any, conf_level: float) -> None:
+    cells, _, _ = read_cells(survey, [name])
+    for level in ("between units", "change within units over time"):
+        found = estimate(cells, name, level) if survey.wave else None
+        if found is None:
+            continue
+        value, se, _, units = found
+        reach = -float(special.stdtrit(units - 1, (1 - conf_level) / 2)) * se
+        ends = {"conf_low": value - reach, "conf_high": min(value + reach, 1.0), "units": units}
+        add(f"reliability, {level}", value, "reliability", **ends)
+
+
+def _methods(table: pd.DataFrame, survey: Survey, conf_level: float) -> str:
+    parts = []
+    for name, own in table.groupby("measure", sort=False):
+        said = []
+        for r in own.to_dict("records"):
+            if str(r["index"]).startswith("r_wg"):
+                said.append(
+                    f"mean {r['index']} {r['estimate']:.2f} ({r['null']} null, expected variance "
+                    f"{r['null_variance']:.3g}; median {r['median']:.2f})"
+                )
+            elif r["index"] in ("ICC(1)", "ICC(2)"):
+                said.append(
+                    f"{r['index']} {r['estimate']:.2f} ({r['conf_low']:.2f} to "
+                    f"{r['conf_high']:.2f})"
+                )
+            elif str(r["index"]).startswith("reliability"):
+                said.append(f"{r['index']} {r['estimate']:.2f}")
+        model = own["composition"].iloc[0]
+        parts.append(f"{name} (composition: {model}): {', '.join(said)}")
+    what = f"units{' in a wave' if survey.wave else ''}"
+    return (
+        f"Aggregation of respondents to {what}, {100 * conf_level:g}% intervals. "
+        f"{'. '.join(parts)}. No unit was dropped for low agreement."
+    )
+
+
+def _figure(result: Result, ax: Any = None, **options: Any) -> Any:
+    units = result.tables["units"]
+    rows = []
+    for name, own in units.groupby("measure", sort=False):
+        for column, label in (("rwg", "r_wg"), ("reliability", "reliability")):
+            values = own[column].dropna()
+            if len(values):
+                rows.append(pd.DataFrame({"group": f"{name}: {label}", "value": values}))
+    given = {
+        "label": "1 is full agreement, or no sampling error",
+        "title": "Agreement within units, and reliability of their means",
+        "marks": {0.7: "customary .70"},
+        "caption": f"Units in a wave; {result.stats['withheld']} are withheld. The "
+        "line is a convention, not a verdict.",
+    }
+    return plotting.distribution(pd.concat(rows), ax=ax, **(given | options))

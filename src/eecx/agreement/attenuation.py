@@ -1,0 +1,321 @@
+"""What unreliable measures do to a correlation and a slope, observed beside corrected."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import special
+
+from .. import plotting
+from ..errors import Caution, DataError, OptionError, check_level, listing
+from ..moments import Moments
+from ..panel import Panel
+from ..resampling import generator, percentile_interval, resampled_sums
+from ..results import Result, fingerprint, versions
+from .halves import fisher
+from .reliability import BETWEEN, CHANGE, level_sums, read_cells
+
+__all__ = ["attenuation"]
+
+Array = npt.NDArray[np.float64]
+
+
+def attenuation(
+    data: object,
+    x: str,
+    y: str,
+    *,
+    reliability: Mapping[str, float] | None = None,
+    draws: int = 2000,
+    rng: int | np.random.Generator | None = 0,
+    conf_level: float = 0.95,
+) -> Result:
+    r"""Observed and corrected correlation and slope, and the largest correlation observable.
+
+    With reliabilities :math:`\rho_x, \rho_y`, a true correlation r* shows as
+
+    .. math:: r = r^* \sqrt{\rho_x \rho_y} \le \sqrt{\rho_x \rho_y}, \qquad
+              b = \rho_x b^*
+
+    Parameters
+    ----------
+    data : Panel, frame or Moments
+        Of a Panel, the reliabilities are those of the cells' sampling variances, separately
+        between units and for change within units over time; a frame (one row a unit) or Moments
+        need ``reliability``.
+    x, y : str
+        Predictor and outcome.
+    reliability : mapping, optional
+        ``{"engagement": 0.8, "nps": 0.9}``: taken as known without error; a measure that is not
+        named counts as without error. Of a Panel, it replaces the estimates at both levels.
+    draws, rng :
+        Bootstrap of units, for a Panel. 0 draws leave it out.
+    conf_level : float
+
+    Returns
+    -------
+    Result
+        ``.table``: per ``level`` and ``term`` (correlation, slope) a row ``observed`` and a row
+        ``corrected``, and the ``largest observable`` correlation. Delta-method errors and t
+        intervals over units; with a Panel also ``boot_low, boot_high``, in which the reliabilities
+        are estimated anew. From frames and Moments: Fisher's interval and the classical slope
+        error, divided alike. The corrected figure never stands alone.
+
+    Notes
+    -----
+    Assumes that sampling errors of x and y are unrelated: wrong where both come from the same
+    people (a warning says so). A corrected interval may leave [-1, 1]: then the data do not tell
+    the true correlation. Correction adds assumptions, not information.
+
+    Examples
+    --------
+    >>> import eecx
+    >>> table = eecx.Moments.from_correlations([[1, 0.4], [0.4, 1]], n=100, names=["ex", "cx"])
+    >>> found = eecx.attenuation(table, "ex", "cx", reliability={"ex": 0.64, "cx": 1.0})
+    >>> found.table["estimate"].round(3).tolist()
+    [0.8, 0.4, 0.5, 0.4, 0.625]
+    """
+    check_level(conf_level)
+    given = dict(reliability or {})
+    for name, value in given.items():
+        if name not in (x, y):
+            raise OptionError(f"reliability names {name!r}, which is neither x nor y.")
+        if not 0 < value <= 1:
+            raise OptionError(f"reliability of {name!r} is {value!r}: above 0 and at most 1.")
+    if isinstance(data, Panel):
+        return _of_panel(data, x, y, given, draws, rng, conf_level)
+    if not given:
+        raise OptionError(
+            "reliability= is needed: {x: 0.8, y: 0.9}. Only a Panel with sampling variances tells "
+            "it by itself."
+        )
+    moments = data if isinstance(data, Moments) else Moments.from_frame(data, terms=_names(x, y))
+    cell = moments.select([x, y]).collapse()
+    n = float(cell.n[0])
+    s = cell.cross[0] / (n - 1)
+    if n < 4 or min(np.diag(s)) <= 0:
+        raise DataError(f"{n:.0f} rows with {x!r} and {y!r}: at least 4 that vary are needed.")
+    rho_x, rho_y = given.get(x, 1.0), given.get(y, 1.0)
+    most = float(np.sqrt(rho_x * rho_y))
+    r = float(s[0, 1] / np.sqrt(s[0, 0] * s[1, 1]))
+    b = float(s[0, 1] / s[0, 0])
+    se_b = float(np.sqrt((s[1, 1] / s[0, 0]) * (1 - r**2) / (n - 2)))
+    t = -float(special.stdtrit(n - 2, (1 - conf_level) / 2))
+    low, high = fisher(r, n, conf_level)
+    rows = [("largest observable", "correlation", most, np.nan, np.nan, np.nan)]
+    rows += [
+        (kind, "correlation", r / by, np.nan, low / by, high / by)
+        for kind, by in (("observed", 1.0), ("corrected", most))
+    ]
+    rows += [
+        (kind, "slope", b / by, se_b / by, (b - t * se_b) / by, (b + t * se_b) / by)
+        for kind, by in (("observed", 1.0), ("corrected", rho_x))
+    ]
+    table = pd.DataFrame(
+        rows, columns=["version", "term", "estimate", "std_error", "conf_low", "conf_high"]
+    )
+    table.insert(0, "level", "pooled")
+    mark = fingerprint("|".join((x, y)), cell.n, cell.mean, cell.m2)
+    return _result(
+        table, x, y, given, {"n": int(n), "left_out": cell.left_out}, conf_level, mark, [], None
+    )
+
+
+def _names(*columns: str) -> list[str]:
+    return [f"`{c}`" for c in columns]
+
+
+def _of_panel(
+    panel: Panel,
+    x: str,
+    y: str,
+    given: Mapping[str, float],
+    draws: int,
+    rng: int | np.random.Generator | None,
+    conf_level: float,
+) -> Result:
+    cells, _, mark = read_cells(panel, [x, y])
+    cells = cells.complete([x, y])
+    unknown = [n for n in (x, y) if n not in given and cells.variance[n].isna().any()]
+    if len(unknown) == 2:
+        raise DataError(
+            f"The sampling variances of {x!r} and {y!r} are not known: give reliability=, or make "
+            "the Panel from surveys."
+        )
+    chance = generator(rng)
+    parts, statistics, samples = [], {"n": len(cells.frame)}, {}
+    for level in (BETWEEN, CHANGE):
+        found = level_sums(cells, [x, y], level)
+        if found is None:
+            continue
+        squares, error, _ = found
+        sums = np.column_stack([squares[:, 0, 0], squares[:, 0, 1], squares[:, 1, 1], error])
+        for at, name in ((3, x), (4, y)):
+            if name in given:  # known without error: noise is a fixed share of what varies
+                sums[:, at] = (1 - given[name]) * sums[:, 0 if name == x else 2]
+            elif name in unknown:
+                sums[:, at] = 0.0
+        table, drawn = _level(sums, draws, chance, conf_level)
+        table.insert(0, "level", level)
+        statistics[f"units, {level}"] = len(sums)
+        parts.append(table)
+        if drawn is not None:
+            samples[level] = drawn
+    if not parts:
+        raise DataError("Fewer than three units have both measures: nothing can be told.")
+    cautions = []
+    if unknown:
+        message = f"The reliability of {unknown[0]!r} is not known and counted as 1."
+        cautions.append(Caution("unknown-reliability", message, unknown[0]))
+    if shared := panel.shared_source([x, y]):
+        cautions.append(shared)
+    drawn = None
+    if samples:
+        drawn = pd.concat(samples, axis=1)
+        drawn.columns = pd.Index([", ".join(map(str, c)) for c in drawn.columns])
+    return _result(
+        pd.concat(parts, ignore_index=True),
+        x,
+        y,
+        given,
+        statistics,
+        conf_level,
+        mark,
+        cautions,
+        drawn,
+    )
+
+
+def _forms() -> dict[tuple[str, str], Callable[[Array], Array]]:
+    """Return every figure as a function of sums Sxx, Sxy, Syy, Nx, Ny (…, 5)."""
+
+    def root(v: Array) -> Array:
+        return np.sqrt(np.where(v > 0, v, np.nan))
+
+    def true(s: Array, i: int) -> Array:
+        left = s[..., 0 if i == 0 else 2] - s[..., 3 + i]
+        return np.where(left > 0, left, np.nan)
+
+    return {
+        ("largest observable", "correlation"): lambda s: root(
+            true(s, 0) / s[..., 0] * true(s, 1) / s[..., 2]
+        ),
+        ("observed", "correlation"): lambda s: s[..., 1] / root(s[..., 0] * s[..., 2]),
+        ("corrected", "correlation"): lambda s: s[..., 1] / root(true(s, 0) * true(s, 1)),
+        ("observed", "slope"): lambda s: s[..., 1] / s[..., 0],
+        ("corrected", "slope"): lambda s: s[..., 1] / true(s, 0),
+    }
+
+
+def _level(
+    sums: Array, draws: int, rng: np.random.Generator, conf_level: float
+) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+    """Return the figures of one level with delta and bootstrap intervals over units."""
+    units = len(sums)
+    total = sums.sum(axis=0)
+    t = -float(special.stdtrit(units - 1, (1 - conf_level) / 2))
+    sample = resampled_sums(sums, draws, rng) if draws else None
+    rows, drawn = [], {}
+    for (kind, term), form in _forms().items():
+        value = float(form(total))
+        step = 1e-6 * np.maximum(np.abs(total), 1e-300)
+        slope = np.array(
+            [
+                (float(form(total + d)) - float(form(total - d))) / (2 * step[i])
+                for i, d in enumerate(np.diag(step))
+            ]
+        )
+        # figures of degree zero in the sums: a unit's pull is the slope along its sums
+        se = float(np.sqrt(units / (units - 1) * np.sum((sums @ slope) ** 2)))
+        row: dict[str, Any] = {"version": kind, "term": term, "estimate": value, "std_error": se}
+        row |= {"conf_low": value - t * se, "conf_high": value + t * se}
+        if sample is not None:
+            with np.errstate(invalid="ignore"):
+                values = form(sample)
+            own = values[np.isfinite(values)]
+            ends = percentile_interval(own[:, None], conf_level) if len(own) > draws / 2 else None
+            row |= {
+                "boot_low": float(ends[0][0]) if ends else np.nan,
+                "boot_high": float(ends[1][0]) if ends else np.nan,
+                "failed_draws": draws - len(own),
+            }
+            drawn[f"{kind} {term}"] = values
+        rows.append(row)
+    return pd.DataFrame(rows), pd.DataFrame(drawn) if sample is not None else None
+
+
+def _result(
+    table: pd.DataFrame,
+    x: str,
+    y: str,
+    given: Mapping[str, float],
+    statistics: Mapping[str, Any],
+    conf_level: float,
+    mark: str,
+    cautions: Sequence[Caution],
+    draws: pd.DataFrame | None,
+) -> Result:
+    cautions = list(cautions)
+    failed = int(table["failed_draws"].max()) if "failed_draws" in table else 0
+    untold = table.loc[table["estimate"].isna(), "level"].unique()
+    if len(untold):
+        message = (
+            f"At {listing(untold)}, units differ no more than sampling error would make them: "
+            "nothing is left to correct."
+        )
+        cautions.append(Caution("no-true-variance", message, listing(untold)))
+    beyond = table[(table["version"] == "corrected") & (table["term"] == "correlation")]
+    if (beyond["estimate"].abs() > 1).any():
+        message = "A corrected correlation is beyond 1: the reliabilities are too low or too rough."
+        cautions.append(Caution("beyond-one", message, f"{x}, {y}"))
+    said = "; ".join(
+        f"{level}: observed r = {own['observed']:.2f}, corrected {own['corrected']:.2f}, at most "
+        f"{own['largest observable']:.2f} observable"
+        for level, own in (
+            (level, part.set_index("version")["estimate"].to_dict())
+            for level, part in table[table["term"] == "correlation"].groupby("level", sort=False)
+        )
+    )
+    return Result(
+        "attenuation",
+        table,
+        {
+            "title": f"{x}, {y}",
+            "x": x,
+            "y": y,
+            "reliability": dict(given),
+            "conf_level": conf_level,
+            "data": mark,
+            "versions": versions(),
+        },
+        statistics,
+        f"Unreliability of {x} and {y} weakens what can be observed. {said}. Corrected figures "
+        "assume that sampling errors are unrelated.",
+        warnings=tuple(cautions),
+        draws=draws,
+        failed_draws=failed,
+        figure=_figure,
+    )
+
+
+def _figure(result: Result, ax: Any = None, **options: Any) -> Any:
+    rows = result.table[result.table["term"] == "correlation"]
+    kept = rows[rows["version"] != "largest observable"]
+    most = rows[rows["version"] == "largest observable"]
+    limit = "; ".join(
+        f"{r['level']} {r['estimate']:.2f}" for r in most.to_dict("records") if r["estimate"] > 0
+    )
+    table = pd.DataFrame(
+        {
+            "term": kept["level"],
+            "group": kept["version"],
+            **{c: kept[c] for c in ("estimate", "conf_low", "conf_high")},
+        }
+    ).dropna()
+    caption = f"Correlation of {result.spec['x']} and {result.spec['y']}. Largest observable"
+    given = {"caption": f"{caption}: {limit}."}
+    return plotting.coefficients(table, ax=ax, **(given | options))

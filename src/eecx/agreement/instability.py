@@ -1,0 +1,147 @@
+"""Instability: how much a unit's scores go up and down over waves, net of sampling error."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .. import plotting
+from ..errors import Caution, DataError, OptionError
+from ..panel import Panel
+from ..results import Result, versions
+from .answers import spread
+
+__all__ = ["instability"]
+
+
+def instability(panel: Panel, x: str, *, norm: float | None = None) -> Result:
+    r"""How steady each unit is over its waves, and how often it is above the norm.
+
+    With a unit's wave scores :math:`x_t` (T of them), net of what each wave has in common, and
+    their sampling variances :math:`v_t`:
+
+    .. math:: \text{instability}_i = \sqrt{\max\left(s^2_i - \bar v_i, 0\right)}
+
+    It is a property of the unit over time; how much its people differ within a wave is
+    dispersion (:class:`eecx.Dispersion`). The two need not go together.
+
+    Parameters
+    ----------
+    panel : Panel
+    x : str
+        A measure.
+    norm : float, optional
+        The standard to be met; by default the mean over all cells. "Above" follows the measure's
+        good direction.
+
+    Returns
+    -------
+    Result
+        ``.table``: distribution over units of ``instability`` and ``share above norm``;
+        ``.tables["units"]``: unit, waves, mean, ``sd`` (observed), ``noise`` (SD that sampling
+        alone gives), ``instability``, ``share_above``. Units with fewer than three waves have no
+        instability. Where sampling variances are not known, ``noise`` is missing, instability is
+        the observed SD and a warning says so.
+
+    Notes
+    -----
+    A unit whose observed variance is below its sampling variance gets 0: it may still be unsteady.
+    With few waves the figure of a single unit is rough; as a predictor it is unreliable.
+
+    Examples
+    --------
+    >>> import eecx
+    >>> sim = eecx.simulate.panel(units=30, waves=6, rng=1)
+    >>> panel = eecx.Panel.from_frame(
+    ...     sim.frame, unit="unit", wave="wave", employee=["ex"], customer=["cx"]
+    ... )
+    >>> found = eecx.instability(panel, "cx")
+    >>> found.table["term"].tolist()
+    ['instability', 'share above norm']
+    """
+    if not isinstance(panel, Panel):
+        raise OptionError(f"instability takes an eecx.Panel, not a {type(panel).__name__}.")
+    panel.require(x, "x")
+    if panel.wave is None:
+        raise DataError("Instability is over waves, and this panel has none.")
+    value = panel.frame[x].to_numpy(float)
+    known = ~np.isnan(value)
+    frame = pd.DataFrame({"unit": panel.frame[panel.unit], "time": panel.time, "value": value})[
+        known
+    ]
+    noise = (
+        panel.variance[x].to_numpy(float)[known]
+        if x in panel.variance.columns
+        else np.full(len(frame), np.nan)
+    )
+    sign = 1 if panel.roles[x].better == "higher" else -1
+    limit = float(frame["value"].mean()) if norm is None else float(norm)
+    away = frame["value"] - frame.groupby("time")["value"].transform("mean")
+    frame = frame.assign(
+        away=away, noise=noise, above=(sign * (frame["value"] - limit) > 0).astype(float)
+    )
+    grouped = frame.groupby("unit")
+    waves = grouped.size().to_numpy(float)
+    sd2 = grouped["away"].var(ddof=1).to_numpy(float)
+    if (waves >= 3).sum() < 2:
+        raise DataError(f"Fewer than two units have three waves with {x!r}.")
+    error = grouped["noise"].mean().to_numpy(float)
+    told = np.where(np.isnan(error), 0.0, error)
+    enough = waves >= 3
+    net = np.where(enough, np.sqrt(np.maximum(sd2 - told, 0.0)), np.nan)
+    share = grouped["above"].mean().to_numpy(float)
+    units = pd.DataFrame(
+        {
+            panel.unit: list(grouped.groups),
+            "waves": waves,
+            "mean": grouped["value"].mean().to_numpy(float),
+            "sd": np.where(enough, np.sqrt(sd2), np.nan),
+            "noise": np.sqrt(error),
+            "instability": net,
+            "share_above": share,
+        }
+    )
+    rows: list[dict[str, Any]] = [
+        {"term": "instability", **spread(net, enough)},
+        {"term": "share above norm", **spread(share, np.ones(len(share), dtype=bool))},
+    ]
+    cautions = []
+    if np.isnan(error).any():
+        message = "Sampling variances are not known: instability holds sampling error too."
+        cautions.append(Caution("unknown-reliability", message, x))
+    elif zero := int((net == 0).sum()):
+        message = f"{zero} units vary no more than sampling error would make them."
+        cautions.append(Caution("no-true-variance", message, x))
+    return Result(
+        "instability",
+        pd.DataFrame(rows),
+        {
+            "title": x,
+            "x": x,
+            "norm": limit,
+            "norm_given": norm is not None,
+            "better": panel.roles[x].better,
+            "data": panel.fingerprint,
+            "versions": versions(),
+        },
+        {"units": len(units), "waves": panel.waves, "cells": len(frame)},
+        f"Over waves, units' {x} varied by {rows[0]['mean']:.3g} (SD net of wave means and, where "
+        f"known, sampling error; {rows[0]['minimum']:.3g} to {rows[0]['maximum']:.3g}), and units "
+        f"were on the good side of {limit:.3g} in {100 * rows[1]['mean']:.0f}% of their waves.",
+        tables={"units": units},
+        warnings=tuple(cautions),
+        figure=_figure,
+    )
+
+
+def _figure(result: Result, ax: Any = None, **options: Any) -> Any:
+    units = result.tables["units"]
+    rows = pd.DataFrame({"group": result.spec["title"], "value": units["instability"]}).dropna()
+    given = {
+        "label": "SD over waves, net of wave means and sampling error",
+        "title": f"How steady units are over waves: {result.spec['title']}",
+        "caption": f"Each dot is a unit; {result.stats['waves']} waves.",
+    }
+    return plotting.distribution(rows, ax=ax, **(given | options))

@@ -1,0 +1,163 @@
+"""Random group resampling: whether real units agree more than units made at random."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import special
+
+from .. import frames, plotting
+from ..errors import DataError, OptionError
+from ..moments import group_codes
+from ..resampling import generator
+from ..results import Result, fingerprint, versions
+from .answers import read_people
+
+__all__ = ["random_groups"]
+
+Array = npt.NDArray[np.float64]
+
+
+def random_groups(
+    data: object,
+    x: str,
+    *,
+    unit: str | None = None,
+    wave: str | None = None,
+    draws: int = 1000,
+    rng: int | np.random.Generator | None = 0,
+    parse: frames.Parse | None = None,
+) -> Result:
+    r"""Compare the variance within real units with that within units made at random.
+
+    People are dealt out anew, without replacement, to units of the same sizes (within their
+    wave), ``draws`` times. If people of a unit share something, the mean variance within real
+    units is smaller than within random ones:
+
+    .. math:: z = \frac{\bar s^2_{\text{real}} - \operatorname{mean}(\bar s^2_{\text{random}})}
+              {\operatorname{sd}(\bar s^2_{\text{random}})}
+
+    Parameters
+    ----------
+    data : Survey, frame or path
+    x : str
+        A measure of the Survey, or a column with one score per person.
+    unit, wave : str
+        Key columns of a frame.
+    draws, rng :
+        How many random partitions, and their seed.
+
+    Returns
+    -------
+    Result
+        ``.table``: the mean variance within real units against the draws: ``estimate``,
+        ``random_mean, random_sd, statistic`` (z), ``p_value`` (share of draws at least as small,
+        (b + 1)/(B + 1)). ``.draws``: the mean variance of each draw.
+
+    Notes
+    -----
+    Units with one person have no variance and are not in the means. Bliese and Halverson used it
+    to tell agreement that is no property of the unit from agreement that is; a significant result
+    says that units differ, not that people agree much. The counts of each answer per unit come
+    from one grouped query; the dealing itself is done in memory.
+
+    Examples
+    --------
+    >>> import eecx, pandas as pd
+    >>> people = pd.DataFrame({"team": list("aaabbbccc"), "score": [1, 1, 2, 3, 3, 4, 5, 5, 4]})
+    >>> found = eecx.random_groups(people, "score", unit="team", draws=199)
+    >>> bool(found.table["statistic"].iloc[0] < -2)
+    True
+    """
+    if not isinstance(draws, int) or draws < 99:
+        raise OptionError(f"draws={draws!r}: a whole number, at least 99; 1000 are usual.")
+    keys, value, wave_name = read_people(data, x, unit=unit, wave=wave, parse=parse)
+    codes, groups = group_codes(keys, list(keys.columns))
+    n = np.bincount(codes).astype(float)
+    several = n > 1
+    if several.sum() < 2:
+        raise DataError("Fewer than two units have two people: nothing can be compared.")
+    block = (
+        pd.factorize(groups[wave_name], sort=True)[0][codes]
+        if wave_name
+        else np.zeros(len(codes), dtype=np.intp)
+    )
+    value = value - value.mean()
+    order = np.lexsort((codes, block))
+    codes, value, block = codes[order], value[order], block[order]
+
+    def within(values: Array) -> float:
+        total = np.bincount(codes, values)
+        square = np.bincount(codes, values**2)
+        spread = (square - total**2 / n)[several] / (n[several] - 1)
+        return float(spread.mean())
+
+    chance = generator(rng)
+    real = within(value)
+    sample = np.empty(draws)
+    ends = np.flatnonzero(np.diff(block)) + 1
+    for b in np.arange(draws):
+        parts = np.split(value.copy(), ends)
+        for part in parts:
+            chance.shuffle(part)
+        sample[b] = within(np.concatenate(parts))
+    mean, sd = float(sample.mean()), float(sample.std(ddof=1))
+    if sd <= 0:
+        raise DataError(f"All values of {x!r} are alike: nothing varies.")
+    z = (real - mean) / sd
+    p = float((np.sum(sample <= real * (1 + 1e-12)) + 1) / (draws + 1))
+    table = pd.DataFrame(
+        [
+            {
+                "term": "mean variance within units",
+                "estimate": real,
+                "random_mean": mean,
+                "random_sd": sd,
+                "statistic": z,
+                "p_value": p,
+                "random_low": float(np.quantile(sample, 0.025)),
+                "random_high": float(np.quantile(sample, 0.975)),
+            }
+        ]
+    )
+    return Result(
+        "random_groups",
+        table,
+        {
+            "title": x,
+            "statistic": "z",
+            "draws": draws,
+            "rng": rng if rng is None or isinstance(rng, int) else str(rng),
+            "data": fingerprint(value, codes),
+            "versions": versions(),
+        },
+        {
+            "n": len(value),
+            "units": len(n),
+            "without_variance": int((~several).sum()),
+            "p_normal": float(special.ndtr(z)),
+        },
+        f"The variance of {x} within units ({real:.3f} on average) was compared with that within "
+        f"{draws} random partitions of the same people into units of the same sizes "
+        f"({mean:.3f}, SD {sd:.3f}): z = {z:.2f}, p = {p:.3g} (one-sided).",
+        draws=pd.DataFrame({"mean variance within units": sample}),
+        figure=_figure,
+    )
+
+
+def _figure(result: Result, ax: Any = None, **options: Any) -> Any:
+    row = result.table.iloc[0]
+    values = pd.Series(dtype=float) if result.draws is None else result.draws.iloc[:, 0]
+    given = {
+        "label": "mean variance within units",
+        "title": f"Random groups against real ones: {result.spec['title']}",
+        "marks": {float(row["estimate"]): "real units"},
+        "caption": f"Each dot is one of {result.spec['draws']} random partitions.",
+        "what": "partitions",
+    }
+    return plotting.distribution(
+        pd.DataFrame({"group": "random units", "value": values}), ax=ax, **(given | options)
+    )

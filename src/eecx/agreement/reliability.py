@@ -1,0 +1,372 @@
+"""Reliability of unit means and of their change, from the sampling variance of every cell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import special
+
+from .. import plotting
+from ..errors import Caution, DataError, OptionError, check_level, listing
+from ..panel import Panel
+from ..results import Result, fingerprint, versions
+from ..survey import Survey
+from .answers import title
+
+__all__ = ["BETWEEN", "CHANGE", "ONE_WAVE", "Cells", "level_sums", "read_cells", "reliability"]
+
+Array = npt.NDArray[np.float64]
+Names = Sequence[str] | str
+
+ONE_WAVE = "between units in one wave"
+BETWEEN = "between units"
+CHANGE = "change within units over time"
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """Values of one or more measures per unit × wave, with n and sampling variance.
+
+    ``frame`` has ``unit, time``; ``value``, ``variance`` and ``n`` have a column per measure.
+    """
+
+    frame: pd.DataFrame
+    value: pd.DataFrame
+    variance: pd.DataFrame
+    n: pd.DataFrame
+
+    def complete(self, names: Sequence[str]) -> Cells:
+        """Keep the cells in which all of these measures have a value."""
+        kept = self.value[list(names)].notna().all(axis=1).to_numpy()
+        parts = (p[kept].reset_index(drop=True) for p in (self.value, self.variance, self.n))
+        return Cells(self.frame[kept].reset_index(drop=True), *parts)
+
+
+def level_sums(cells: Cells, names: Sequence[str], level: str) -> tuple[Array, Array, float] | None:
+    """Return per unit: squares and products of what varies, and its sampling error.
+
+    Shapes (units, p, p) and (units, p), and how many free cells the sums are of; None where the
+    level does not exist (a single wave, a single unit).
+    """
+    unit, at = pd.factorize(cells.frame["unit"])[0], pd.factorize(cells.frame["time"])[0]
+    x = cells.value[list(names)].to_numpy(float)
+    v = cells.variance.reindex(columns=list(names)).to_numpy(float)
+    waves = np.bincount(unit).astype(float)
+    units = len(waves)
+
+    def mean_of(values: Array, codes: npt.NDArray[np.intp]) -> Array:
+        size = np.bincount(codes)[:, None]
+        return np.stack([np.bincount(codes, column) for column in values.T], axis=1) / size
+
+    if level == BETWEEN:
+        means = mean_of(x, unit)
+        away = means - means.mean(axis=0)
+        noise = mean_of(v, unit) / waves[:, None]
+        free = float(units - 1)
+        owner = np.arange(units)
+    elif level == ONE_WAVE:
+        away = x - mean_of(x, at)[at]
+        noise, free, owner = v, float(len(x) - len(np.unique(at))), unit
+    else:
+        several = waves[unit] > 1
+        if not several.any() or len(np.unique(at[several])) < 2:
+            return None
+        unit, at, x, v = unit[several], at[several], x[several], v[several]
+        unit = pd.factorize(unit)[0]
+        at = pd.factorize(at)[0]
+        waves = np.bincount(unit).astype(float)
+        units = len(waves)
+        away = x - mean_of(x, unit)[unit]
+        away = away - mean_of(away, at)[at]
+        noise, owner = v * (1 - 1 / waves[unit])[:, None], unit
+        free = float(len(x) - units)
+    if free < 1 or units < 3:
+        return None
+    products = away[:, :, None] * away[:, None, :]
+    squares = np.zeros((units, x.shape[1], x.shape[1]))
+    error = np.zeros((units, x.shape[1]))
+    np.add.at(squares, owner, products)
+    np.add.at(error, owner, noise)
+    if level == BETWEEN:
+        error *= free / units
+    elif level == ONE_WAVE:
+        error *= free / len(x)
+    return squares, error, free
+
+
+def read_cells(
+    data: object, names: Sequence[str], population: object = None
+) -> tuple[Cells, int, str]:
+    """Return the cells of a panel or survey, the minimum of respondents, and what they are."""
+    if isinstance(data, Panel):
+        for name in names:
+            data.require(name, "measure")
+        columns = list(names)
+        frame = pd.DataFrame({"unit": data.frame[data.unit].to_numpy(), "time": data.time})
+        wave = frame["time"] if data.wave is None else data.frame[data.wave]
+        parts = (data.frame[columns], data.variance, data.n)
+        value, variance, n = (p.reindex(columns=columns).reset_index(drop=True) for p in parts)
+        cells = Cells(frame, value.astype(float), variance.astype(float), n.astype(float))
+        keys = pd.DataFrame({"unit": frame["unit"], "wave": wave.to_numpy()})
+        minimum, mark = data.disclosure_n, data.fingerprint
+    elif isinstance(data, Survey):
+        long = data._cells()
+        count = len(data.measures)
+        first = long.iloc[::count].reset_index(drop=True)
+        wave = first[data.wave] if data.wave else pd.Series("all", first.index)
+        frame = pd.DataFrame({"unit": first[data.unit], "time": pd.factorize(wave, sort=True)[0]})
+        at = {m: i for i, m in enumerate(data.measures)}
+        value, variance, n = (
+            pd.DataFrame({m: long[c].to_numpy(float)[at[m] :: count] for m in names})
+            for c in ("value", "variance", "n")
+        )
+        cells = Cells(frame, value, variance, n)
+        keys = pd.DataFrame({"unit": frame["unit"], "wave": wave.to_numpy()})
+        minimum = 5
+        mark = fingerprint(value.to_numpy(), n.to_numpy())
+    else:
+        raise OptionError(
+            f"reliability needs an eecx.Survey or eecx.Panel, not a {type(data).__name__}."
+        )
+    if population is not None:
+        share = cells.n.div(_headcount(population, keys), axis=0)
+        over = (share > 1).any(axis=1)
+        if over.any():
+            row = keys[over].iloc[0]
+            raise DataError(
+                f"Unit {row['unit']!r} has more respondents than people in population= (wave "
+                f"{row['wave']!r}). Is the headcount that of another time?"
+            )
+        cells = Cells(cells.frame, cells.value, cells.variance * (1 - share), cells.n)
+    return cells, minimum, mark
+
+
+def _headcount(population: object, keys: pd.DataFrame) -> Array:
+    """Return how many people each cell's unit has."""
+    if isinstance(population, pd.DataFrame):
+        if population.shape[1] not in (2, 3):
+            raise OptionError(
+                "population= as a frame has the columns unit, (wave,) headcount, in this order."
+            )
+        given = population.set_axis([*["unit", "wave"][: population.shape[1] - 1], "N"], axis=1)
+        on = [c for c in ("unit", "wave") if c in given.columns]
+        if given.duplicated(on).any():
+            raise DataError("population= has a unit (and wave) twice.")
+        found = keys.merge(given, on=on, how="left")["N"].to_numpy(float)
+    elif isinstance(population, Mapping | pd.Series):
+        found = np.array([float(population.get(u, np.nan)) for u in keys["unit"]])
+    else:
+        raise OptionError("population= is a mapping of unit to headcount, or a frame.")
+    if np.isnan(found).any():
+        missing = keys["unit"][np.isnan(found)].unique()
+        raise DataError(f"population= has no headcount for {listing(missing)}.")
+    if (found <= 0).any():
+        raise DataError("population= holds headcounts of zero or less.")
+    return found
+
+
+def estimate(cells: Cells, name: str, level: str) -> tuple[float, float, float, int] | None:
+    """Return reliability, standard error, true variance, units; None where it cannot be told."""
+    known = cells.complete([name])
+    if name not in known.variance.columns or known.variance[name].isna().any():
+        return None
+    found = level_sums(known, [name], level)
+    if found is None:
+        return None
+    squares, error, free = found
+    s, e = squares[:, 0, 0], error[:, 0]
+    if s.sum() <= 0:
+        return None
+    ratio = float(e.sum() / s.sum())
+    units = len(s)
+    influence = (e - ratio * s) / s.sum()
+    se = float(np.sqrt(units / (units - 1) * np.sum(influence**2)))
+    return 1 - ratio, se, float((s.sum() - e.sum()) / free), units
+
+
+def reliability(
+    data: object,
+    measures: Names = (),
+    *,
+    population: object = None,
+    target: float = 0.70,
+    conf_level: float = 0.95,
+) -> Result:
+    r"""How much of what varies between units, and over time, is not sampling error.
+
+    Every cell (unit × wave) has a value and, from its own respondents, a sampling variance v. At
+    each level the reliability is
+
+    .. math:: \rho = 1 - \frac{\sum v}{\sum (\text{observed deviations})^2}
+
+    with the deviations of cells from their wave's mean (``between units in one wave``), of unit
+    means over all waves (``between units``), and of cells from unit and wave means (``change
+    within units over time``). The last is as a rule much the lowest, and it is the one that
+    studies over time live on.
+
+    Parameters
+    ----------
+    data : Survey or Panel
+    measures : sequence of str, optional
+        All by default (of a Panel: those whose sampling variance is known).
+    population : mapping or frame, optional
+        Headcount per unit ``{"store 1": 40}``, or a frame with the columns unit, (wave,)
+        headcount. A unit in which nearly all answered has hardly any sampling error: v is
+        multiplied by 1 - n/N. Right for statements about the people there were; not for those who
+        might have been.
+    target : float
+        A reliability for which the respondents needed per unit and wave are told.
+    conf_level : float
+
+    Returns
+    -------
+    Result
+        ``.table``: ``measure, level, estimate, std_error, conf_low, conf_high, true_sd,
+        respondents, respondents_needed``; the interval is that of the ratio over units (delta
+        method, t). ``.tables["units"]``: reliability of each unit's mean over its waves.
+
+    Notes
+    -----
+    An estimate below 0 says that units differ less than sampling alone would make them. What
+    counts as error here is only the choice of respondents: unclear items, or moods that all share
+    on the day, are not in it. Compare :func:`eecx.icc` (ICC 2 of people in units of equal size).
+
+    Examples
+    --------
+    >>> import eecx
+    >>> chain = eecx.simulate.retail_chain()
+    >>> staff = eecx.Survey(
+    ...     chain.employees,
+    ...     unit="store",
+    ...     wave="quarter",
+    ...     measures={"engagement": eecx.Scale(["e1", "e2", "e3"], range=(1, 5))},
+    ... )
+    >>> found = eecx.reliability(staff)
+    >>> found.table["estimate"].round(2).tolist()
+    [0.74, 0.95, 0.27]
+    """
+    check_level(conf_level)
+    if not 0 < target < 1:
+        raise OptionError(f"target={target!r}: a reliability between 0 and 1, such as 0.7.")
+    names = [measures] if isinstance(measures, str) else list(measures)
+    if not names:
+        names = _all(data)
+    if isinstance(data, Survey) and (stray := [m for m in names if m not in data.measures]):
+        raise OptionError(f"{listing(stray)} is no measure of the survey.")
+    cells, minimum, mark = read_cells(data, names, population)
+    rows, warned = [], []
+    for name in names:
+        known = cells.complete([name])
+        levels = [BETWEEN] if known.frame["time"].nunique() < 2 else [ONE_WAVE, BETWEEN, CHANGE]
+        size = known.n[name]
+        waves = len(known.frame) / known.frame["unit"].nunique()
+        scatter = float((known.variance[name] * size).mean())
+        for level in levels:
+            found = estimate(cells, name, level)
+            if found is None:
+                continue
+            value, se, true, units = found
+            reach = -float(special.stdtrit(units - 1, (1 - conf_level) / 2)) * se
+            needed = target / (1 - target) * scatter / true if true > 0 else np.nan
+            needed = needed / waves if level == BETWEEN else needed
+            rows.append(
+                {
+                    "measure": name,
+                    "level": level,
+                    "estimate": value,
+                    "std_error": se,
+                    "conf_low": value - reach,
+                    "conf_high": min(value + reach, 1.0),
+                    "true_sd": np.sqrt(true) if true > 0 else 0.0,
+                    "units": units,
+                    "respondents": float(size.mean()),
+                    "respondents_needed": float(np.ceil(needed)) if np.isfinite(needed) else np.nan,
+                }
+            )
+            if value < target:
+                message = f"The reliability of {name}, {level}, is {value:.2f}, below {target:g}."
+                warned.append(Caution("low-reliability", message, name))
+    if not rows:
+        raise DataError(
+            "No sampling variances are known, so no reliability can be told. A Survey has them; "
+            "Panel.from_frame takes them as variance=."
+        )
+    table = pd.DataFrame(rows)
+    said = "; ".join(
+        f"{r['measure']}, {r['level']}: {r['estimate']:.2f} ({r['conf_low']:.2f} to "
+        f"{r['conf_high']:.2f})"
+        for r in rows
+    )
+    return Result(
+        "reliability",
+        table,
+        {
+            "title": title(names),
+            "measures": names,
+            "population": population is not None,
+            "target": target,
+            "conf_level": conf_level,
+            "data": mark,
+            "versions": versions(),
+        },
+        {"cells": len(cells.frame), "units": int(cells.frame["unit"].nunique())},
+        f"Reliability of the units' scores, that is the share of their variance that is not "
+        f"sampling error ({100 * conf_level:g}% intervals), was: {said}.",
+        tables={"units": _units(cells, names, minimum)},
+        warnings=tuple(warned),
+        figure=_figure,
+    )
+
+
+def _all(data: object) -> list[str]:
+    if isinstance(data, Survey):
+        return list(data.measures)
+    if isinstance(data, Panel):
+        return [m for m in (*data.employee, *data.customer) if m in data.variance.columns]
+    return []
+
+
+def _units(cells: Cells, names: Sequence[str], minimum: int) -> pd.DataFrame:
+    """Reliability of each unit's own mean over its waves."""
+    parts = []
+    for name in names:
+        found = estimate(cells, name, BETWEEN)
+        if found is None:
+            continue
+        true = max(found[2], 0.0)
+        known = cells.complete([name])
+        known_v = known.variance[name].groupby(known.frame["unit"])
+        noise = known_v.sum() / known_v.size() ** 2
+        smallest = known.n[name].groupby(known.frame["unit"]).min()
+        own = (true / (true + noise)).where(smallest >= minimum)
+        status = np.where(smallest >= minimum, "shown", "withheld")
+        parts.append(
+            pd.DataFrame(
+                {
+                    "measure": name,
+                    "unit": noise.index,
+                    "waves": known_v.size().to_numpy(),
+                    "reliability": own.to_numpy(),
+                    "status": status,
+                }
+            )
+        )
+    return pd.concat(parts, ignore_index=True)
+
+
+def _figure(result: Result, ax: Any = None, **options: Any) -> Any:
+    rows = result.table
+    table = pd.DataFrame(
+        {
+            "term": rows["level"],
+            "group": rows["measure"],
+            **{c: rows[c] for c in ("estimate", "conf_low", "conf_high")},
+        }
+    )
+    given = {"caption": "Reliability: 1 is no sampling error, 0 nothing but sampling error."}
+    return plotting.coefficients(table, ax=ax, **(given | options))

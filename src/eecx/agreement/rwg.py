@@ -1,0 +1,220 @@
+"""r_wg and r_wg(j): whether a unit's answers vary less than answers without agreement."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from .. import frames, plotting
+from ..errors import Caution, listing
+from ..results import Result, versions
+from .answers import Answers, Range, by_unit, read_answers, spread
+from .nulls import Null, read_nulls
+
+__all__ = ["BANDS", "rwg", "rwg_values"]
+
+Array = npt.NDArray[np.float64]
+
+# LeBreton and Senter (2008): from which value an agreement is called what
+BANDS = (
+    (0.91, "very strong"),
+    (0.71, "strong"),
+    (0.51, "moderate"),
+    (0.31, "weak"),
+    (-np.inf, "lack of agreement"),
+)
+
+
+def rwg_values(answers: Answers, null: float) -> tuple[Array, Array, npt.NDArray[np.bool_]]:
+    """Return r_wg or r_wg(j) per unit, r*_wg(j), and where the variance exceeds the null's.
+
+    A variance above the null's counts as equal to it, so that the index is 0, never negative;
+    r*_wg(j) is left as it is. NaN for units with one respondent.
+    """
+    ratio = answers.variances.mean(axis=1) / null
+    left = 1 - np.minimum(ratio, 1.0)
+    j = len(answers.items)
+    return j * left / (j * left + np.minimum(ratio, 1.0)), 1 - ratio, ratio > 1
+
+
+def rwg(
+    data: object,
+    items: str | Sequence[str] | None = None,
+    *,
+    unit: str | None = None,
+    wave: str | None = None,
+    range: Range | None = None,
+    null: str | float | Sequence[str | float] = ("uniform", "slight skew"),
+    disclosure_n: int = 5,
+    parse: frames.Parse | None = None,
+) -> Result:
+    r"""Within-unit agreement on one item (r_wg) or several (r_wg(j)), per unit (× wave).
+
+    With :math:`\bar s^2` the mean variance (divisor n - 1) of the J items in a unit and
+    :math:`\sigma^2_E` the variance that is expected without agreement:
+
+    .. math:: r_{wg(J)} = \frac{J (1 - \bar s^2/\sigma^2_E)}
+              {J (1 - \bar s^2/\sigma^2_E) + \bar s^2/\sigma^2_E}
+
+    For J = 1 this is :math:`1 - s^2/\sigma^2_E`. A variance above :math:`\sigma^2_E` counts as
+    equal to it (r_wg = 0), and how many units that concerns is in the table.
+
+    Parameters
+    ----------
+    data : Survey, frame, path or Moments
+        Of a Survey, ``items`` names one of its measures. Moments need ``unit`` among their keys.
+    items : str or sequence of str
+        One item or the items of a scale. A person who lacks one of several items is left out.
+    unit, wave : str
+        Key columns of a frame; agreement is computed within a unit in a wave.
+    range : (low, high)
+        Lowest and highest option; options lie one apart.
+    null : str or float, or several
+        ``"uniform"``, ``"slight skew"``, ``"moderate skew"``, ``"heavy skew"``, ``"triangular"``,
+        ``"normal"``, or an expected variance. The variance used stands in the table.
+    disclosure_n : int
+        Units with fewer respondents are listed as withheld. If there are any, the table describes
+        the others, so that nothing of the withheld follows from it.
+
+    Returns
+    -------
+    Result
+        ``.table``: per index and null ``null_variance, units, mean, median, sd, minimum, maximum,
+        clipped, undefined``; ``r*_wg(j)`` is Lindell's form, :math:`1 - \bar s^2/\sigma^2_E`,
+        never clipped. ``.tables["units"]``: each unit's values; ``.tables["bands"]``: share of
+        units in the bands of LeBreton and Senter.
+
+    Raises
+    ------
+    ColumnError, DataError, OptionError
+        Unknown columns, answers out of range, no unit with two respondents.
+
+    Notes
+    -----
+    The bands are conventions. A low value is a finding about a unit, not a reason to drop it: to
+    drop units by their agreement changes the question. With the nulls of LeBreton and Senter
+    (2008), https://doi.org/10.1177/1094428106296642; index by James, Demaree and Wolf (1984),
+    https://doi.org/10.1037/0021-9010.69.1.85. For numbers of options outside 5 to 11, which no
+    table covers, the shape of the five-option null is stretched; ``null_origin`` says so.
+
+    Examples
+    --------
+    >>> import eecx, pandas as pd
+    >>> answers = pd.DataFrame({"team": ["a"] * 5 + ["b"] * 5, "q": [4, 4, 4, 4, 4, 1, 2, 3, 4, 5]})
+    >>> eecx.rwg(answers, "q", unit="team", range=(1, 5), null="uniform").tables["units"]
+      team    n  uniform status
+    0    a  5.0      1.0  shown
+    1    b  5.0      0.0  shown
+    """
+    answers = read_answers(data, items, unit=unit, wave=wave, range=range, parse=parse)
+    return agreement_result(answers, read_nulls(null, answers.options), disclosure_n)
+
+
+def agreement_result(answers: Answers, nulls: Sequence[Null], disclosure_n: int) -> Result:
+    """Return the result of :func:`rwg` from sums."""
+    n, j = answers.cells.n, len(answers.items)
+    index = "r_wg(j)" if j > 1 else "r_wg"
+    found = {one.name: rwg_values(answers, one.variance) for one in nulls}
+    units = by_unit(answers.cells.keys, n, {k: v[0] for k, v in found.items()}, disclosure_n)
+    shown = n >= disclosure_n
+    rows: list[dict[str, Any]] = []
+    for lindell in (False, True) if j > 1 else (False,):
+        for one in nulls:
+            inside, open_, above = found[one.name]
+            values = open_ if lindell else inside
+            rows.append(
+                {
+                    "index": "r*_wg(j)" if lindell else index,
+                    "null": one.name,
+                    "null_variance": one.variance,
+                    "null_origin": one.origin,
+                    **spread(values, shown),
+                    "clipped": 0 if lindell else int((above & shown).sum()),
+                    "undefined": int((np.isnan(values) & shown).sum()),
+                }
+            )
+    table = pd.DataFrame(rows)
+    first = nulls[0]
+    values = found[first.name][0][shown]
+    cautions = []
+    if clipped := int(table["clipped"].max()):
+        cautions.append(
+            Caution(
+                "agreement-below-null",
+                f"In {clipped} of {int(shown.sum())} units answers vary more than under a null: "
+                f"{index} is 0 there.",
+                listing([one.name for one in nulls]),
+            )
+        )
+    return Result(
+        "rwg",
+        table,
+        {
+            "title": answers.name,
+            "items": list(answers.items),
+            "range": answers.bounds,
+            "null": [one.name for one in nulls],
+            "disclosure_n": disclosure_n,
+            "data": answers.mark,
+            "versions": versions(),
+        },
+        {**answers.basis, "withheld": int((~shown).sum())},
+        _methods(answers, index, table, shown),
+        tables={"units": units, "bands": _bands(values)},
+        warnings=tuple(cautions),
+        references=("james1984", "lebreton2008"),
+        figure=_figure,
+    )
+
+
+def _bands(values: Array) -> pd.DataFrame:
+    values = values[~np.isnan(values)]
+    edges = [low for low, _ in BANDS]
+    at = np.array([np.argmax(np.round(v, 2) >= np.array(edges)) for v in values], dtype=int)
+    counts = np.bincount(at, minlength=len(BANDS))
+    return pd.DataFrame(
+        {
+            "agreement": [name for _, name in BANDS],
+            "from": [max(low, 0.0) for low in edges],
+            "units": counts,
+            "share": counts / max(len(values), 1),
+        }
+    )
+
+
+def _methods(
+    answers: Answers, index: str, table: pd.DataFrame, shown: npt.NDArray[np.bool_]
+) -> str:
+    said = "; ".join(
+        f"{r['null']} null (expected variance {r['null_variance']:.4g}): mean {r['mean']:.2f}, "
+        f"median {r['median']:.2f}, {r['minimum']:.2f} to {r['maximum']:.2f}"
+        for r in table[table["index"] == index].to_dict("records")
+    )
+    held = int((~shown).sum())
+    left = f" {held} units with too few respondents are withheld." if held else ""
+    return (
+        f"Agreement within units on {answers.name} ({len(answers.items)} items, "
+        f"{int(answers.cells.n.sum())} respondents in {len(shown)} units) was described by {index} "
+        f"(James et al., 1984). {said}.{left} No unit was dropped for low agreement."
+    )
+
+
+def _figure(result: Result, ax: Any = None, **options: Any) -> Any:
+    units = result.tables["units"]
+    rows = [
+        pd.DataFrame({"group": name, "value": units[name]})
+        for name in result.spec["null"]
+        if name in units
+    ]
+    index = result.table["index"].iloc[0]
+    given = {
+        "label": index,
+        "title": f"Agreement within units: {result.spec['title']}",
+        "marks": {0.7: "customary .70"},
+        "caption": f"{result.stats['withheld']} units are withheld.",
+    }
+    return plotting.distribution(pd.concat(rows).dropna(), ax=ax, **(given | options))
