@@ -46,6 +46,11 @@ Mask = npt.NDArray[np.bool_]
 NEAR = 1e-6
 """Counts closer than this are taken for equal: the tolerance of the linear programs is 1e-7."""
 
+_CHANGED = (
+    "Two queries of the data counted different respondents. Release from data that stay as they "
+    "are: write them to a file first."
+)
+
 SHOWN = ("n", "value", "variance", "std_error", "conf_low", "conf_high")
 
 
@@ -279,45 +284,74 @@ def _few(links: _Links, shown: Mask, n: Array, least: int, safe: Mask) -> list[_
     if leaks:
         return leaks
     pending = (small & ~safe)[state.columns]
-    size, rest = len(state.columns), state.rest[:, 0]
+    true, every = n[state.columns], np.ones(len(state.columns), dtype=bool)
+    near = _near_parts(state)
     draw = np.random.default_rng(0)
-    rounds, singly = 0, False
+    tries = np.zeros(len(true), dtype=int)
+    stage, rounds = "near" if len(true) and near.max() > state.part.max() else "all", 0
     while pending.any():
-        at = np.flatnonzero(pending)
-        if singly:  # one atom of every part: what is not reached now is out of reach
+        at, among = np.flatnonzero(pending), every
+        if stage == "near":  # what reaches far with all else held as it is, does so anyway
+            at = at[np.argsort(tries[at], kind="stable")][:400]
+            tries[at] += 1
+            others = draw.choice(near.max() + 1, 200)
+            among = np.isin(near, np.concatenate([near[at], others]))
+        elif stage == "singly":  # one atom of every part: what is not reached is out of reach
             at = at[np.unique(state.part[at], return_index=True)[1]]
-        m = len(at)
-        cap = sparse.csr_array((np.ones(m), (np.arange(m), at)), shape=(m, size))
-        blocks: list[list[Any]] = [[-cap, sparse.eye_array(m)]]
-        if len(state.least):
-            blocks.append([-state.floors, None])
-        found = _solved(
-            np.concatenate([np.zeros(size), -draw.uniform(1, 2, m)]),
-            A_ub=_stacked(blocks),
-            b_ub=np.concatenate([np.zeros(m), -np.ones(len(state.least))]),
-            A_eq=sparse.hstack([state.equations, sparse.csr_array((len(rest), m))]),
-            b_eq=rest,
-            bounds=[(0, None)] * size + [(0, least)] * m,
-        )
-        reached = pending & (found.x[:size] >= least - NEAR)
-        if singly:
-            weight = found.eqlin.marginals
-            for column, most in zip(at, found.x[size:], strict=True):
-                if most < least - NEAR:
-                    own = (state.row_part == state.part[column]) & (abs(weight) > NEAR)
-                    rows = np.flatnonzero(own)
-                    leaks.append(
-                        _Leak.of(links, state, state.columns[[column]], rows, weight[rows])
-                    )
-                    pending[column] = False
+        value, weight = _raised(state, at, among, true, least, draw)
+        reached = pending & (value >= least - NEAR)
+        if stage == "singly":
+            for column in at[~reached[at]]:
+                own = (state.row_part == state.part[column]) & (abs(weight) > NEAR)
+                rows = np.flatnonzero(own)
+                leaks.append(_Leak.of(links, state, state.columns[[column]], rows, weight[rows]))
+                pending[column] = False
             rounds += 1
             if leaks and rounds >= 10:
                 break
-        else:
-            singly = reached.sum() < max(1, 0.05 * m)
+        elif stage == "near" and tries[at].min() > 8:
+            stage = "all"
+        elif stage == "all" and reached.sum() < 0.05 * len(at):
+            stage = "singly"
         safe[state.columns[reached]] = True
         pending &= ~reached
     return leaks
+
+
+def _near_parts(state: _Open) -> Codes:
+    """Return the part of each column once rows of very many columns are left out."""
+    short = np.diff(state.equations.indptr) <= 50
+    links = _stacked([[state.equations[short]], [state.floors]])
+    return _parts(links, len(state.columns), 0)[0]
+
+
+def _raised(
+    state: _Open, at: Codes, among: Mask, true: Array, least: int, draw: np.random.Generator
+) -> tuple[Array, Array]:
+    """Raise as many of the columns ``at`` to ``least`` as go, columns not ``among`` held.
+
+    Returns the columns' values, and what each equation contributes to the limit.
+    """
+    columns, m = np.flatnonzero(among), len(at)
+    held = np.where(among, 0.0, true)
+    matrix, floors = state.equations[:, columns], state.floors[:, columns]
+    rows = np.flatnonzero(np.diff(matrix.indptr))
+    of = (np.arange(m), np.searchsorted(columns, at))
+    cap = sparse.csr_array((np.ones(m), of), shape=(m, len(columns)))
+    blocks: list[list[Any]] = [[-cap, sparse.eye_array(m)]]
+    if len(state.least):
+        blocks.append([-floors, None])
+    found = _solved(
+        np.concatenate([np.zeros(len(columns)), -draw.uniform(1, 2, m)]),
+        A_ub=_stacked(blocks),
+        b_ub=np.concatenate([np.zeros(m), state.floors @ held - 1]),
+        A_eq=sparse.hstack([matrix[rows], sparse.csr_array((len(rows), m))]),
+        b_eq=(state.rest[:, 0] - state.equations @ held)[rows],
+        bounds=[(0, None)] * len(columns) + [(0, least)] * m,
+    )
+    value, weight = held, np.zeros(len(state.rows))
+    value[columns], weight[rows] = found.x[: len(columns)], found.eqlin.marginals
+    return value, weight
 
 
 def _unanimous(
@@ -325,23 +359,20 @@ def _unanimous(
 ) -> list[_Leak]:
     """Find respondents whose sum follows from published cells and who all answered the same."""
     alike = spread <= near
-    levels = _clusters(mean[alike], near)
-    for level in levels:
+    state = _open(links, shown, np.zeros((links.cells, 0)))
+    # v = R'y, no less than 0, and 0 wherever somebody answered otherwise
+    combined = state.equations.T.tocsr()
+    m, size = len(state.rows), len(state.columns)
+    for level in _clusters(mean[alike], near):
         same = alike & (abs(mean - level) <= 2 * near)
         if n[same].sum() < least:
             continue
-        off = n * (spread + (mean - level) ** 2)
-        off[same] = 0.0
-        state = _open(links, shown, links.per_cell(off)[:, None])
         known = np.flatnonzero(state.known & same)
         if len(known):
             return [_Leak.known(state, int(a)) for a in known]
         inside = same[state.columns]
         if not inside.any():
             continue
-        # v = R'y, no less than 0, and 0 wherever somebody answered otherwise
-        combined = state.equations.T.tocsr()
-        m, size = len(state.rows), len(state.columns)
         found = _solved(
             np.concatenate([np.zeros(m), -inside.astype(float)]),
             A_eq=sparse.hstack([combined, -sparse.eye_array(size)]),
@@ -349,12 +380,12 @@ def _unanimous(
             bounds=[(None, None)] * m + [(0, 1 if i else 0) for i in inside],
         )
         used, held = found.x[:m], found.x[m:] > NEAR
-        if held.any():
-            leaks = []
-            for part in np.unique(state.part[held]):
-                rows = np.flatnonzero((state.row_part == part) & (abs(used) > NEAR))
-                atoms = state.columns[held & (state.part == part)]
-                leaks.append(_Leak.of(links, state, atoms, rows, used[rows]))
+        leaks = []
+        for part in np.unique(state.part[held]):
+            rows = np.flatnonzero((state.row_part == part) & (abs(used) > NEAR))
+            atoms = state.columns[held & (state.part == part)]
+            leaks.append(_Leak.of(links, state, atoms, rows, used[rows]))
+        if leaks:
             return leaks
     return []
 
@@ -678,6 +709,9 @@ def release(
         spread = np.maximum(second / n - mean**2, 0.0)
         near = 1e-7 * float(max(1e-300, np.sqrt(np.max(second / n))))
         links = _Links.of(held, table)
+        counted = np.concatenate([sums[f"n{i}"].to_numpy(float) for _, sums in scored.values()])
+        if (links.per_cell(n) != counted).any():
+            raise DataError(_CHANGED)
         spread = np.sqrt(spread)
         shown[name] = _withheld(
             links, n, mean, spread, near, int(disclosure_n), bool(protect_unanimous)
@@ -773,15 +807,14 @@ def _atoms(
     Rows that lack a key are found by taking off those that do not: a query for every set of keys
     that some row states alone.
     """
-    every = [k for k in survey._keys if any(k in keys for keys in named.values())]
-    every = every or [survey.unit]
+    needs = {name: keys or [survey.unit] for name, keys in named.items()}
+    every = [k for k in survey._keys if any(k in keys for keys in needs.values())]
     gaps = [k for k in every if int(_plain_sums(survey, [k])[1]["rows"].sum()) < survey._rows]
     patterns = [
         [k for k in every if k not in absent]
         for size in range(len(gaps) + 1)
         for absent in combinations(gaps, size)
     ]
-    needs = {name: keys or [survey.unit] for name, keys in named.items()}
     start = np.cumsum([0, *(len(cells) for cells, _ in scored.values())])
     found: list[tuple[pd.DataFrame, pd.DataFrame]] = []
     ids = []
@@ -815,7 +848,7 @@ def _positions(cells: pd.DataFrame, wanted: pd.DataFrame) -> Codes:
     index = pd.MultiIndex.from_frame(cells)
     at = np.asarray(index.get_indexer(pd.MultiIndex.from_frame(wanted[keys])), dtype=np.intp)
     if (at < 0).any():
-        raise DataError(f"The cells of {listing(keys)} changed between two queries of the data.")
+        raise DataError(_CHANGED)
     return at
 
 

@@ -214,6 +214,8 @@ class Table:
     record: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(_RECORD)))
     full: frozenset[str] = frozenset()
     """Numeric columns known to have an answer in every row: nothing need be guarded there."""
+    count: int | None = None
+    """How many rows there are, where they were counted."""
 
     @property
     def subject(self) -> str:
@@ -392,9 +394,9 @@ class Table:
     def _numbers_held(self, numbers: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Take numbers that are in memory already, without asking an engine."""
         rows = _pandas(self.rows)
-        read = {c: rows[c].to_numpy(float, na_value=np.nan, copy=True) for c in numbers}
+        read = {c: _doubles(rows[c]) for c in numbers}
         codes = self.parse.codes if self.parse else ()
-        for c in numbers:
+        for c in numbers if codes else ():
             if self.kinds[c] != "parsed":
                 read[c][np.isin(read[c], codes)] = np.nan
         return pd.DataFrame(index=rows.index), pd.DataFrame(read, rows.index)
@@ -420,6 +422,12 @@ def _pandas(frame: nw.LazyFrame[Any]) -> pd.DataFrame:
     if frame.implementation.is_spark_like():  # its own way warns of pandas 3 and goes row by row
         return frame.collect("pyarrow").to_pandas()
     return pd.DataFrame(frame.collect("pandas").to_native())
+
+
+def _doubles(values: pd.Series[Any]) -> np.ndarray:
+    if isinstance(values.dtype, np.dtype) and values.dtype.kind in "iufb":
+        return values.to_numpy().astype(float)
+    return values.to_numpy(float, na_value=np.nan, copy=True)
 
 
 def _opening(name: str) -> str:

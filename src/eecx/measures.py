@@ -851,7 +851,8 @@ def check_answers(
     full = frozenset(
         c for c, at in zip(columns, rows, strict=True) if seen[f"n_{at}"] == seen["rows"]
     )
-    return replace(table, full=full), {name: origins.get(name, 0.0) for name in measures}
+    table = replace(table, full=full, count=int(seen["rows"]))
+    return table, {name: origins.get(name, 0.0) for name in measures}
 
 
 def _raise_if_outside(

@@ -77,11 +77,11 @@ def ad_index(
             "a Survey."
         )
     answers = read_answers(data, items, unit=unit, wave=wave, range=range, parse=parse)
-    n = answers.cells.n
+    n = answers.n
     found = ad_values(answers)
     values: dict[str, Array] = {a: found[a] for a in asked}
     shown = n >= disclosure_n
-    units = by_unit(answers.cells.keys, n, values, disclosure_n)
+    units = by_unit(answers.keys, n, values, disclosure_n)
     limit = answers.options / 6 if answers.options else np.nan
     rows = []
     for a, v in values.items():
@@ -120,7 +120,7 @@ def ad_values(answers: Answers) -> dict[Around, Array]:
     table = answers.table
     if table is None:
         raise OptionError("Average deviations need the answers themselves, not Moments.")
-    keys = list(answers.cells.keys.columns)
+    keys = list(answers.keys.columns)
     out: dict[Around, list[Array]] = {"mean": [], "median": []}
     expressions = [table.number(i) for i in answers.items]
     everything = frames.present(expressions) == len(expressions)
@@ -131,13 +131,13 @@ def ad_values(answers: Answers) -> dict[Around, Array]:
         found, counted = table.tally(keys, answer)
         answered = counted["value"].notna().to_numpy()
         codes, units = group_codes(found[answered].reset_index(drop=True), keys)
-        if len(units) != len(answers.cells.keys):
+        if len(units) != len(answers.keys):
             raise OptionError(f"Item {item!r} does not have the units of {listing(answers.items)}.")
         value = counted.loc[answered, "value"].to_numpy(float)
         many = counted.loc[answered, "cells"].to_numpy(float)
         for around, deviation in zip(out, _deviations(codes, value, many, len(units)), strict=True):
             out[around].append(deviation)
-    several = answers.cells.n > 1
+    several = answers.n > 1
     return {a: np.where(several, np.mean(v, axis=0), np.nan) for a, v in out.items()}
 
 

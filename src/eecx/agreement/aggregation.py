@@ -12,7 +12,7 @@ import pandas as pd
 from scipy import special
 
 from .. import plotting
-from ..errors import Caution, OptionError, check_level, listing
+from ..errors import Caution, DataError, OptionError, check_level, listing
 from ..measures import AcrossTouchpoints, Dispersion, Extreme, Favorable, Mean, Measure, Scale
 from ..results import Result, versions
 from ..survey import Survey
@@ -215,9 +215,7 @@ def _examined(
     shown = n >= disclosure_n
     if consensus and not survey.weight:
         answers = read_answers(survey, name, unit=None)
-        at = pd.MultiIndex.from_frame(answers.cells.keys).get_indexer(
-            pd.MultiIndex.from_frame(keys)
-        )
+        at = pd.MultiIndex.from_frame(answers.keys).get_indexer(pd.MultiIndex.from_frame(keys))
         nulls = read_nulls(null, answers.options) if answers.options else []
         agreed, extra = _agreement(answers, nulls, disclosure_n)
         for index, values, more in agreed:
@@ -245,7 +243,7 @@ def _examined(
             cautions.append(Caution("no-range", message, name))
     if not derived and not survey.weight:
         _spread_rows(variance, add, conf_level)
-    _reliability_rows(survey, name, add, conf_level)
+    _reliability_rows(survey, name, add, conf_level, alone=derived or bool(survey.weight))
     if isinstance(measure, Scale) and len(measure.items) > 1 and not survey.weight:
         inner = alpha(survey, name, conf_level=conf_level)
         first = inner["alpha"]
@@ -269,7 +267,7 @@ def _agreement(
     """Return every index of agreement with its values per cell."""
     out: list[tuple[str, Array, dict[str, Any]]] = []
     cautions = []
-    shown = answers.cells.n >= disclosure_n
+    shown = answers.n >= disclosure_n
     for one in nulls:
         inside, _, above = rwg_values(answers, one.variance)
         name = "r_wg(j)" if len(answers.items) > 1 else "r_wg"
@@ -293,14 +291,18 @@ def _spread_rows(found: Anova, add: Any, conf_level: float) -> None:
     own = {"units": found.groups}
     ends = {"conf_low": found.icc1(found.k0, low), "conf_high": found.icc1(found.k0, high)}
     add("ICC(1)", found.icc1(found.k0), "ICC(1)", **ends, **own)
-    ends = {"conf_low": 1 - 1 / low, "conf_high": 1 - 1 / high}
-    add("ICC(2)", 1 - 1 / found.f, "ICC(2)", **ends, **own)
+    two = [1 - 1 / f if f > 0 else -np.inf for f in (found.f, low, high)]
+    ends = {"conf_low": two[1], "conf_high": two[2]}
+    add("ICC(2)", two[0], "ICC(2)", **ends, **own)
 
 
-def _reliability_rows(survey: Survey, name: str, add: Any, conf_level: float) -> None:
+def _reliability_rows(
+    survey: Survey, name: str, add: Any, conf_level: float, *, alone: bool
+) -> None:
+    """Add reliabilities over waves, and, where no ICC tells it, that between units of one wave."""
     cells, _, _ = read_cells(survey, [name])
     for level in ("between units", "change within units over time"):
-        found = estimate(cells, name, level) if survey.wave else None
+        found = estimate(cells, name, level) if survey.wave or alone else None
         if found is None:
             continue
         value, se, _, units = found
@@ -343,6 +345,8 @@ def _figure(result: Result, ax: Any = None, **options: Any) -> Any:
             values = own[column].dropna()
             if len(values):
                 rows.append(pd.DataFrame({"group": f"{name}: {label}", "value": values}))
+    if not rows:
+        raise DataError("No unit has an agreement or a reliability of its own to draw.")
     given = {
         "label": "1 is full agreement, or no sampling error",
         "title": "Agreement within units, and reliability of their means",

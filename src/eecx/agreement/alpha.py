@@ -12,7 +12,7 @@ from scipy import special, stats
 from .. import frames
 from ..errors import Caution, DataError, OptionError, check_level, listing
 from ..results import Result, versions
-from .answers import Answers, Range, read_answers
+from .answers import Answers, Range, read_whole
 
 __all__ = ["alpha", "covariance", "spearman_brown"]
 
@@ -92,7 +92,7 @@ def alpha(
     0.6667
     """
     check_level(conf_level)
-    answers = read_answers(data, items, unit=None, range=range, reverse=reverse, parse=parse)
+    answers = read_whole(data, items, range=range, reverse=reverse, parse=parse)
     s, n = covariance(answers)
     k = len(s)
     value, se = _alpha(s), _standard_error(s, n)
@@ -144,7 +144,7 @@ def alpha(
             "data": answers.mark,
             "versions": versions(),
         },
-        {"n": int(n), "items": k, "left_out": answers.cells.left_out},
+        {"n": int(n), "items": k, "left_out": answers.left_out},
         f"Cronbach's alpha of {answers.name} ({k} items, {int(n)} people) was {value:.3f} "
         f"({100 * conf_level:g}% CI {min(feldt):.3f} to {max(feldt):.3f}, Feldt).",
         tables={"items": items_table},
@@ -159,11 +159,12 @@ def covariance(answers: Answers) -> tuple[Array, float]:
         raise OptionError(
             f"{answers.name!r} has one item; how items hang together needs at least two."
         )
-    whole = answers.cells.collapse()
-    n = float(whole.n[0])
+    if answers.whole is None:
+        raise OptionError("Internal consistency is about all people together: leave out unit=.")
+    n = float(answers.n[0])
     if n < 3:
         raise DataError(f"{n:.0f} people answered all items of {answers.name}: at least 3 must.")
-    s = whole.cross[0] / (n - 1)
+    s = answers.whole.cross[0] / (n - 1)
     still = [i for i, v in zip(answers.items, np.diag(s), strict=True) if v <= 0]
     if still:
         raise DataError(f"{listing(still)}: everybody gave the same answer. Leave the item out.")
@@ -213,7 +214,7 @@ def _items(answers: Answers, s: Array) -> pd.DataFrame:
     dropped = [
         _alpha(np.delete(np.delete(s, i, 0), i, 1)) if k > 2 else np.nan for i in np.arange(k)
     ]
-    mean = answers.cells.collapse().mean[0]
+    mean = answers.mean[0]
     return pd.DataFrame(
         {
             "item": list(answers.items),

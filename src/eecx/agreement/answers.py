@@ -12,8 +12,17 @@ import pandas as pd
 
 from .. import frames
 from ..errors import ColumnError, DataError, OptionError, listing, nearest
-from ..measures import Mean, Measure, Scale, check_answers
-from ..moments import ROW, Moments
+from ..measures import (
+    AcrossTouchpoints,
+    Dispersion,
+    Extreme,
+    Favorable,
+    Mean,
+    Measure,
+    Scale,
+    check_answers,
+)
+from ..moments import Moments, group_codes
 from ..results import fingerprint
 from ..survey import Survey
 
@@ -25,6 +34,8 @@ __all__ = [
     "read_answers",
     "read_people",
     "read_scores",
+    "read_whole",
+    "refuse_not_of_persons",
     "spread",
     "title",
 ]
@@ -39,15 +50,22 @@ UNIT_COLUMNS = ("n", "status")
 class Answers:
     """The items of one measure, summed per unit (× wave) over people who answered all of them.
 
-    ``table`` holds the rows in their engine, where there are any: medians need them.
+    ``mean`` and ``m2``, the squares about it, have shape (cells, items). ``whole`` holds, where
+    items are compared over all people, their cross-products in one cell; ``table`` the rows in
+    their engine, where there are any: medians need them.
     """
 
     name: str
     items: tuple[str, ...]
     reverse: tuple[str, ...]
     bounds: Range | None
-    cells: Moments
+    keys: pd.DataFrame
+    n: Array
+    mean: Array
+    m2: Array
+    left_out: int
     table: frames.Table | None
+    whole: Moments | None = None
 
     @property
     def options(self) -> int | None:
@@ -64,26 +82,23 @@ class Answers:
     @property
     def variances(self) -> Array:
         """Variance of each item in each unit (divisor n - 1), NaN for one respondent."""
-        squares = np.diagonal(self.cells.cross, axis1=1, axis2=2)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.where(
-                self.cells.n[:, None] > 1, squares / (self.cells.n[:, None] - 1), np.nan
-            )
+        n = self.n[:, None]
+        return np.where(n > 1, self.m2 / np.maximum(n - 1, 1), np.nan)
 
     @property
     def basis(self) -> dict[str, Any]:
         """What a result rests on."""
         return {
-            "n": int(self.cells.n.sum()),
-            "units": len(self.cells.keys),
+            "n": int(self.n.sum()),
+            "units": len(self.keys),
             "items": len(self.items),
-            "left_out": self.cells.left_out,
+            "left_out": self.left_out,
         }
 
     @property
     def mark(self) -> str:
         """Fingerprint of the sums."""
-        return fingerprint("|".join(self.items), self.cells.n, self.cells.mean, self.cells.m2)
+        return fingerprint("|".join(self.items), self.n, self.mean, self.m2)
 
 
 def read_answers(
@@ -96,51 +111,139 @@ def read_answers(
     reverse: Sequence[str] = (),
     parse: frames.Parse | None = None,
 ) -> Answers:
-    """Sum items per unit (× wave): of a survey's measure, of a frame, or take Moments as they are.
-
-    Without ``unit`` all people are one cell (internal consistency).
-    """
-    if isinstance(data, Survey):
-        return _of_survey(data, items, unit, wave, range, reverse, parse)
-    names = (items,) if isinstance(items, str) else tuple(items or ())
+    """Sum items per unit (× wave): of a survey's measure, of a frame, or of Moments."""
+    survey = data if isinstance(data, Survey) else None
+    if survey is not None:
+        if any((unit, wave, range, reverse, parse)):
+            raise OptionError(
+                "A Survey knows its unit, wave, range, reversed items and parse=; leave them out."
+            )
+        name, names, reverse, range, table = _of_survey(survey, items)
+        return _summed(table, name, names, reverse, range, survey._unit_wave)
+    if unit is None:
+        raise OptionError("unit= names the column that tells which people belong together.")
+    keys = [unit, *([wave] if wave else [])]
     if isinstance(data, Moments):
-        names = names or data.terms
-        keys = [k for k in (unit, wave) if k]
-        if ROW in data.keys.columns and not keys and unit is None:
-            data = data.collapse()
+        names = (items,) if isinstance(items, str) else tuple(items or data.terms)
         cells = data.select(names).collapse(keys)
-        return Answers(title(names), names, tuple(reverse), range, cells, None)
-    if not names:
-        raise OptionError("items= names the columns of answers, such as ['e1', 'e2', 'e3'].")
+        return _from_moments(cells, title(names), names, tuple(reverse), range, None)
+    names = _distinct(items, reverse)
     table = frames.open_table(data, numeric=names, parse=parse)
     table.require(names, "items")
-    return _summed(table, title(names), names, tuple(reverse), range, [unit, wave])
+    table.require(keys, "unit or wave")
+    return _summed(table, title(names), names, tuple(reverse), range, keys)
+
+
+def read_whole(
+    data: object,
+    items: str | Sequence[str] | None,
+    *,
+    range: Range | None = None,
+    reverse: Sequence[str] = (),
+    parse: frames.Parse | None = None,
+) -> Answers:
+    """Sum items and their products over all people: what internal consistency needs."""
+    if isinstance(data, Survey):
+        if any((range, reverse, parse)):
+            raise OptionError(
+                "A Survey knows its range, reversed items and parse=; leave them out."
+            )
+        name, names, reverse, range, table = _of_survey(data, items)
+        cells = Moments.from_frame(table, terms=[f"`{i}`" for i in names])
+        return _from_moments(replace(cells, terms=names), name, names, reverse, range, table)
+    if isinstance(data, Moments):
+        names = (items,) if isinstance(items, str) else tuple(items or data.terms)
+        cells = data.select(names).collapse()
+        return _from_moments(cells, title(names), names, tuple(reverse), range, None)
+    names = _distinct(items, reverse)
+    table = frames.open_table(data, numeric=names, parse=parse)
+    table.require(names, "items")
+    table = _checked(table, names, range)
+    cells = Moments.from_frame(table, terms=[f"`{i}`" for i in names])
+    return _from_moments(
+        replace(cells, terms=names), title(names), names, tuple(reverse), range, table
+    )
+
+
+def _distinct(items: str | Sequence[str] | None, reverse: Sequence[str]) -> tuple[str, ...]:
+    names = (items,) if isinstance(items, str) else tuple(items or ())
+    if not names:
+        raise OptionError("items= names the columns of answers, such as ['e1', 'e2', 'e3'].")
+    if stray := [r for r in reverse if r not in names]:
+        raise OptionError(f"reverse names {listing(stray)}, which is not among the items.")
+    if len(set(names)) < len(names):
+        raise OptionError(f"items names a column twice: {listing(names)}.")
+    return names
 
 
 def _of_survey(
-    survey: Survey,
-    measure: str | Sequence[str] | None,
-    unit: str | None,
-    wave: str | None,
-    range: Range | None,
-    reverse: Sequence[str],
-    parse: frames.Parse | None,
-) -> Answers:
-    if any((unit, wave, range, reverse, parse)):
-        raise OptionError(
-            "A Survey knows its unit, wave, range, reversed items and parse=; leave them out."
-        )
+    survey: Survey, measure: str | Sequence[str] | None
+) -> tuple[str, tuple[str, ...], tuple[str, ...], Range | None, frames.Table]:
+    """Return a survey's measure as name, items, reversed items, range and rows."""
     if not isinstance(measure, str) or measure not in survey.measures:
+        near = nearest(measure, survey.measures) if isinstance(measure, str) else ""
         raise ColumnError(
-            f"{measure!r} is not a measure of the survey; it has {listing(survey.measures)}."
+            f"{measure!r} is not a measure of the survey; it has {listing(survey.measures)}.{near}"
         )
     of = survey.measures[measure]
-    if len(of.columns) > 1 and not isinstance(of, Scale):
-        raise OptionError(f"{measure!r} is a {type(of).__name__}; agreement needs single answers.")
-    turned = tuple(of.reverse) if isinstance(of, Scale) else ()
-    found = survey._checked[0]
-    keys = [survey.unit, survey.wave]
-    return _summed(found, measure, of.columns, turned, of.bounds, keys, check=False)
+    refuse_not_of_persons(survey, measure)
+    inner = of.column if isinstance(of, Favorable) and isinstance(of.column, Scale) else of
+    turned = tuple(inner.reverse) if isinstance(inner, Scale) else ()
+    return measure, inner.columns, turned, inner.bounds, survey._checked[0]
+
+
+def _refuse_weights(cells: Moments) -> None:
+    if not np.array_equal(cells.n, cells.w):
+        raise OptionError(
+            "Agreement and reliability of weighted answers are not defined here: make the Moments "
+            "without weight=."
+        )
+
+
+def refuse_not_of_persons(survey: Survey, measure: str) -> None:
+    """Refuse measures that single people have no score on, and weights."""
+    of = survey.measures[measure]
+    if isinstance(of, Dispersion | Extreme | AcrossTouchpoints):
+        raise OptionError(
+            f"{measure!r}, by eecx.{type(of).__name__}, is made of a unit's people together: "
+            "agreement and ICC are about single answers. Name the measure inside it."
+        )
+    if survey.weight:
+        raise OptionError(
+            "Agreement and reliability of weighted answers are not defined here: make the Survey "
+            "without weight=."
+        )
+
+
+def _checked(table: frames.Table, items: tuple[str, ...], bounds: Range | None) -> frames.Table:
+    of: dict[str, Measure] = {i: Mean(i, range=bounds) for i in items}
+    return check_answers(table, of)[0]
+
+
+def _from_moments(
+    cells: Moments,
+    name: str,
+    items: tuple[str, ...],
+    reverse: tuple[str, ...],
+    bounds: Range | None,
+    table: frames.Table | None,
+) -> Answers:
+    _refuse_weights(cells)
+    squares = np.diagonal(cells.cross, axis1=1, axis2=2)
+    whole = cells if not len(cells.keys.columns) else None
+    return Answers(
+        name,
+        items,
+        reverse,
+        bounds,
+        cells.keys,
+        cells.n,
+        cells.mean,
+        squares,
+        cells.left_out,
+        table,
+        whole,
+    )
 
 
 def _summed(
@@ -149,21 +252,70 @@ def _summed(
     items: tuple[str, ...],
     reverse: tuple[str, ...],
     bounds: Range | None,
-    keys: Sequence[str | None],
-    check: bool = True,
+    keys: Sequence[str],
 ) -> Answers:
-    if stray := [r for r in reverse if r not in items]:
-        raise OptionError(f"reverse names {listing(stray)}, which is not among the items.")
-    if len(set(items)) < len(items):
-        raise OptionError(f"items names a column twice: {listing(items)}.")
-    if check:
-        of: Measure = Scale(items, range=bounds) if bounds else Mean(items[0])
-        every = {name: of} if bounds else {item: Mean(item) for item in items}
-        table = check_answers(table, every)[0]
-    by = [k for k in keys if k]
-    table.require(by, "unit or wave")
-    cells = Moments.from_frame(table, keys=by, terms=[f"`{i}`" for i in items])
-    return Answers(name, items, reverse, bounds, replace(cells, terms=items), table)
+    """Sum items and their squares per cell, over people who answered every item."""
+    whole = all(table.kinds[i] in ("integer", "boolean") for i in items)
+    if table.engine == "pandas":
+        found = _in_memory(table, items, bounds, keys, whole)
+        return Answers(name, items, reverse, bounds, *found, table)
+    table = _checked(table, items, bounds)
+    if not whole:
+        cells = Moments.from_frame(table, keys=keys, terms=[f"`{i}`" for i in items])
+        return _from_moments(cells, name, items, reverse, bounds, table)
+    middle = 0 if bounds is None else round(sum(bounds) / 2)
+    rows = {f"x{j}": table.number(i) - middle for j, i in enumerate(items)}
+    own = {f"q{j}": frames.column(x) * frames.column(x) for j, x in enumerate(rows)}
+    totals = {"n": frames.count(), **{c: frames.total(c) for c in (*rows, *own)}}
+    every = None if table.full.issuperset(items) else frames.every_present(list(rows))
+    groups, sums = table.group(keys, rows, totals, then=own, complete=every)
+    n = sums["n"].to_numpy(float)
+    first, second = (sums[list(c)].to_numpy(float) for c in (rows, own))
+    return Answers(
+        name,
+        items,
+        reverse,
+        bounds,
+        groups,
+        n,
+        middle + first / n[:, None],
+        second - first**2 / n[:, None],
+        (table.count or 0) - int(n.sum()),
+        table,
+    )
+
+
+def _in_memory(
+    table: frames.Table,
+    items: tuple[str, ...],
+    bounds: Range | None,
+    keys: Sequence[str],
+    whole: bool,
+) -> tuple[pd.DataFrame, Array, Array, Array, int]:
+    """Return keys, n, means, squares and people left out, of rows that pandas holds."""
+    held, _ = table.collect(keys)
+    read = table.collect([], items)[1]
+    x = read.to_numpy(float)
+    low, high = np.fmin.reduce(x, axis=None), np.fmax.reduce(x, axis=None)
+    if bounds is None or low < bounds[0] or high > bounds[1] or not np.isfinite([low, high]).all():
+        _checked(table, items, bounds)  # says what is wrong
+    complete = ~np.isnan(x).any(axis=1) & held.notna().all(axis=1).to_numpy()
+    if not complete.all():
+        x, held = x[complete], held[complete].reset_index(drop=True)
+    if not len(x):
+        raise DataError(f"Nobody answered all of {listing(items)} and has a value of {keys}.")
+    codes, cells = group_codes(held, keys)
+    n = np.bincount(codes).astype(float)
+    middle = np.round(x.mean(axis=0)) if whole else x.mean(axis=0)
+    mean, m2 = np.empty((2, len(n), len(items)))
+    for j, column in enumerate((x - middle).T):
+        column = np.ascontiguousarray(column)
+        mean[:, j] = np.bincount(codes, column) / n
+        if whole:
+            m2[:, j] = np.bincount(codes, column * column) - np.bincount(codes, column) ** 2 / n
+        else:
+            m2[:, j] = np.bincount(codes, (column - mean[codes, j]) ** 2)
+    return frames.plain_keys(cells), n, middle + mean, m2, int((~complete).sum())
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,6 +352,7 @@ def read_scores(
         if unit is None:
             raise OptionError("Moments need unit=, the key of the units.")
         cells = data.select([x]).collapse([unit, *([wave] if wave else [])])
+        _refuse_weights(cells)
         m2 = cells.m2[:, 0]
         return Scores(x, unit, wave, cells.keys, cells.n, cells.mean[:, 0], m2, data.left_out)
     survey = as_survey(data, x, unit=unit, wave=wave, parse=parse)
@@ -213,7 +366,7 @@ def read_scores(
     m2 = np.maximum(second - first**2 / n, 0.0)
     m2[m2 < 1e-13 * np.maximum(second, 1e-300)] = 0.0
     mean = start + factor * (origin + first / n)
-    left_out = survey._rows - int(n.sum())
+    left_out = (survey._checked[0].count or 0) - int(n.sum())
     keys = keys[some].reset_index(drop=True)
     return Scores(x, survey.unit, survey.wave, keys, n, mean, factor**2 * m2, left_out)
 
@@ -265,11 +418,7 @@ def as_survey(
         survey = Survey(data, unit=unit, wave=wave, measures={x: Mean(x)}, parse=parse)
     if x not in survey.measures:
         raise ColumnError(f"{x!r} is not a measure of the survey.{nearest(x, survey.measures)}")
-    if survey.weight:
-        raise OptionError(
-            "Agreement and reliability of weighted answers are not defined here: make the Survey "
-            "without weight=."
-        )
+    refuse_not_of_persons(survey, x)
     return survey
 
 

@@ -65,7 +65,7 @@ def awg(
     0.875
     """
     answers = read_answers(data, items, unit=unit, wave=wave, range=range, parse=parse)
-    n, values = answers.cells.n, awg_values(answers)
+    n, values = answers.n, awg_values(answers)
     shown = n >= disclosure_n
     undefined = int((np.isnan(values) & shown).sum())
     table = pd.DataFrame([{"index": "a_wg", **spread(values, shown), "undefined": undefined}])
@@ -88,7 +88,7 @@ def awg(
         {**answers.basis, "withheld": int((~shown).sum())},
         f"Agreement within units on {answers.name} by a_wg was {r['mean']:.2f} on average over "
         f"{r['units']} units ({r['minimum']:.2f} to {r['maximum']:.2f}).",
-        tables={"units": by_unit(answers.cells.keys, n, {"awg": values}, disclosure_n)},
+        tables={"units": by_unit(answers.keys, n, {"awg": values}, disclosure_n)},
         warnings=cautions,
         references=("oneill2017",),
         figure=_figure,
@@ -100,7 +100,7 @@ def awg_values(answers: Answers) -> Array:
     if answers.bounds is None:
         raise OptionError("a_wg needs range=(lowest, highest), the ends of the scale.")
     low, high = answers.bounds
-    n, mean = answers.cells.n[:, None], answers.cells.mean
+    n, mean = answers.n[:, None], answers.mean
     with np.errstate(divide="ignore", invalid="ignore"):
         most = ((high + low) * mean - mean**2 - high * low) * n / (n - 1)
         value = 1 - 2 * answers.variances / most
@@ -110,7 +110,7 @@ def awg_values(answers: Answers) -> Array:
         )
     value = np.where(inside, value, np.nan)
     value = np.where((mean == low) | (mean == high), 1.0, value)
-    value[answers.cells.n < 2] = np.nan
+    value[answers.n < 2] = np.nan
     known = ~np.isnan(value)
     return np.where(
         known.any(axis=1), np.nansum(value, axis=1) / np.maximum(known.sum(axis=1), 1), np.nan

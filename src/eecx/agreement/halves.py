@@ -15,7 +15,7 @@ from ..errors import Caution, DataError, OptionError, check_level
 from ..moments import Moments
 from ..results import Result, versions
 from .alpha import covariance, spearman_brown
-from .answers import Range, read_answers
+from .answers import Range, read_whole
 
 __all__ = ["split_half", "test_retest"]
 
@@ -56,7 +56,7 @@ def split_half(
     0.6667
     """
     check_level(conf_level)
-    answers = read_answers(data, items, unit=None, range=range, reverse=reverse, parse=parse)
+    answers = read_whole(data, items, range=range, reverse=reverse, parse=parse)
     s, n = covariance(answers)
     names = list(answers.items)
     first, second = halves or (names[::2], names[1::2])
@@ -85,7 +85,7 @@ def split_half(
             "data": answers.mark,
             "versions": versions(),
         },
-        {"n": int(n), "items": len(names), "left_out": answers.cells.left_out},
+        {"n": int(n), "items": len(names), "left_out": answers.left_out},
         f"The split-half reliability of {answers.name} was {steps[0]:.3f} (Spearman-Brown; "
         f"{100 * conf_level:g}% CI {steps[1]:.3f} to {steps[2]:.3f}; {int(n)} people).",
     )

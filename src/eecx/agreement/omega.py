@@ -13,7 +13,7 @@ from .. import frames
 from ..errors import Caution, OptionError, check_level, listing
 from ..results import Result, versions
 from .alpha import covariance
-from .answers import Range, read_answers
+from .answers import Range, read_whole
 
 __all__ = ["omega", "one_factor"]
 
@@ -65,7 +65,7 @@ def omega(
     0.75
     """
     check_level(conf_level)
-    answers = read_answers(data, items, unit=None, range=range, reverse=reverse, parse=parse)
+    answers = read_whole(data, items, range=range, reverse=reverse, parse=parse)
     s, n = covariance(answers)
     if len(s) < 3:
         raise OptionError(f"omega needs at least three items; {answers.name} has {len(s)}.")
@@ -113,7 +113,7 @@ def omega(
         {
             "n": int(n),
             "items": len(s),
-            "left_out": answers.cells.left_out,
+            "left_out": answers.left_out,
             "chi2": chi2,
             "df": df,
             "p_value": float(special.chdtrc(df, chi2)) if df else np.nan,

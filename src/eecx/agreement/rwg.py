@@ -116,10 +116,10 @@ def rwg(
 
 def agreement_result(answers: Answers, nulls: Sequence[Null], disclosure_n: int) -> Result:
     """Return the result of :func:`rwg` from sums."""
-    n, j = answers.cells.n, len(answers.items)
+    n, j = answers.n, len(answers.items)
     index = "r_wg(j)" if j > 1 else "r_wg"
     found = {one.name: rwg_values(answers, one.variance) for one in nulls}
-    units = by_unit(answers.cells.keys, n, {k: v[0] for k, v in found.items()}, disclosure_n)
+    units = by_unit(answers.keys, n, {k: v[0] for k, v in found.items()}, disclosure_n)
     shown = n >= disclosure_n
     rows: list[dict[str, Any]] = []
     for lindell in (False, True) if j > 1 else (False,):
@@ -163,7 +163,7 @@ def agreement_result(answers: Answers, nulls: Sequence[Null], disclosure_n: int)
             "versions": versions(),
         },
         {**answers.basis, "withheld": int((~shown).sum())},
-        _methods(answers, index, table, shown),
+        _methods(answers, index, rows, shown),
         tables={"units": units, "bands": _bands(values)},
         warnings=tuple(cautions),
         references=("james1984", "lebreton2008"),
@@ -174,7 +174,8 @@ def agreement_result(answers: Answers, nulls: Sequence[Null], disclosure_n: int)
 def _bands(values: Array) -> pd.DataFrame:
     values = values[~np.isnan(values)]
     edges = [low for low, _ in BANDS]
-    at = np.array([np.argmax(np.round(v, 2) >= np.array(edges)) for v in values], dtype=int)
+    # bands run from high to low
+    at = len(BANDS) - np.searchsorted(edges[::-1], np.round(values, 2), side="right")
     counts = np.bincount(at, minlength=len(BANDS))
     return pd.DataFrame(
         {
@@ -187,18 +188,19 @@ def _bands(values: Array) -> pd.DataFrame:
 
 
 def _methods(
-    answers: Answers, index: str, table: pd.DataFrame, shown: npt.NDArray[np.bool_]
+    answers: Answers, index: str, rows: Sequence[dict[str, Any]], shown: npt.NDArray[np.bool_]
 ) -> str:
     said = "; ".join(
         f"{r['null']} null (expected variance {r['null_variance']:.4g}): mean {r['mean']:.2f}, "
         f"median {r['median']:.2f}, {r['minimum']:.2f} to {r['maximum']:.2f}"
-        for r in table[table["index"] == index].to_dict("records")
+        for r in rows
+        if r["index"] == index
     )
     held = int((~shown).sum())
     left = f" {held} units with too few respondents are withheld." if held else ""
     return (
         f"Agreement within units on {answers.name} ({len(answers.items)} items, "
-        f"{int(answers.cells.n.sum())} respondents in {len(shown)} units) was described by {index} "
+        f"{int(answers.n.sum())} respondents in {len(shown)} units) was described by {index} "
         f"(James et al., 1984). {said}.{left} No unit was dropped for low agreement."
     )
 

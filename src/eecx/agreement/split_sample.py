@@ -14,6 +14,7 @@ from ..moments import group_codes
 from ..resampling import generator
 from ..results import Result, fingerprint, versions
 from ..survey import Survey
+from .answers import refuse_not_of_persons
 
 __all__ = ["split_sample"]
 
@@ -88,6 +89,8 @@ def split_sample(
     names = [x, y]
     if x == y or any(n not in survey.measures for n in names):
         raise OptionError(f"x={x!r}, y={y!r}: two different measures of the survey.")
+    for name in names:
+        refuse_not_of_persons(survey, name)
     table, _ = survey._checked
     rows = {f"u{i}": survey.measures[n].row(table) for i, n in enumerate(names)}
     keys, u = table.rows_of(survey._unit_wave, rows)
