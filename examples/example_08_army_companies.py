@@ -219,7 +219,7 @@ axes.set_title("A mean is as exact as its soldiers are many", loc="left", fontsi
 eecx.plotting.save(figure, "army_company_means.png")
 
 # %%
-# The ends of the ranking can be told apart, neighbours cannot. Two of the best five are companies
+# The ends of the ranking can be told apart, neighbours cannot. Three of the best five are companies
 # with few soldiers, whose means are the least exact. And small companies lie above the line more
 # often than below: size goes with the ratings themselves, for reasons that are not in these data.
 # (Not sampling error: that would put them on both sides alike.)

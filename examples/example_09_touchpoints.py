@@ -170,9 +170,9 @@ right = (levels.argmin(axis=1) == each.to_numpy().argmin(axis=1)).mean()
 print(f"stores whose worst touchpoint is named rightly: {right:.2f}")
 
 # %%
-# Complaints come out worst in more stores than they should, and best as well. Of the stores that are
-# told "this is your weakest touchpoint", half are sent to the wrong place. Look at the scores per
-# touchpoint with their intervals, ``survey.scores()``, before naming one.
+# Complaints come out worst in more stores than they should, and best as well. Of the stores that
+# are told "this is your weakest touchpoint", half are sent to the wrong place. Look at the scores
+# per touchpoint with their intervals, ``survey.scores()``, before naming one.
 #
 # What drives customers' loyalty?
 # -------------------------------

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .agreement.reliability import reliability
     from .agreement.rwg import rwg
     from .agreement.split_sample import split_sample
+    from .disclosure import Release, release
     from .errors import (
         Caution,
         ColumnError,
@@ -53,9 +54,13 @@ if TYPE_CHECKING:
     from .mediation.mediate import mediate
     from .moments import Counts, Moments
     from .panel import Audit, Panel, link
+    from .regression.compare_correlations import compare_correlations
+    from .regression.correlations import correlations
+    from .regression.equivalence import equivalence
     from .regression.regress import regress
     from .report import report
     from .results import Result
+    from .storage import Saved, load, save
     from .survey import Survey
 
 # public name -> the room that holds it; rooms themselves are listed by their own name
@@ -93,6 +98,8 @@ _WHERE = {
         "measures",
     ),
     "Survey": "survey",
+    **dict.fromkeys(("Release", "release"), "disclosure"),
+    **dict.fromkeys(("Saved", "load", "save"), "storage"),
     **dict.fromkeys(("Audit", "Panel", "link"), "panel"),
     "Result": "results",
     **dict.fromkeys(
@@ -116,7 +123,9 @@ _WHERE = {
         ),
         "agreement",
     ),
-    "regress": "regression",
+    **dict.fromkeys(
+        ("compare_correlations", "correlations", "equivalence", "regress"), "regression"
+    ),
     "lag_profile": "lag",
     "mediate": "mediation",
     **dict.fromkeys(("Evidence", "examine_claim"), "evidence"),
@@ -143,7 +152,9 @@ __all__ = [
     "Panel",
     "Parse",
     "Rate",
+    "Release",
     "Result",
+    "Saved",
     "Scale",
     "Survey",
     "TopBox",
@@ -152,20 +163,26 @@ __all__ = [
     "alpha",
     "attenuation",
     "awg",
+    "compare_correlations",
+    "correlations",
+    "equivalence",
     "examine_claim",
     "icc",
     "instability",
     "lag_profile",
     "link",
+    "load",
     "mediate",
     "omega",
     "perception_gap",
     "plotting",
     "random_groups",
     "regress",
+    "release",
     "reliability",
     "report",
     "rwg",
+    "save",
     "simulate",
     "spearman_brown",
     "split_half",

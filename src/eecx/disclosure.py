@@ -30,10 +30,20 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from scipy import optimize, sparse
+from scipy.sparse import csgraph, linalg
 
 from . import frames
 from .errors import ColumnError, DataError, OptionError, check_level, listing, nearest
-from .measures import NPS, Mean, Measure, Scale, summarise
+from .measures import (
+    NPS,
+    AcrossTouchpoints,
+    Dispersion,
+    Extreme,
+    Mean,
+    Measure,
+    Scale,
+    summarise,
+)
 from .results import safe_csv
 from .survey import Survey
 
@@ -224,7 +234,7 @@ def _parts(links: sparse.csr_array, size: int, rows: int) -> tuple[Codes, Codes]
     if not size:
         return np.zeros(0, dtype=np.intp), np.zeros(rows, dtype=np.intp)
     graph = _stacked([[None, links.T], [links, None]])
-    label = sparse.csgraph.connected_components(graph, directed=False)[1].astype(np.intp)
+    label = csgraph.connected_components(graph, directed=False)[1].astype(np.intp)
     return label[:size], label[size : size + rows]
 
 
@@ -499,7 +509,7 @@ def _implied(links: _Links, shown: Mask) -> Mask:
     if len(state.rows):
         start = free[at]
         matrix = state.equations
-        fitted = sparse.linalg.lsqr(matrix, matrix @ start, atol=1e-14, btol=1e-14)[0]
+        fitted = linalg.lsqr(matrix, matrix @ start, atol=1e-14, btol=1e-14)[0]
         free[at] = start - fitted
     return ~shown & (abs(links.per_cell(free)) < 1e-7)
 
@@ -529,7 +539,7 @@ class Release:
     _links: Mapping[str, _Links] = field(repr=False)
     _ranges: Mapping[str, tuple[float, float] | None] = field(repr=False)
 
-    def audit(self) -> pd.DataFrame:
+    def audit(self, *, values: bool = True) -> pd.DataFrame:
         r"""Bound every withheld cell by all that is published, as a reader could.
 
         For each withheld cell two linear programs give the lowest and the highest number of
@@ -537,6 +547,14 @@ class Release:
         published n and n · value of all tables. Taken as known are: which combinations of keys
         exist, the range of the measure, and that a withheld cell has a respondent. Whole
         numbers are not asked for, so that true bounds can be a little tighter.
+
+        Cells that no published cell connects are bounded together. One table that links all,
+        such as one by role alone, makes the audit slow.
+
+        Parameters
+        ----------
+        values : bool
+            Whether to bound values too, which takes most of the time.
 
         Returns
         -------
@@ -568,7 +586,7 @@ class Release:
                 [f.assign(table=name) for name, f in of_measure.items()], ignore_index=True
             )
             hidden = long["status"] == "withheld"
-            between = None if self.spec["weight"] else self._ranges[measure]
+            between = None if self.spec["weight"] or not values else self._ranges[measure]
             bounds = _bounds(links, long, ~hidden.to_numpy(), between)
             rows = long.loc[hidden, ["table", *keys, "measure"]].reset_index(drop=True)
             rows[["lowest_n", "highest_n", "lowest_value", "highest_value"]] = bounds
@@ -689,9 +707,15 @@ def release(
     0    floor       1.0        7.0    False
     1  manager       1.0        7.0    False
     """
-    if isinstance(disclosure_n, bool) or disclosure_n < 1:
-        raise OptionError(f"disclosure_n={disclosure_n}: at least 1; 5 is usual.")
+    if isinstance(disclosure_n, bool) or disclosure_n < 1 or disclosure_n != int(disclosure_n):
+        raise OptionError(f"disclosure_n={disclosure_n}: a whole number of at least 1; 5 is usual.")
     check_level(conf_level)
+    for name, measure in survey.measures.items():
+        if isinstance(measure, Dispersion | Extreme | AcrossTouchpoints):
+            raise OptionError(
+                f"Measure {name!r} ({type(measure).__name__}) does not add up over cells, so what "
+                "follows from other cells cannot be told. Make the Survey without it."
+            )
     named = _named(survey, tables)
     scored = {name: _sums(survey, keys) for name, keys in named.items()}
     atoms, ids = _atoms(survey, named, scored)

@@ -649,9 +649,12 @@ class AcrossTouchpoints(Measure):
       however many customers used it;
     - ``"worst"``: the least good touchpoint ("one lapse loses the customer"). The least of
       several noisy values lies too low; the bias is estimated by adding normal noise of each
-      touchpoint's own variance to :math:`v_k` and taken off;
+      touchpoint's own variance to :math:`v_k` and taken off, which removes about half of it;
     - ``"dispersion"``: SD over touchpoints net of sampling error ("consistency creates
-      confidence"), :math:`\sqrt{\max(s^2_v - \bar{\operatorname{var}}, 0)}`.
+      confidence"), :math:`\sqrt{\max(s^2_v - \bar{\operatorname{var}}, 0)}`; its error is rough
+      with few touchpoints.
+
+    The good direction is that of the measure inside, unless it is said; it tells which is worst.
 
     Parameters
     ----------
@@ -674,6 +677,8 @@ class AcrossTouchpoints(Measure):
         super().__post_init__()
         if not isinstance(self.of, Measure) or isinstance(self.of, AcrossTouchpoints | Extreme):
             raise OptionError("AcrossTouchpoints needs a measure, such as eecx.NPS('recommend').")
+        if self.of.better == "lower" and self.how != "dispersion":
+            object.__setattr__(self, "better", "lower")
         if self.how not in ("mean", "worst", "dispersion"):
             raise OptionError(f"how={self.how!r}: accepted are 'mean', 'worst' and 'dispersion'.")
         if self.weights is not None:
@@ -732,7 +737,7 @@ class AcrossTouchpoints(Measure):
             found, error = per(share * value), per(share**2 * variance)
         else:
             # the same standard normal noise for every unit: chance adds no differences
-            noise = np.random.default_rng(0).standard_normal((NOISE, int(count.max(initial=1))))
+            noise = _noise(int(count.max(initial=1)))
             order = np.argsort(cell, kind="stable")
             start = np.concatenate([[0], np.cumsum(count)[:-1]])
             place = np.empty(len(cell), dtype=np.intp)
@@ -744,10 +749,12 @@ class AcrossTouchpoints(Measure):
             if self.how == "worst":
                 plain = self._once(cell, cells, value, low)
                 found = 2 * plain - drawn.mean(axis=0)
+                error = drawn.var(axis=0, ddof=1)
             else:
-                spread = self._once(cell, cells, value, low) ** 2
-                found = np.sqrt(np.maximum(spread - per(variance) / safe, 0.0))
-            error = drawn.var(axis=0, ddof=1)
+                noise_of = per(variance) / safe
+                net = self._once(cell, cells, value, low) ** 2 - noise_of
+                found = np.sqrt(np.maximum(net, 0.0))
+                error = (drawn**2).var(axis=0, ddof=1) / (4 * np.maximum(net, noise_of))
         return np.where(none, np.nan, found), np.where(none, np.nan, error)
 
     def _once(self, cell: npt.NDArray[np.intp], cells: int, value: Array, low: float) -> Array:
@@ -764,6 +771,13 @@ class AcrossTouchpoints(Measure):
 
 # draws of noise from which the bias of a worst touchpoint is told
 NOISE = 400
+
+
+def _noise(touchpoints: int) -> Array:
+    """Draw in pairs of opposite sign, of variance one: a single touchpoint keeps its own value."""
+    half = np.random.default_rng(0).standard_normal((NOISE // 2, touchpoints))
+    both = np.concatenate([half, -half])
+    return np.asarray(both / both.std(axis=0, ddof=1), dtype=float)
 
 
 def _check_inner(of: object, what: str) -> None:

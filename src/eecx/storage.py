@@ -135,8 +135,8 @@ def save(
     >>> done.withheld["store"].tolist(), again.keys["store"].tolist()
     (['b'], ['a'])
     """
-    if isinstance(disclosure_n, bool) or disclosure_n < 1:
-        raise OptionError(f"disclosure_n={disclosure_n}: at least 1; 5 is usual.")
+    if isinstance(disclosure_n, bool) or disclosure_n < 1 or disclosure_n != int(disclosure_n):
+        raise OptionError(f"disclosure_n={disclosure_n}: a whole number of at least 1; 5 is usual.")
     path = Path(path)
     if not path.resolve().parent.is_dir():
         raise DataError(f"There is no folder {str(path.parent)!r} to write {path.name!r} to.")
@@ -331,7 +331,8 @@ def _columns(table: pd.DataFrame) -> list[dict[str, Any]]:
     out = []
     for name in table.columns:
         values = table[name]
-        if not isinstance(values.dtype, pd.PeriodDtype):
+        mixed = pd.api.types.infer_dtype(values, skipna=True).startswith("mixed")
+        if not mixed and not isinstance(values.dtype, pd.PeriodDtype):
             values = frames.plain(values)
         dtype, kind = values.dtype, str(values.dtype)
         if dtype.kind in "iub":

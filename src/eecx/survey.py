@@ -198,7 +198,7 @@ class Survey:
             pairs = (("w", "w"), ("w2", "v"), ("ws", "a"), ("wss", "b"))
             totals |= {f"{out}{i}": frames.total(f"{col}{i}") for out, col in pairs}
         cells, sums = table.group(keys, rows, totals, then=squares)
-        if cells.empty:
+        if not len(cells):
             raise DataError(f"No row of {table.name} names all of {listing(keys)}.")
         for i, (name, measure) in enumerate(self.measures.items()):
             sums[f"o{i}"] = origins[name]
@@ -275,6 +275,7 @@ class Survey:
         """
         if disclosure_n < 1:
             raise OptionError(f"disclosure_n={disclosure_n}: at least 1; 5 is usual.")
+        self._refuse_small_touchpoints(disclosure_n)
         if by is None:
             by = [self.touchpoint] if self.touchpoint else []
         long = self._cells(by=by, conf_level=conf_level)
@@ -286,6 +287,16 @@ class Survey:
         hidden = ["n", "value", "variance", "std_error", "conf_low", "conf_high"]
         long.loc[few, hidden] = np.nan
         return long
+
+    def _refuse_small_touchpoints(self, disclosure_n: int) -> None:
+        """Refuse composites that rest on touchpoints too small to be shown themselves."""
+        for name, measure in self.measures.items():
+            if isinstance(measure, AcrossTouchpoints) and measure.least < disclosure_n:
+                raise OptionError(
+                    f"Measure {name!r} takes touchpoints of {measure.least} respondents, fewer "
+                    f"than disclosure_n={disclosure_n}: one of them may be all it shows. Raise "
+                    "least=."
+                )
 
     def _cells(
         self,
@@ -374,13 +385,14 @@ class Survey:
             parts["variance"].to_numpy(float),
         )
         error = np.sqrt(variance)
+        least = 0.0 if measure.how == "dispersion" else -np.inf
         reach = -special.ndtri((1 - conf_level) / 2) * error
         return {
             "n": sums[f"n{i}"].to_numpy(np.int64),
             "value": value,
             "variance": variance,
             "std_error": error,
-            "conf_low": value - reach,
+            "conf_low": np.maximum(value - reach, least),
             "conf_high": value + reach,
         }
 

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from scipy import optimize
 
+import eecx
 from eecx import NPS, Mean, Rate, Scale, Survey
 from eecx.disclosure import release
 from eecx.errors import ColumnError, OptionError
@@ -22,7 +23,7 @@ TABLES = {
 KEYS = ["store", "wave", "role", "region", "touchpoint"]
 
 
-def answers(units=14, waves=3, seed=0):
+def answers(units=10, waves=3, seed=0):
     """Uneven units, one of them in two regions, some respondents without a role."""
     rng = np.random.default_rng(seed)
     size = rng.poisson(15 * rng.gamma(2, 0.5, (units, waves))) + 1
@@ -151,6 +152,32 @@ def test_small_cells_that_add_up_to_few_do_not_protect_one_another():
     assert not made.audit()["exposed"].any()
 
 
+def test_what_follows_in_several_steps_is_found():
+    # two people of b and y: y less (a less x), where neither holds the other
+    size = {"ax": 8, "ay": 9, "by": 2, "bz": 9, "cz": 8}
+    rows = [tuple(pair) for pair, n in size.items() for _ in range(n)]
+    frame = pd.DataFrame(rows, columns=["store", "role"]).assign(left=([0, 1] * 18))
+    survey = Survey(frame, unit="store", segments=["role"], measures={"left": Rate("left")})
+    made = release(survey, [["store"], ["role"]])
+    assert made.withheld["withheld"].sum() > 0
+    atoms = frame.groupby(["store", "role"]).size().reset_index(name="size")
+    equations, n, _, hidden, _ = system(made.tables, atoms.drop(columns="size"), "left")
+    by = (atoms["store"] == "b") & (atoms["role"] == "y")
+    assert highest(equations, n, hidden, by.to_numpy(float)) >= 5
+
+
+def test_a_table_that_links_everything_gives_nothing_away():
+    frame = answers(units=60)
+    tables = {name: TABLES[name] for name in ("units", "roles", "role", "total")}
+    made = release(survey_of(frame, measures={"nps": NPS("recommend")}), tables)
+    atoms = frame.groupby(["store", "wave", "role"], dropna=False).size().reset_index(name="size")
+    equations, n, _, hidden, _ = system(made.tables, atoms.drop(columns="size"), "nps")
+    assert not recovered(equations, hidden)[0].any()
+    small = np.flatnonzero((atoms["size"] < 5).to_numpy())
+    for atom in np.random.default_rng(1).choice(small, 10, replace=False):
+        assert highest(equations, n, hidden, np.eye(len(atoms))[atom]) >= 5 - 1e-6
+
+
 def test_a_table_on_its_own_withholds_small_cells_only(frame):
     survey = survey_of(frame)
     made = release(survey, {"units": ["store", "wave"]}).tables["units"]
@@ -250,6 +277,9 @@ def test_what_is_shown_is_what_scores_says(frame, released):
 def test_the_audit_bounds_every_withheld_cell(frame, released):
     audit = released.audit()
     assert len(audit) == released.withheld["withheld"].sum()
+    fast = released.audit(values=False)
+    np.testing.assert_allclose(fast["highest_n"], audit["highest_n"], atol=1e-6)
+    assert fast["highest_value"].isna().all()
     assert not audit["exposed"].any()
     assert (audit["highest_n"] >= 5 - 1e-6).all()
     assert (audit["lowest_n"] >= 1 - 1e-6).all()
@@ -324,11 +354,36 @@ def test_cells_without_an_answer_are_said_to_have_none():
             "Two tables have the keys 'wave'",
         ),
         ({"a/b": ["store"]}, {}, OptionError, "name 'a/b' cannot be the name of a file"),
-        ([["store"]], {"disclosure_n": 0}, OptionError, "disclosure_n=0: at least 1; 5 is usual"),
-        ([["store"]], {"disclosure_n": True}, OptionError, "disclosure_n=True: at least 1"),
+        ([["store"]], {"disclosure_n": 0}, OptionError, "disclosure_n=0: a whole number of at"),
+        ([["store"]], {"disclosure_n": True}, OptionError, "disclosure_n=True: a whole number"),
+        ([["store"]], {"disclosure_n": 5.5}, OptionError, "disclosure_n=5.5: a whole number"),
         ([["store"]], {"conf_level": 95}, OptionError, "conf_level=95: a share such as 0.95"),
     ],
 )
 def test_what_cannot_be_released_is_refused(frame, tables, options, error, says):
     with pytest.raises(error, match=says):
         release(survey_of(frame), tables, **options)
+
+
+@pytest.mark.parametrize(
+    "measure",
+    [
+        eecx.Dispersion(eecx.Mean("left")),
+        eecx.Extreme(eecx.Mean("left")),
+        eecx.AcrossTouchpoints(eecx.Mean("left")),
+    ],
+    ids=lambda m: type(m).__name__,
+)
+def test_measures_that_do_not_add_up_are_refused(measure):
+    frame = pd.DataFrame({"store": ["a"] * 6, "role": ["x"] * 6, "left": [0, 1, 0, 1, 1, 0]})
+    survey = eecx.Survey(frame, unit="store", touchpoint="role", measures={"m": measure})
+    with pytest.raises(eecx.OptionError, match=r"'m' .* does not add up over cells"):
+        eecx.release(survey, [["store"]])
+
+
+def test_composites_of_touchpoints_too_small_to_show_are_refused():
+    frame = pd.DataFrame({"store": ["a"] * 6, "role": ["x"] * 6, "left": [0, 1, 0, 1, 1, 0]})
+    measures = {"worst": eecx.AcrossTouchpoints(eecx.Mean("left"), how="worst", least=2)}
+    survey = eecx.Survey(frame, unit="store", touchpoint="role", measures=measures)
+    with pytest.raises(eecx.OptionError, match="touchpoints of 2 respondents, fewer than disclos"):
+        survey.scores(by=())

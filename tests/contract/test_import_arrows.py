@@ -21,6 +21,8 @@ ROOMS = (
     "plotting",
     "results",
     "survey",
+    "disclosure",
+    "storage",
     "panel",
     "simulate",
     "datasets",

@@ -112,7 +112,7 @@ class TestInvariance:
 
 
 class TestFullAgreement:
-    @pytest.mark.parametrize("answer", [1, 2, 3, 5])
+    @pytest.mark.parametrize("answer", [1, 3, 5])
     @pytest.mark.parametrize("items", [["q1"], ITEMS])
     def test_it_is_1_or_0_points_whatever_the_answer(self, answer, items):
         alike = pd.DataFrame({"store": ["a"] * 5 + ["b"] * 7, **dict.fromkeys(ITEMS, answer)})
@@ -432,64 +432,59 @@ class TestSameFromElsewhere:
         assert own["correlation", "observed"] == pytest.approx(frame["q1"].corr(frame["q2"]))
 
 
-class TestEngines:
-    def compare(self, result, expected):
-        for name in ("table", "units"):
-            found, right = (
-                r.table if name == "table" else r.tables[name] for r in (result, expected)
-            )
+def examined(data):
+    """Every analysis of the rows, from one engine."""
+    survey = Survey(
+        data,
+        **KEYS,
+        measures={
+            "ex": Scale(ITEMS, range=RANGE, reverse=["q2"], composition="referent shift"),
+            "score": Mean("score"),
+            "spread": eecx.Dispersion(Scale(ITEMS, range=RANGE)),
+        },
+    )
+    return {
+        "rwg": eecx.rwg(data, ITEMS, range=RANGE, **KEYS),
+        "ad": eecx.ad_index(data, ITEMS, range=RANGE, **KEYS),
+        "awg": eecx.awg(data, ITEMS, range=RANGE, **KEYS),
+        "icc": eecx.icc(data, "score", **KEYS, disclosure_n=3),
+        "icc of whole numbers": eecx.icc(data, "q3", **KEYS, disclosure_n=3),
+        "alpha": eecx.alpha(data, ITEMS, range=RANGE),
+        "aggregation": eecx.aggregation(survey, ["ex", "spread"], null="uniform", disclosure_n=4),
+        "split": eecx.split_sample(survey, "ex", "score", splits=20),
+        "random": eecx.random_groups(survey, "ex", draws=99),
+    }
+
+
+@pytest.fixture(scope="module")
+def in_pandas(gaps):
+    return examined(gaps)
+
+
+def test_every_engine_finds_the_same(held, gaps, in_pandas):
+    for name, result in examined(held(gaps)).items():
+        expected = in_pandas[name]
+        if name == "split":  # random halves follow the order of rows
+            found, right = (r.stats["covariance_all_splits"] for r in (result, expected))
+            assert found == pytest.approx(right, rel=1e-10)
+            continue
+        if name == "random":
+            assert result.table["estimate"][0] == pytest.approx(expected.table["estimate"][0])
+            continue
+        for found, right in [
+            (result.table, expected.table),
+            *((result.tables[t], expected.tables[t]) for t in expected.tables),
+        ]:
             assert list(found.columns) == list(right.columns)
             for column in right.columns:
-                if pd.api.types.is_numeric_dtype(right[column]):
-                    np.testing.assert_allclose(
-                        found[column].astype(float),
-                        right[column].astype(float),
-                        rtol=1e-12,
-                        atol=1e-12,
-                        err_msg=column,
-                    )
+                own, other = found[column], right[column]
+                if pd.api.types.is_numeric_dtype(other):
+                    given = {"rtol": 1e-12, "atol": 1e-12, "err_msg": f"{name}: {column}"}
+                    np.testing.assert_allclose(own.astype(float), other.astype(float), **given)
                 else:
-                    assert found[column].tolist() == right[column].tolist()
-        assert {k: v for k, v in result.stats.items() if isinstance(v, int)} == {
-            k: v for k, v in expected.stats.items() if isinstance(v, int)
-        }
-        assert [w.code for w in result.warnings] == [w.code for w in expected.warnings]
-
-    def test_agreement_and_icc(self, held, gaps):
-        other = held(gaps)
-        for analysis in (eecx.rwg, eecx.ad_index, eecx.awg):
-            self.compare(*(analysis(d, ITEMS, range=RANGE, **KEYS) for d in (other, gaps)))
-        for x in ("score", "q3"):
-            self.compare(*(eecx.icc(d, x, **KEYS, disclosure_n=3) for d in (other, gaps)))
-
-    def test_internal_consistency(self, held, gaps):
-        found, expected = (eecx.alpha(d, ITEMS, range=RANGE) for d in (held(gaps), gaps))
-        pd.testing.assert_frame_equal(found.table, expected.table, rtol=1e-12)
-        pd.testing.assert_frame_equal(
-            found.tables["items"], expected.tables["items"], rtol=1e-12, check_dtype=False
-        )
-        assert found.stats == expected.stats
-
-    def test_a_whole_survey(self, held, gaps):
-        def survey(data):
-            measures = {
-                "ex": Scale(ITEMS, range=RANGE, reverse=["q2"], composition="referent shift"),
-                "score": Mean("score"),
-                "spread": eecx.Dispersion(Scale(ITEMS, range=RANGE)),
-                "happy": eecx.Favorable("q1", at_least=4, range=RANGE),
-            }
-            return Survey(data, **KEYS, measures=measures)
-
-        other, own = survey(held(gaps)), survey(gaps)
-        self.compare(*(eecx.aggregation(s, disclosure_n=4) for s in (other, own)))
-        found, expected = (eecx.split_sample(s, "ex", "score", splits=20) for s in (other, own))
-        assert found.stats["n"] == expected.stats["n"]
-        assert found.stats["covariance_all_splits"] == pytest.approx(
-            expected.stats["covariance_all_splits"], rel=1e-10
-        )
-        found, expected = (eecx.random_groups(s, "ex", draws=99) for s in (other, own))
-        columns = ["estimate", "random_mean"]
-        assert found.table[columns].iloc[0].tolist() == pytest.approx(
-            expected.table[columns].iloc[0].tolist(), rel=0.05
-        )
-        assert found.table["estimate"][0] == pytest.approx(expected.table["estimate"][0])
+                    assert own.tolist() == other.tolist()
+        whole = [
+            {k: v for k, v in r.stats.items() if isinstance(v, int)} for r in (result, expected)
+        ]
+        assert whole[0] == whole[1]
+        assert result.warnings == expected.warnings

@@ -106,7 +106,7 @@ def ad_index(
             "data": answers.mark,
             "versions": versions(),
         },
-        {**answers.basis, "withheld": int((~shown).sum())},
+        answers.basis(shown),
         f"The average deviation of answers to {answers.name} within units was, {said}"
         f"{f'; the customary limit for agreement is {limit:.2f}' if answers.options else ''}.",
         tables={"units": units},

@@ -22,7 +22,7 @@ from .answers import Answers, read_answers, read_scores, title
 from .awg import awg_values
 from .icc import Anova, anova, variance_components
 from .nulls import Null, read_nulls
-from .reliability import estimate, read_cells
+from .reliability import BETWEEN, CHANGE, ONE_WAVE, estimate, read_cells
 from .rwg import rwg_values
 
 __all__ = ["aggregation"]
@@ -129,7 +129,7 @@ def aggregation(
         rows += found.rows
         units.append(found.units)
         cautions += found.cautions
-    table = pd.DataFrame(rows).reindex(columns=INDEX)
+    table = pd.DataFrame(rows, columns=INDEX)
     every = pd.concat(units, ignore_index=True)
     held = int((every["status"] == "withheld").sum())
     return Result(
@@ -198,7 +198,7 @@ def _examined(
 
     def add(index: str, estimate: float, convention: str = "", **more: Any) -> None:
         own = {"measure": name, "composition": composition, "index": index, "estimate": estimate}
-        rows.append(own | {"convention": CONVENTIONS.get(convention, "")} | more)
+        rows.append(own | {"null": "", "convention": CONVENTIONS.get(convention, "")} | more)
 
     if derived or survey.weight:
         cells = survey._cells()
@@ -213,14 +213,17 @@ def _examined(
         tau2, sigma2 = components
         per_unit["reliability"] = tau2 / (tau2 + sigma2 / n) if tau2 > 0 else np.zeros(len(n))
     shown = n >= disclosure_n
+    answered_all = np.zeros(len(n))
     if consensus and not survey.weight:
         answers = read_answers(survey, name, unit=None)
         at = pd.MultiIndex.from_frame(answers.keys).get_indexer(pd.MultiIndex.from_frame(keys))
         nulls = read_nulls(null, answers.options) if answers.options else []
         agreed, extra = _agreement(answers, nulls, disclosure_n)
+        # agreement is of people who answered every item: the minimum counts them
+        answered_all = np.where(at >= 0, answers.n[at], 0.0)
         for index, values, more in agreed:
             placed = np.where(at >= 0, values[at], np.nan)
-            kept = placed[shown & ~np.isnan(placed)]
+            kept = placed[(answered_all >= disclosure_n) & ~np.isnan(placed)]
             if not len(kept):
                 continue
             kind = "r_wg" if index.startswith("r_wg") else "AD" if index.startswith("AD") else ""
@@ -244,6 +247,9 @@ def _examined(
     if not derived and not survey.weight:
         _spread_rows(variance, add, conf_level)
     _reliability_rows(survey, name, add, conf_level, alone=derived or bool(survey.weight))
+    if derived and not any(str(r["index"]).startswith("reliability") for r in rows):
+        message = f"The reliability of {name} cannot be told: its sampling error is not known."
+        cautions.append(Caution("unknown-reliability", message, name))
     if isinstance(measure, Scale) and len(measure.items) > 1 and not survey.weight:
         inner = alpha(survey, name, conf_level=conf_level)
         first = inner["alpha"]
@@ -252,7 +258,11 @@ def _examined(
         cautions += inner.warnings
     few = ~shown
     none = np.full(len(n), np.nan)
-    columns = {c: per_unit.get(c, none) for c in ("rwg", "ad", "awg", "reliability")}
+    columns = {
+        c: np.where(answered_all >= disclosure_n, per_unit.get(c, none), np.nan)
+        for c in ("rwg", "ad", "awg")
+    }
+    columns["reliability"] = per_unit["reliability"]
     units = keys.assign(
         measure=name,
         **{c: np.where(few, np.nan, v) for c, v in {"n": n, **columns}.items()},
@@ -301,7 +311,7 @@ def _reliability_rows(
 ) -> None:
     """Add reliabilities over waves, and, where no ICC tells it, that between units of one wave."""
     cells, _, _ = read_cells(survey, [name])
-    for level in ("between units", "change within units over time"):
+    for level in (ONE_WAVE, BETWEEN, CHANGE) if survey.wave else (BETWEEN,):
         found = estimate(cells, name, level) if survey.wave or alone else None
         if found is None:
             continue

@@ -85,14 +85,14 @@ class Answers:
         n = self.n[:, None]
         return np.where(n > 1, self.m2 / np.maximum(n - 1, 1), np.nan)
 
-    @property
-    def basis(self) -> dict[str, Any]:
-        """What a result rests on."""
+    def basis(self, shown: npt.NDArray[np.bool_]) -> dict[str, Any]:
+        """Return what a result rests on; n is of the units shown, or the others' would follow."""
         return {
-            "n": int(self.n.sum()),
+            "n": int(self.n[shown].sum()),
             "units": len(self.keys),
             "items": len(self.items),
             "left_out": self.left_out,
+            "withheld": int((~shown).sum()),
         }
 
     @property
@@ -124,7 +124,7 @@ def read_answers(
         raise OptionError("unit= names the column that tells which people belong together.")
     keys = [unit, *([wave] if wave else [])]
     if isinstance(data, Moments):
-        names = (items,) if isinstance(items, str) else tuple(items or data.terms)
+        names = _distinct(items or data.terms, reverse)
         cells = data.select(names).collapse(keys)
         return _from_moments(cells, title(names), names, tuple(reverse), range, None)
     names = _distinct(items, reverse)
@@ -152,7 +152,7 @@ def read_whole(
         cells = Moments.from_frame(table, terms=[f"`{i}`" for i in names])
         return _from_moments(replace(cells, terms=names), name, names, reverse, range, table)
     if isinstance(data, Moments):
-        names = (items,) if isinstance(items, str) else tuple(items or data.terms)
+        names = _distinct(items or data.terms, reverse)
         cells = data.select(names).collapse()
         return _from_moments(cells, title(names), names, tuple(reverse), range, None)
     names = _distinct(items, reverse)
@@ -270,6 +270,8 @@ def _summed(
     every = None if table.full.issuperset(items) else frames.every_present(list(rows))
     groups, sums = table.group(keys, rows, totals, then=own, complete=every)
     n = sums["n"].to_numpy(float)
+    if not len(n):
+        raise _nobody(items, keys)
     first, second = (sums[list(c)].to_numpy(float) for c in (rows, own))
     return Answers(
         name,
@@ -283,6 +285,10 @@ def _summed(
         (table.count or 0) - int(n.sum()),
         table,
     )
+
+
+def _nobody(items: Sequence[str], keys: Sequence[str]) -> DataError:
+    return DataError(f"Nobody answered all of {listing(items)} and has a value of {listing(keys)}.")
 
 
 def _in_memory(
@@ -303,7 +309,7 @@ def _in_memory(
     if not complete.all():
         x, held = x[complete], held[complete].reset_index(drop=True)
     if not len(x):
-        raise DataError(f"Nobody answered all of {listing(items)} and has a value of {keys}.")
+        raise _nobody(items, keys)
     codes, cells = group_codes(held, keys)
     n = np.bincount(codes).astype(float)
     middle = np.round(x.mean(axis=0)) if whole else x.mean(axis=0)
@@ -423,9 +429,18 @@ def as_survey(
 
 
 def by_unit(
-    keys: pd.DataFrame, n: Array, values: Mapping[str, Array], disclosure_n: int
+    keys: pd.DataFrame,
+    n: Array,
+    values: Mapping[str, Array],
+    disclosure_n: int,
+    *,
+    with_sums: bool = False,
 ) -> pd.DataFrame:
-    """Return a table of units that shows no figure of fewer than ``disclosure_n`` respondents."""
+    """Return a table of units that shows no figure of fewer than ``disclosure_n`` respondents.
+
+    Beside sums over all units (``with_sums``), what is withheld is so many respondents together:
+    else a single small unit would follow from the sums less the units shown.
+    """
     if disclosure_n < 1:
         raise OptionError(f"disclosure_n={disclosure_n}: at least 1; 5 is usual.")
     if taken := [c for c in (*UNIT_COLUMNS, *values) if c in keys.columns]:
@@ -433,6 +448,10 @@ def by_unit(
             f"The key column {listing(taken)} has the name of a column of the result. Rename it."
         )
     few = n < disclosure_n
+    if with_sums and few.any():
+        order = np.argsort(n, kind="stable")
+        least = int(np.searchsorted(np.cumsum(n[order]), disclosure_n)) + 1
+        few[order[:least]] = True
     unknown = np.isnan(np.column_stack(list(values.values()))).all(axis=1)
     status = np.select([few, unknown], ["withheld", "undefined"], "shown")
     hidden = {c: np.where(few, np.nan, v) for c, v in {"n": n, **values}.items()}

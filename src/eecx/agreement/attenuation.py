@@ -80,6 +80,8 @@ def attenuation(
     [0.8, 0.4, 0.5, 0.4, 0.625]
     """
     check_level(conf_level)
+    if x == y:
+        raise OptionError(f"x= and y= both name {x!r}.")
     given = dict(reliability or {})
     for name, value in given.items():
         if name not in (x, y):
@@ -273,8 +275,12 @@ def _result(
         message = "A corrected correlation is beyond 1: the reliabilities are too low or too rough."
         cautions.append(Caution("beyond-one", message, f"{x}, {y}"))
     said = "; ".join(
-        f"{level}: observed r = {own['observed']:.2f}, corrected {own['corrected']:.2f}, at most "
-        f"{own['largest observable']:.2f} observable"
+        f"{level}: observed r = {own['observed']:.2f}, "
+        + (
+            f"corrected {own['corrected']:.2f}, at most {own['largest observable']:.2f} observable"
+            if np.isfinite(own["corrected"])
+            else "with no variance beyond sampling error to correct"
+        )
         for level, own in (
             (level, part.set_index("version")["estimate"].to_dict())
             for level, part in table[table["term"] == "correlation"].groupby("level", sort=False)

@@ -85,7 +85,7 @@ def awg(
             "data": answers.mark,
             "versions": versions(),
         },
-        {**answers.basis, "withheld": int((~shown).sum())},
+        answers.basis(shown),
         f"Agreement within units on {answers.name} by a_wg was {r['mean']:.2f} on average over "
         f"{r['units']} units ({r['minimum']:.2f} to {r['maximum']:.2f}).",
         tables={"units": by_unit(answers.keys, n, {"awg": values}, disclosure_n)},

@@ -11,7 +11,7 @@ import pandas as pd
 from scipy import special, stats
 
 from .. import frames
-from ..errors import Caution, DataError, OptionError, check_level
+from ..errors import Caution, DataError, OptionError, check_level, listing
 from ..moments import Moments
 from ..results import Result, versions
 from .alpha import covariance, spearman_brown
@@ -97,7 +97,7 @@ def fisher(r: float, n: float, conf_level: float) -> tuple[float, float]:
         return float("nan"), float("nan")
     reach = -float(special.ndtri((1 - conf_level) / 2)) / np.sqrt(n - 3)
     with np.errstate(divide="ignore"):
-        z = np.arctanh(r)
+        z = np.arctanh(np.clip(r, -1.0, 1.0))
     return float(np.tanh(z - reach)), float(np.tanh(z + reach))
 
 
@@ -158,6 +158,10 @@ def test_retest(
     if (np.diag(s) <= 0).any():
         still = columns[int(np.argmin(np.diag(s)))]
         raise DataError(f"{still!r} does not vary: its stability cannot be told.")
+    if np.trace(s) - s.sum() / k <= 1e-13 * np.trace(s):
+        raise DataError(
+            f"{listing(columns)} hold the same values, but for a constant: are they copies?"
+        )
     sizes = _six(s, whole.mean[0], n, conf_level)
     spread = np.sqrt(np.diag(s))
     rows = list(sizes)

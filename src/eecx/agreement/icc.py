@@ -48,7 +48,8 @@ def icc(
         taken out: the figures speak of differences between units in the same wave.
     disclosure_n : int
         Units with fewer respondents are withheld from ``.tables["units"]``; they are part of the
-        sums over all.
+        sums over all. So that no small unit follows from those sums, the next larger ones are
+        withheld too until this many respondents are.
     conf_level : float
 
     Returns
@@ -89,11 +90,10 @@ def icc(
     with np.errstate(divide="ignore", invalid="ignore"):
         sd = np.sqrt(np.where(scores.n > 1, scores.m2 / (scores.n - 1), np.nan))
         own = tau2 / (tau2 + sigma2 / scores.n) if tau2 > 0 else np.zeros(len(scores.n))
-    units = by_unit(
-        scores.keys, scores.n, {"mean": scores.mean, "sd": sd, "reliability": own}, disclosure_n
-    )
+    values = {"mean": scores.mean, "sd": sd, "reliability": own}
+    units = by_unit(scores.keys, scores.n, values, disclosure_n, with_sums=True)
     one, two = table.iloc[0], table.iloc[1]
-    held = int((scores.n < disclosure_n).sum())
+    held = int((units["status"] == "withheld").sum())
     return Result(
         "icc",
         table,

@@ -59,14 +59,18 @@ def read_nulls(
     asked = [null] if isinstance(null, str | float | int) else list(null)
     if not asked:
         raise OptionError(f"null= names no distribution; there are {listing(NULLS)}.")
-    return [_read(one, options, step) for one in asked]
+    found = [_read(one, options, step) for one in asked]
+    names = [one.name for one in found]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise OptionError(f"null= names {listing(twice)} twice.")
+    return found
 
 
 def _read(null: str | float, options: int | None, step: float) -> Null:
     if not isinstance(null, str):
         if not (np.isfinite(null) and null > 0):
             raise OptionError(f"null={null!r}: a variance above 0.")
-        return Null(f"variance {null:g}", float(null), "given")
+        return Null(f"variance {null:.4g}", float(null), "given")
     if null not in NULLS:
         raise OptionError(
             f"null={null!r}: accepted are {listing(NULLS)}, or a variance.{nearest(null, NULLS)}"

@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import optimize, special
 
 from .. import frames
-from ..errors import Caution, OptionError, check_level, listing
+from ..errors import Caution, DataError, OptionError, check_level, listing
 from ..results import Result, versions
 from .alpha import covariance
 from .answers import Range, read_whole
@@ -69,6 +69,13 @@ def omega(
     s, n = covariance(answers)
     if len(s) < 3:
         raise OptionError(f"omega needs at least three items; {answers.name} has {len(s)}.")
+    spread = np.sqrt(np.diag(s))
+    values = np.linalg.eigvalsh(s / np.outer(spread, spread))
+    if values[0] < 1e-10 * values[-1]:
+        raise DataError(
+            f"Some items of {answers.name} follow exactly from others: no factor model can be "
+            "fitted. Leave the copies out."
+        )
     s = s * (n - 1) / n
     loading, residual, chi2 = one_factor(s, n)
     value, se = _omega_and_error(loading, residual, n)
@@ -93,11 +100,11 @@ def omega(
     cautions = []
     if edge:
         message = f"The residual variance of {listing(edge)} is at zero: an improper solution."
-        cautions.append(Caution("improper-solution", message, listing(edge)))
+        cautions.append(Caution("improper-solution", message, ", ".join(edge)))
     if (loading < 0).any():
         against = [i for i, v in zip(answers.items, loading, strict=True) if v < 0]
         message = f"{listing(against)} load negatively: should they be reversed, or not?"
-        cautions.append(Caution("negative-item", message, listing(against)))
+        cautions.append(Caution("negative-item", message, ", ".join(against)))
     return Result(
         "omega",
         table,

@@ -155,7 +155,7 @@ def _figure(result: Result, ax: Any = None, **options: Any) -> Any:
         "label": "mean variance within units",
         "title": f"Random groups against real ones: {result.spec['title']}",
         "marks": {float(row["estimate"]): "real units"},
-        "caption": f"Each dot is one of {result.spec['draws']} random partitions.",
+        "caption": f"{result.spec['draws']} random partitions of the same people.",
         "what": "partitions",
     }
     return plotting.distribution(

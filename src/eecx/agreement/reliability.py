@@ -39,12 +39,16 @@ class Cells:
     value: pd.DataFrame
     variance: pd.DataFrame
     n: pd.DataFrame
+    people: Array | None = None
+    """How many people each cell's unit has, where that was given."""
 
     def complete(self, names: Sequence[str]) -> Cells:
         """Keep the cells in which all of these measures have a value."""
         kept = self.value[list(names)].notna().all(axis=1).to_numpy()
-        parts = (p[kept].reset_index(drop=True) for p in (self.value, self.variance, self.n))
-        return Cells(self.frame[kept].reset_index(drop=True), *parts)
+        frame, value, variance, n = (
+            p[kept].reset_index(drop=True) for p in (self.frame, self.value, self.variance, self.n)
+        )
+        return Cells(frame, value, variance, n, None if self.people is None else self.people[kept])
 
 
 def level_sums(cells: Cells, names: Sequence[str], level: str) -> tuple[Array, Array, float] | None:
@@ -134,7 +138,8 @@ def read_cells(
             f"reliability needs an eecx.Survey or eecx.Panel, not a {type(data).__name__}."
         )
     if population is not None:
-        share = cells.n.div(_headcount(population, keys), axis=0)
+        people = _headcount(population, keys)
+        share = cells.n.div(people, axis=0)
         over = (share > 1).any(axis=1)
         if over.any():
             row = keys[over].iloc[0]
@@ -142,7 +147,8 @@ def read_cells(
                 f"Unit {row['unit']!r} has more respondents than people in population= (wave "
                 f"{row['wave']!r}). Is the headcount that of another time?"
             )
-        cells = Cells(cells.frame, cells.value, cells.variance * (1 - share), cells.n)
+        variance = cells.variance * (1 - share)
+        cells = Cells(cells.frame, cells.value, variance, cells.n, people)
     return cells, minimum, mark
 
 
@@ -259,21 +265,23 @@ def reliability(
     if isinstance(data, Survey) and (stray := [m for m in names if m not in data.measures]):
         raise OptionError(f"{listing(stray)} is no measure of the survey.")
     cells, minimum, mark = read_cells(data, names, population)
-    rows, warned = [], []
+    rows: list[dict[str, Any]] = []
+    warned = []
     for name in names:
         known = cells.complete([name])
         levels = [BETWEEN] if known.frame["time"].nunique() < 2 else [ONE_WAVE, BETWEEN, CHANGE]
         size = known.n[name]
         waves = len(known.frame) / known.frame["unit"].nunique()
-        scatter = float((known.variance[name] * size).mean())
+        scatter, few = _scatter(known, name)
+        before = len(rows)
         for level in levels:
             found = estimate(cells, name, level)
             if found is None:
                 continue
             value, se, true, units = found
             reach = -float(special.stdtrit(units - 1, (1 - conf_level) / 2)) * se
-            needed = target / (1 - target) * scatter / true if true > 0 else np.nan
-            needed = needed / waves if level == BETWEEN else needed
+            allowed = true * (1 - target) / target * (waves if level == BETWEEN else 1.0)
+            needed = 1 / (allowed / scatter + few) if true > 0 and scatter > 0 else np.nan
             rows.append(
                 {
                     "measure": name,
@@ -291,6 +299,9 @@ def reliability(
             if value < target:
                 message = f"The reliability of {name}, {level}, is {value:.2f}, below {target:g}."
                 warned.append(Caution("low-reliability", message, name))
+        if len(rows) == before:
+            message = f"The sampling variances of {name} are not known: it has no reliability here."
+            warned.append(Caution("unknown-reliability", message, name))
     if not rows:
         raise DataError(
             "No sampling variances are known, so no reliability can be told. A Survey has them; "
@@ -321,6 +332,16 @@ def reliability(
         warnings=tuple(warned),
         figure=_figure,
     )
+
+
+def _scatter(cells: Cells, name: str) -> tuple[float, float]:
+    """Return the variance among a cell's people, and one over how many there are."""
+    v, n = cells.variance[name], cells.n[name]
+    if cells.people is None:
+        return float((v * n).mean()), 0.0
+    left = 1 - n / cells.people
+    asked = left > 0  # where all answered, the variance among them is no longer told
+    return float((v * n / left)[asked].mean()), float((1 / cells.people).mean())
 
 
 def _all(data: object) -> list[str]:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from .. import frames, plotting
-from ..errors import Caution, listing
+from ..errors import Caution
 from ..results import Result, versions
 from .answers import Answers, Range, by_unit, read_answers, spread
 from .nulls import Null, read_nulls
@@ -141,15 +141,13 @@ def agreement_result(answers: Answers, nulls: Sequence[Null], disclosure_n: int)
     first = nulls[0]
     values = found[first.name][0][shown]
     cautions = []
-    if clipped := int(table["clipped"].max()):
-        cautions.append(
-            Caution(
-                "agreement-below-null",
-                f"In {clipped} of {int(shown.sum())} units answers vary more than under a null: "
-                f"{index} is 0 there.",
-                listing([one.name for one in nulls]),
+    for row in rows[: len(nulls)]:
+        if row["clipped"]:
+            message = (
+                f"In {row['clipped']} of {int(shown.sum())} units answers vary more than under the "
+                f"{row['null']} null: {index} is 0 there."
             )
-        )
+            cautions.append(Caution("agreement-below-null", message, row["null"]))
     return Result(
         "rwg",
         table,
@@ -162,7 +160,7 @@ def agreement_result(answers: Answers, nulls: Sequence[Null], disclosure_n: int)
             "data": answers.mark,
             "versions": versions(),
         },
-        {**answers.basis, "withheld": int((~shown).sum())},
+        answers.basis(shown),
         _methods(answers, index, rows, shown),
         tables={"units": units, "bands": _bands(values)},
         warnings=tuple(cautions),
@@ -197,11 +195,11 @@ def _methods(
         if r["index"] == index
     )
     held = int((~shown).sum())
-    left = f" {held} units with too few respondents are withheld." if held else ""
+    left = f" {held} more units, with too few respondents, are withheld." if held else ""
     return (
         f"Agreement within units on {answers.name} ({len(answers.items)} items, "
-        f"{int(answers.n.sum())} respondents in {len(shown)} units) was described by {index} "
-        f"(James et al., 1984). {said}.{left} No unit was dropped for low agreement."
+        f"{int(answers.n[shown].sum())} respondents in {shown.sum()} units) was described by "
+        f"{index} (James et al., 1984). {said}.{left} No unit was dropped for low agreement."
     )
 
 

@@ -106,6 +106,9 @@ def split_sample(
     if (size >= 4).sum() < 3:
         raise DataError("Fewer than three unit × waves have four people with both answers.")
     codes, values = codes[enough], values[enough]
+    for name, spread in zip(names, np.ptp(values, axis=0), strict=True):
+        if spread <= 0:
+            raise DataError(f"All values of {name!r} are alike: nothing varies.")
     kept = np.flatnonzero(size >= 4)
     codes = np.searchsorted(kept, codes)
     block = np.zeros(len(kept), dtype=np.intp)

@@ -1,6 +1,20 @@
-"""Covariances of least-squares estimates, from per-cluster sums alone."""
+"""Covariances of least-squares estimates, from sums per cluster, wave or row."""
 
 from .classical import classical
-from .clustered import cr0, cr1, cr2, partial_leverage
+from .clustered import cr0, cr1, cr2, cr3, partial_leverage
+from .hetero import hc, leverage
+from .serial import bandwidth, driscoll_kraay, newey_west
 
-__all__ = ["classical", "cr0", "cr1", "cr2", "partial_leverage"]
+__all__ = [
+    "bandwidth",
+    "classical",
+    "cr0",
+    "cr1",
+    "cr2",
+    "cr3",
+    "driscoll_kraay",
+    "hc",
+    "leverage",
+    "newey_west",
+    "partial_leverage",
+]

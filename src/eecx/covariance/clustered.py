@@ -1,4 +1,4 @@
-r"""Cluster-robust covariances (CR0, CR1, CR2) of least squares, from per-cluster sums.
+r"""Cluster-robust covariances (CR0 to CR3) of least squares, from per-cluster sums.
 
 With :math:`A_g = X_g'X_g`, scores :math:`s_g = X_g'e_g` and bread
 :math:`M = (\sum_g A_g)^{-1}`, all of shape k × k or k, no row is needed:
@@ -9,7 +9,9 @@ With :math:`A_g = X_g'X_g`, scores :math:`s_g = X_g'e_g` and bread
 CR2 replaces each residual vector by :math:`(I - H_{gg})^{-1/2} e_g`, with
 :math:`H_{gg} = X_g M X_g'`. Because :math:`X' f(X M X') = f(X'X M) X'` for every function f,
 its score is :math:`(I - A_g M)^{-1/2} s_g`: again k numbers. With :math:`M = L L'`, the
-eigenvalues of :math:`L'A_g L` are those of :math:`H_{gg}`.
+eigenvalues of :math:`L'A_g L` are those of :math:`H_{gg}`. CR3 takes :math:`(I - H_{gg})^{-1}`
+instead, which is the jackknife by cluster: :math:`\hat\beta - \hat\beta_{(g)} = M (I - A_g M)^{-1}
+s_g`.
 
 References
 ----------
@@ -98,6 +100,21 @@ def cr2(
     told = trace > _DECIDED
     df = np.where(told, trace**2 / np.where(told, square, 1.0), np.nan)
     return half.T @ half, df
+
+
+def cr3(bread: Array, cross: Array, scores: Array) -> Array:
+    """Return the jackknife covariance: how far the estimates move when a cluster is left out.
+
+    No factor (G-1)/G. A cluster that alone decides a combination of coefficients moves it by
+    nothing that can be told, and is left out there.
+    """
+    root, values, vectors = _leverage(bread, cross)
+    left = 1.0 - values
+    score = (np.swapaxes(vectors, 1, 2) @ (scores @ root)[:, :, None])[:, :, 0]
+    kept = left >= _DECIDED
+    moved = vectors @ np.where(kept, score / np.where(kept, left, 1.0), 0.0)[:, :, None]
+    half = moved[:, :, 0] @ root.T
+    return np.asarray(half.T @ half)
 
 
 def partial_leverage(bread: Array, cross: Array, combine: Array | None = None) -> Array:

@@ -41,6 +41,8 @@ __all__ = ["mediate"]
 Array = npt.NDArray[np.float64]
 Names = Sequence[str] | str
 
+VCOVS = ("classical", "HC1", "CR1", "CR2")
+
 
 def mediate(
     data: object,
@@ -131,8 +133,8 @@ def mediate(
     _check_draws(draws, conf_level)
     if effects not in get_args(Effects):
         raise OptionError(f"effects={effects!r}: accepted are {listing(get_args(Effects))}.")
-    if vcov is not None and vcov not in get_args(Vcov):
-        raise OptionError(f"vcov={vcov!r}: accepted are {listing(get_args(Vcov))}.")
+    if vcov is not None and vcov not in VCOVS:
+        raise OptionError(f"vcov={vcov!r}: accepted are {listing(VCOVS)}.")
     if not mediators:
         raise OptionError("mediate needs at least one mediator: m='engagement'.")
     path = [_term(x, "x"), *(_term(text, "m") for text in mediators), _term(y, "y")]
@@ -303,7 +305,7 @@ def _paths(model: _Model, vcov: Vcov, conf_level: float) -> _Paths:
         fit = fit_work(work)
         covariance, df = covariance_of(work, fit, vcov)
         at = [fit.names.index(k) for k in keep]
-        own = covariance[np.ix_(at, at)]
+        own: Array = covariance[np.ix_(at, at)]
         found.append((fit.beta[at], np.sqrt(np.diag(own)), df[at]))
         return own
 

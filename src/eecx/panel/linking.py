@@ -268,6 +268,8 @@ def _check(employees: Survey, customers: Survey, disclosure_n: int) -> None:
             )
     if disclosure_n < 1:
         raise OptionError(f"disclosure_n={disclosure_n}: at least 1; 5 is usual.")
+    for survey in (employees, customers):
+        survey._refuse_small_touchpoints(disclosure_n)
     if both := sorted(set(employees.measures) & set(customers.measures)):
         raise OptionError(f"Both surveys have a measure named {listing(both)}. Rename one side's.")
     if taken := sorted(set(customers.measures) & {employees.unit, employees.wave}):

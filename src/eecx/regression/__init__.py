@@ -1,6 +1,10 @@
-"""Slopes and their errors, from sums."""
+"""Linear models of a panel, and the correlations of linkage studies."""
 
-from .linear import Fit, least_squares
+from __future__ import annotations
+
+from .compare_correlations import compare_correlations
+from .correlations import correlations
+from .equivalence import equivalence
 from .regress import regress
 
-__all__ = ["Fit", "least_squares", "regress"]
+__all__ = ["compare_correlations", "correlations", "equivalence", "regress"]

@@ -1,10 +1,10 @@
-"""One verb for linear models of a panel: pooled, between units, within units, two-way."""
+"""One verb for linear models of a panel."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal, get_args
+from dataclasses import replace
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -12,31 +12,37 @@ import pandas as pd
 from scipy import special
 
 from .. import formula as grammar
-from ..covariance import classical, cr1, cr2, partial_leverage
-from ..errors import Caution, DataError, FormulaError, OptionError, check_level, listing, nearest
-from ..moments import ROW, Moments, from_rows, group_codes
+from ..covariance import partial_leverage
+from ..errors import Caution, OptionError, check_level, listing, nearest
 from ..panel import Panel
-from ..panel.panel import as_panel
-from ..results import Result, fingerprint, versions
-from .linear import Fit, independent, least_squares
+from ..results import Result, versions
+from .inference import by_names, covariance_of, fit_work, is_perfect
+from .linear import Fit
+from .work import BETWEEN, CONSTANT, ROWWISE, WITHIN, Effects, Vcov, Work, prepare
 
 __all__ = ["Effects", "Vcov", "Work", "covariance_of", "fit_work", "prepare", "regress"]
 
 Array = npt.NDArray[np.float64]
-Effects = Literal["pooled", "between", "within", "two-way"]
-Vcov = Literal["classical", "HC1", "CR1", "CR2"]
+Method = Literal["ols", "gls"]
 
 LEVEL = {
     "pooled": "pooled",
     "between": "between units",
     "within": "within units over time",
     "two-way": "within units over time",
+    "first-difference": "changes from wave to wave",
+    "random": "between units and within units over time, weighted",
+    "within-between": "",
 }
+CONTEXT = "contextual effect (between less within)"
 IN_WORDS = {
     "pooled": "ordinary least squares",
     "between": "ordinary least squares on the means of units over their waves",
     "within": "least squares with unit fixed effects",
     "two-way": "least squares with unit and wave fixed effects",
+    "first-difference": "least squares on first differences",
+    "random": "generalized least squares with random unit effects (Swamy-Arora)",
+    "within-between": "a within-between (Mundlak) model",
 }
 
 
@@ -47,17 +53,22 @@ def regress(
     effects: Effects = "pooled",
     unit: str | None = None,
     wave: str | None = None,
-    cluster: str | None = None,
+    cluster: str | Sequence[str] | None = None,
     vcov: Vcov | None = None,
+    method: Method = "gls",
+    drift: bool = True,
     conf_level: float = 0.95,
 ) -> Result:
     r"""Regress an outcome on other columns of a panel, by least squares.
 
     The estimand is the linear association of outcome and predictors: over all unit-waves
     (``"pooled"``), of unit means (``"between"``), of deviations from the unit's own mean
-    (``"within"``), or of those net of what each wave has in common (``"two-way"``):
+    (``"within"``), of those net of what each wave has in common (``"two-way"``), of changes since
+    the unit's last step of time (``"first-difference"``), a weighted mean of the between and
+    within slope (``"random"``), or both slopes beside each other (``"within-between"``):
 
-    .. math:: y_{it} = \alpha_i + \gamma_t + x_{it}'\beta + \varepsilon_{it}
+    .. math:: y_{it} = \alpha_i + \gamma_t + x_{it}'\beta + \varepsilon_{it}, \qquad
+              y_{it} = \mu + (x_{it} - \bar x_i)'\beta_W + \bar x_i'\beta_B + u_i + \varepsilon_{it}
 
     A slope is not a causal effect: what differs between units, or changes in them together with
     x, is part of it.
@@ -70,17 +81,30 @@ def regress(
     formula : str
         ``"nps ~ engagement + size"``: names, ``a:b``, ``a*b``, ``(a + b)^2``, ``I(a^2)``, ``C(a)``,
         ``lag(a)``, ``lags(a, 0:3)``.
-    effects : {"pooled", "between", "within", "two-way"}
+    effects : str
+        ``"pooled"``, ``"between"``, ``"within"``, ``"two-way"``, ``"first-difference"``,
+        ``"random"`` or ``"within-between"``. First differences are taken over one step of time: a
+        wave that is missing is not bridged. ``"within-between"`` (Mundlak; REWB) gives each term its slope within units over time, its
+        slope between units and their difference, the contextual effect.
     unit, wave : str, optional
         Key columns of a plain data frame.
-    cluster : str, optional
+    cluster : str or two of them, optional
         What errors may be correlated within: the unit (default where units are named), the wave,
         or another column, such as a region. In a Panel, ``"unit"`` and ``"wave"`` mean its keys.
-    vcov : {"CR2", "CR1", "HC1", "classical"}, optional
+        Two columns, ``("unit", "wave")``: errors related within either (CR1, or CR0).
+    vcov : str, optional
         Default ``"CR2"``: bias-reduced cluster-robust errors with Satterthwaite degrees of
-        freedom. ``"CR1"`` takes the factor G/(G-1) · (N-1)/(N-K) and t with G-1 degrees of freedom;
-        effects nested in clusters are not counted in K (the convention of Stata's xtreg and of
-        fixest). ``"HC1"`` and ``"classical"`` take no clusters and t with N-K, all effects counted.
+        freedom. ``"CR3"``: the jackknife by cluster, t with G-1. ``"CR1"`` takes the factor
+        G/(G-1) · (N-1)/(N-K) and t with G-1 degrees of freedom; effects nested in clusters are not
+        counted in K (the convention of Stata's xtreg and of fixest); ``"CR1-areg"`` counts them
+        all, ``"CR1-plm"`` none; ``"CR0"`` takes no factor. ``"HC0"`` to ``"HC3"`` and
+        ``"classical"`` take no clusters and t with N-K, all effects counted.
+        ``"driscoll-kraay"`` and ``"newey-west"``: errors related over time, see the docs.
+    method : {"gls", "ols"}
+        Of ``"within-between"``: weighted by the Swamy-Arora components of the random-effects
+        model, or unweighted.
+    drift : bool
+        Of ``"first-difference"``: whether a constant change from wave to wave is estimated too.
     conf_level : float
 
     Returns
@@ -119,9 +143,23 @@ def regress(
             f"vcov={vcov!r}: accepted are {listing(get_args(Vcov))}.{nearest(vcov, get_args(Vcov))}"
         )
     check_level(conf_level)
+    if method not in get_args(Method):
+        raise OptionError(f"method={method!r}: accepted are {listing(get_args(Method))}.")
+    if not drift and effects != "first-difference":
+        raise OptionError("drift=False is for effects='first-difference'.")
     model = grammar.parse(formula)
-    work = prepare(data, model, effects, unit=unit, wave=wave, cluster=cluster, vcov=vcov)
-    result = _result(work, fit_work(work), formula, conf_level)
+    work = prepare(
+        data,
+        model,
+        effects,
+        unit=unit,
+        wave=wave,
+        cluster=cluster,
+        vcov=vcov,
+        gls=method == "gls",
+        drift=drift,
+    )
+    result = _result(work, fit_work(work), formula, conf_level, method, drift)
     if isinstance(data, Panel) and len(model.response.columns) == 1:
         shared = data.shared_source(model.columns, model.response.columns[0])
         if shared:
@@ -129,416 +167,57 @@ def regress(
     return result
 
 
-@dataclass(frozen=True, eq=False)
-class Work:
-    """A model made ready: cells, columns, and what counts as a parameter."""
-
-    cells: Moments
-    y: str
-    terms: tuple[str, ...]
-    nuisance: tuple[str, ...]
-    effects: Effects
-    vcov: Vcov
-    cluster: str | None
-    units: int
-    waves: int
-    singletons: int
-    left_out: int
-    fingerprint: str
-    absorbed: int
-    size: Array
-    nested: frozenset[str] = frozenset({"unit"})
-    levels: pd.Index[Any] | None = None
-    """Names of the clusters, where the cells' key numbers them."""
-    """Which effects, of unit and wave, lie each in one cluster: CR1 does not count them."""
-
-    @property
-    def intercept(self) -> bool:
-        """Whether the model has a constant: fixed effects leave none."""
-        return self.effects in ("pooled", "between")
-
-    def cluster_name(self, cell: int) -> object:
-        """Return the name of the cluster that a cell is."""
-        key = self.cells.keys.iloc[:, 0].to_numpy()[cell]
-        return key if self.levels is None else self.levels[int(key)]
-
-    def with_equation(self, y: str, terms: tuple[str, ...]) -> Work:
-        """Return the same cells with another equation on their terms."""
-        at = [self.cells.terms.index(name) for name in (y, *terms, *self.nuisance)]
-        cells = self.cells.select([y, *terms, *self.nuisance])
-        return replace(self, cells=cells, y=y, terms=terms, size=self.size[at])
-
-
-# the largest value of a column, and the inverse of the smallest, that is squared
-LARGEST = 1e100
 # a share of one cluster in what tells a coefficient, above which its error is doubtful
 CONCENTRATED = 2 / 3
-# a robust variance this far below the classical one is rounding error
-UNTOLD = 1e-16
 
 
-# ---------------------------------------------------------------------- making the cells
-
-
-def prepare(
-    data: object,
-    model: grammar.Formula,
-    effects: Effects,
-    *,
-    unit: str | None = None,
-    wave: str | None = None,
-    cluster: str | None = None,
-    vcov: Vcov | None = None,
-    wave_effects: bool = False,
-    rows: npt.NDArray[np.bool_] | None = None,
-) -> Work:
-    """Turn data and a formula into cells of sums.
-
-    ``wave_effects`` adds wave dummies to any model; ``rows`` keeps a part of the panel's rows,
-    after lags were looked up in all of them.
-    """
-    _refuse_arguments(model, effects, vcov, {"unit": unit, "wave": wave, "cluster": cluster})
-    if isinstance(data, Moments):
-        if wave is not None:
-            raise OptionError(f"wave={wave!r}: Moments have no order in time. Leave wave= out.")
-        return _from_moments(data, model, effects, unit, cluster, vcov)
-    if isinstance(data, Panel) and cluster is not None and cluster not in data.roles:
-        cluster = {"unit": data.unit, "wave": data.wave}.get(cluster) or cluster
-    if isinstance(data, Panel) and cluster is None and vcov not in ("HC1", "classical"):
-        cluster = data.cluster
-    columns = [*model.columns, *([cluster] if cluster and cluster not in (unit, wave) else [])]
-    panel = as_panel(data, columns, unit=unit, wave=wave)
-    own_units = isinstance(data, Panel) or unit is not None
-    if not own_units and effects != "pooled":
-        raise OptionError(f"effects={effects!r} needs unit= to say which rows belong together.")
-    if effects == "two-way" and panel.wave is None:
-        raise OptionError("effects='two-way' needs wave=.")
-    x, names = _design(panel, (model.response, *model.terms))
-    cluster_name = cluster or (panel.unit if own_units else None)
-    by = "unit" if cluster_name in (None, panel.unit) else "cluster"
-    # numbers tell units apart faster than names
-    codes, levels = pd.factorize(panel.frame[panel.unit], sort=True)
-    keys = pd.DataFrame({"unit": codes})
-    if by == "cluster":
-        keys[by], levels = pd.factorize(_cluster_values(panel, cluster_name), sort=True)
-    complete = np.asarray(~np.isnan(x).any(axis=1) & (keys.to_numpy() >= 0).all(axis=1))
-    if rows is not None:
-        complete &= rows
-    if not complete.any():
-        raise DataError(f"No unit × wave has a value for all of {listing(names)}.")
-    keys, x, time = keys[complete].reset_index(drop=True), x[complete], panel.time[complete]
-    sizes = np.bincount(keys["unit"])
-    sizes = sizes[sizes > 0]
-    vcov = vcov or ("CR2" if cluster_name else "HC1")
-    if vcov in ("CR1", "CR2") and cluster_name is None:
-        raise OptionError(f"vcov={vcov!r} needs cluster= or unit=.")
-    nuisance: tuple[str, ...] = ()
-    if effects == "two-way" or wave_effects:
-        waves = np.unique(time)[1:]
-        nuisance = tuple(f"(wave {w})" for w in waves)
-        x = np.column_stack([x, *[(time == w).astype(float) for w in waves]])
-    labels = (*names, *nuisance)
-    if vcov == "HC1" and effects != "between":
-        keys[ROW] = np.arange(len(keys))
-    cells = from_rows(x, labels, keys)
-    size = np.abs(cells.mean).max(axis=0)
-    nested = frozenset({"unit"})
-    if vcov == "CR1":
-        keys["wave"] = time
-        nested = frozenset(k for k in ("unit", "wave") if _is_nested(keys, k, by))
-    cells = _transformed(cells, effects, vcov, "unit", by)
-    return Work(
-        cells,
-        names[0],
-        names[1:],
-        nuisance,
-        effects,
-        vcov,
-        cluster_name,
-        units=len(sizes) if own_units else 0,
-        waves=len(np.unique(time)) if own_units else 0,
-        singletons=int((sizes == 1).sum()),
-        left_out=int((~complete).sum()),
-        fingerprint=fingerprint(panel.fingerprint, x),
-        absorbed=len(sizes) if effects in ("within", "two-way") else 0,
-        size=size,
-        nested=nested,
-        levels=levels,
-    )
-
-
-def _refuse_arguments(
-    model: grammar.Formula, effects: Effects, vcov: Vcov | None, columns: dict[str, Any]
-) -> None:
-    for name, given in columns.items():
-        if given is not None and not isinstance(given, str):
-            raise OptionError(f"{name}={given!r}: the name of one column.")
-    if columns["cluster"] is not None and vcov in ("HC1", "classical"):
-        raise OptionError(
-            f"vcov={vcov!r} knows no clusters. Leave cluster= out, or take vcov='CR2'."
-        )
-    if not model.terms and effects in ("within", "two-way"):
-        raise FormulaError(
-            f"{model.text!r} has the intercept alone, which unit effects take up. Add a term."
-        )
-
-
-def _design(panel: Panel, terms: Sequence[grammar.Term]) -> tuple[Array, tuple[str, ...]]:
-    """Return the columns of the terms; refuse those whose sums of squares a double cannot hold."""
-    try:
-        with np.errstate(over="raise"):
-            design = panel.design(terms)
-    except FloatingPointError as error:
-        raise DataError(
-            "A product or power in the formula goes beyond the largest number. "
-            "Divide its columns by a constant first."
-        ) from error
-    size = np.nan_to_num(np.abs(design.x)).max(axis=0)
-    for name, most in zip(design.names, size, strict=True):
-        if most > LARGEST or 0 < most < 1 / LARGEST:
-            raise DataError(
-                f"{name!r} has values up to {most:.1g}, whose squares a computer cannot add up. "
-                "Divide the column by a constant first."
-            )
-    return design.x, design.names
-
-
-def _is_nested(keys: pd.DataFrame, inner: str, outer: str) -> bool:
-    """Whether every level of one key lies in a single level of another."""
-    if inner == outer:
-        return True
-    return len(group_codes(keys, [inner, outer])[1]) == len(group_codes(keys, [inner])[1])
-
-
-def _cluster_values(panel: Panel, name: str | None) -> pd.Series[Any]:
-    if name is None or name == panel.unit:
-        return panel.frame[panel.unit]
-    if name == panel.wave:
-        return panel.frame[panel.wave]
-    panel.require(name, "cluster")
-    return panel.frame[name]
-
-
-def _transformed(cells: Moments, effects: Effects, vcov: Vcov, unit: str, cluster: str) -> Moments:
-    """Take out units or go to their means, then keep what the covariance is summed over."""
-    robust = vcov in ("CR1", "CR2")
-    if effects == "between":
-        if robust and not _is_nested(cells.keys, unit, cluster):
-            raise DataError(
-                "Between units, every unit must lie in one cluster; some lie in several."
-            )
-        by = [unit, cluster] if robust and cluster != unit else [unit]
-        cells = cells.collapse(by).means()
-    elif effects in ("within", "two-way"):
-        if vcov == "CR2" and not _is_nested(cells.keys, unit, cluster):
-            raise DataError(
-                "CR2 with unit effects needs units nested in clusters; some lie in several. "
-                "Use CR1."
-            )
-        cells = cells.within(unit)
-    if vcov == "HC1":
-        return cells
-    return cells.collapse(cluster if robust else ())
-
-
-def _from_moments(
-    data: Moments,
-    model: grammar.Formula,
-    effects: Effects,
-    unit: str | None,
-    cluster: str | None,
-    vcov: Vcov | None,
-) -> Work:
-    labels = _labels_in(data, (model.response, *model.terms))
-    if effects == "two-way":
-        raise OptionError(
-            "Moments have no waves to take out: put wave dummies among the terms and use 'within'."
-        )
-    if effects != "pooled" and unit is None:
-        raise OptionError(f"effects={effects!r} from Moments needs unit=, the key of the units.")
-    cells = data.select(labels)
-    cluster = cluster or unit
-    vcov = vcov or ("CR2" if cluster else "HC1" if ROW in data.keys.columns else "classical")
-    keys = (unit, cluster if vcov in ("CR1", "CR2") else None)
-    wanted = [k for k in dict.fromkeys(keys) if k]
-    cells._require_keys(wanted)
-    if vcov == "HC1" and effects != "between":
-        cells._require_keys([ROW])
-    if vcov in ("CR1", "CR2") and not cluster:
-        raise OptionError(f"vcov={vcov!r} from Moments needs cluster=, one of their keys.")
-    sizes = cells.collapse([unit]).n if unit else np.array([])
-    size = np.abs(cells.mean).max(axis=0)
-    mark = fingerprint("|".join(labels), cells.n, cells.w, cells.mean, cells.m2)
-    nested = unit is None or _is_nested(cells.keys, unit, cluster or unit)
-    cells = _transformed(cells, effects, vcov, unit or "", cluster or "")
-    return Work(
-        cells,
-        labels[0],
-        tuple(labels[1:]),
-        (),
-        effects,
-        vcov,
-        cluster,
-        units=len(sizes),
-        waves=0,
-        singletons=int((sizes == 1).sum()),
-        left_out=data.left_out,
-        fingerprint=mark,
-        absorbed=len(sizes) if effects == "within" else 0,
-        size=size,
-        nested=frozenset({"unit"} if nested else ()),
-    )
-
-
-def _labels_in(data: Moments, terms: Sequence[grammar.Term]) -> list[str]:
-    """Return the terms as these Moments spell them: ``z:x`` is ``x:z``, backticks may lack."""
-    known = {}
-    for label in data.terms:
-        try:
-            found = grammar.parse_terms(label)
-        except FormulaError:
-            found = ()
-        plain = grammar.Term((grammar.Name(label),))
-        known[found[0] if len(found) == 1 else plain] = label
-    return [known.get(term, term.label) for term in terms]
-
-
-# ---------------------------------------------------------------------- fitting
-
-
-def fit_work(work: Work) -> Fit:
-    """Fit by least squares; wave dummies that add nothing are left out first."""
-    _refuse_constant(work)
-    waves = _wave_dummies(work)
-    x = [*waves, *work.terms]
-    n = float(work.cells.n.sum())
-    k = len(x) + work.intercept + work.absorbed
-    if n <= k:
-        what = "units" if work.effects == "between" else "rows"
-        raise DataError(f"{n:.0f} {what} for {k} parameters: too few to fit.")
-    fit = least_squares(work.cells, work.y, x, intercept=work.intercept)
-    if not waves:
-        return fit
-    # what the wave effects explain is no merit of the terms
-    total = work.cells.collapse()
-    return replace(fit, tss=least_squares(total, work.y, waves, intercept=work.intercept).rss)
-
-
-def _wave_dummies(work: Work) -> list[str]:
-    """Return the wave dummies that are independent; refuse a column that they determine."""
-    if not work.nuisance:
-        return []
-    names = [*work.nuisance, *work.terms, work.y]
-    total = work.cells.select(names).collapse()
-    whole = total.cross[0]
-    scale = np.sqrt(np.diag(whole))
-    d = len(work.nuisance)
-    least = 1e-10 * np.sqrt(total.n[0])  # between units, balanced dummies are constant
-    advice = "Use effects='within'." if work.absorbed else "Leave it out."
-    kept = np.flatnonzero(independent(whole[:d, :d], np.where(scale > least, scale, 0.0)[:d]))
-    for j in range(d, len(names)):
-        together = [*kept, j]
-        if not independent(whole[np.ix_(together, together)], scale[together])[-1]:
-            raise DataError(
-                f"{names[j]!r} changes only from wave to wave, alike in all units: the wave "
-                f"effects take it up. {advice}"
-            )
-    return [names[i] for i in kept]
-
-
-def _refuse_constant(work: Work) -> None:
-    """Name a column whose variation, after effects are taken out, is rounding error only."""
-    own = work.cells.select([work.y, *work.terms])
-    spread = np.diag(own.collapse().cross[0])
-    noise = float(own.n.sum()) * (1e-14 * work.size[: len(own.terms)]) ** 2
-    for name, found, least in zip(own.terms, spread, noise, strict=True):
-        if found > least:
-            continue
-        if work.absorbed:
-            raise DataError(
-                f"{name!r} does not change within units over time, so unit effects take it up. "
-                "Use effects='between' or 'pooled' for it."
-            )
-        raise DataError(
-            f"{name!r} is constant over the {own.n.sum():.0f} rows that are left. Leave it out."
-        )
-
-
-def covariance_of(work: Work, fit: Fit, vcov: Vcov) -> tuple[Array, Array]:
-    """Return the covariance of a fit's coefficients and their degrees of freedom.
-
-    NaN where nothing tells an error: the fit is perfect, or all that moves a column lies in one
-    cluster (or row), whose residuals are then zero.
-    """
-    k, clusters = len(fit.beta), len(fit.scores)
-    residual_df = fit.n - k - work.absorbed
-    if vcov != "classical" and clusters < 2:
-        raise DataError("All rows lie in one cluster; robust errors need at least two.")
-    if vcov == "HC1" and clusters < fit.n:
-        raise OptionError("vcov='HC1' needs every row, and these are summed by cluster.")
-    df = np.full(k, residual_df)
-    if vcov == "classical":
-        covariance = classical(fit.bread, fit.rss, residual_df)
-    elif vcov == "HC1":
-        covariance = cr1(fit.bread, fit.scores, fit.n, k + work.absorbed)
-    elif vcov == "CR1":
-        covariance = cr1(fit.bread, fit.scores, fit.n, _counted(work, k))
-        df = np.full(k, clusters - 1.0)
-    if vcov == "CR2":
-        covariance, df = cr2(fit.bread, fit.cross, fit.scores, fit.move)
-    else:
-        covariance = fit.move @ covariance @ fit.move.T
-    bread = fit.move @ fit.bread @ fit.move.T
-    untold = np.diag(covariance) <= UNTOLD * np.diag(bread) * fit.rss / fit.n
-    untold |= _is_perfect(fit)
-    covariance[untold, :] = covariance[:, untold] = np.nan
-    return covariance, np.where(untold, np.nan, df)
-
-
-def _is_perfect(fit: Fit) -> bool:
-    """Whether the residuals are rounding errors."""
-    return fit.rss <= 1e-13 * fit.tss
-
-
-def _counted(work: Work, k: int) -> int:
-    """Return K of CR1: of a kind of effects that is nested in clusters only one is counted."""
-    slopes = len(work.terms) + work.intercept
-    units = min(work.absorbed, 1) if "unit" in work.nested else work.absorbed
-    return slopes + units + (0 if "wave" in work.nested else k - slopes)
-
-
-def _result(work: Work, fit: Fit, formula: str, conf_level: float) -> Result:
+def _result(
+    work: Work, fit: Fit, formula: str, conf_level: float, method: Method, drift: bool
+) -> Result:
     clusters = len(fit.scores)
     residual_df = fit.n - len(fit.beta) - work.absorbed
-    covariance, df = covariance_of(work, fit, work.vcov)
-    shown = [i for i, name in enumerate(fit.names) if name not in work.nuisance]
-    names = [fit.names[i] for i in shown]
-    table = estimates_table(
-        names, fit.beta[shown], np.sqrt(np.diag(covariance))[shown], df[shown], conf_level
-    )
-    table.insert(1, "level", LEVEL[work.effects])
-    vcov = pd.DataFrame(covariance[np.ix_(shown, shown)], index=names, columns=names)
+    combine, names, levels = _shown(work, fit)
+    covariance, df = covariance_of(work, fit, work.vcov, combine)
+    beta, se = combine @ fit.beta, np.sqrt(np.diag(covariance).clip(0.0))
+    se[np.diag(covariance) < 0] = np.nan
+    table = estimates_table(names, beta, se, df, conf_level)
+    table.insert(1, "level", levels)
+    keys = [
+        f"{n} [{v}]" if work.effects == "within-between" else n
+        for n, v in zip(names, levels, strict=True)
+    ]
+    vcov = pd.DataFrame(covariance, index=keys, columns=keys)
+    clustered = work.vcov not in (*ROWWISE, "classical")
     statistics = {
         "n": int(fit.n),
         "units": work.units or None,
         "waves": work.waves or None,
-        **({"clusters": clusters} if work.vcov in ("CR1", "CR2") else {}),
+        **({"clusters": _cluster_count(work, clusters)} if clustered else {}),
         "r_squared": 1 - fit.rss / fit.tss if fit.tss > 0 else np.nan,
         "sigma": float(np.sqrt(fit.rss / residual_df)),
         "df_residual": residual_df,
         "left_out": work.left_out,
         "condition": fit.condition,
     }
+    if work.components is not None:
+        statistics["sigma_within"] = float(np.sqrt(work.components.within))
+        statistics["sigma_between"] = float(np.sqrt(work.components.between))
+    if work.effects == "within-between":
+        statistics |= _contextual(beta, covariance, levels)
     spec = {
         "formula": formula,
         "effects": work.effects,
-        "cluster": work.cluster if work.vcov in ("CR1", "CR2") else None,
+        "cluster": work.cluster if clustered else None,
         "vcov": work.vcov,
+        "method": method,
+        "drift": drift,
         "conf_level": conf_level,
         "data": work.fingerprint,
         "versions": versions(),
     }
-    references = ("pustejovsky2018",) if work.vcov == "CR2" else ()
+    references: tuple[str, ...] = ("pustejovsky2018",) if work.vcov == "CR2" else ()
+    if work.effects == "within-between":
+        references += ("mundlak1978",)
     return Result(
         "regress",
         table,
@@ -546,9 +225,51 @@ def _result(work: Work, fit: Fit, formula: str, conf_level: float) -> Result:
         statistics,
         _methods(work, table, formula, conf_level),
         vcov=vcov,
-        warnings=_cautions(work, fit, table, shown),
+        warnings=_cautions(work, fit, table, combine),
         references=references,
     )
+
+
+def _cluster_count(work: Work, cells: int) -> int | str:
+    if not isinstance(work.cluster, tuple):
+        return cells
+    counts = [work.cells.keys[c].nunique() for c in by_names(work)]
+    return f"{counts[0]} and {counts[1]}"
+
+
+def _shown(work: Work, fit: Fit) -> tuple[Array, list[str], list[str]]:
+    """Return what is reported as combinations of the coefficients, with terms and levels."""
+    rows, names, levels = [], [], []
+    each = np.eye(len(fit.beta))
+    for i, name in enumerate(fit.names):
+        if name in work.nuisance:
+            continue
+        level, term = LEVEL[work.effects], name
+        if work.effects == "within-between":
+            level = LEVEL["within"] if name.endswith(WITHIN) else LEVEL["between"]
+            term = name.removesuffix(WITHIN).removesuffix(BETWEEN)
+        rows.append(each[i])
+        names.append(term)
+        levels.append(level)
+    if work.effects == "within-between":
+        at = {name: i for i, name in enumerate(fit.names)}
+        for name in fit.names:
+            term = name.removesuffix(WITHIN)
+            if name.endswith(WITHIN) and f"{term}{BETWEEN}" in at:
+                rows.append(each[at[f"{term}{BETWEEN}"]] - each[at[name]])
+                names.append(term)
+                levels.append(CONTEXT)
+    return np.array(rows), names, levels
+
+
+def _contextual(beta: Array, covariance: Array, levels: Sequence[str]) -> dict[str, float]:
+    """Test whether all contextual effects are zero: the cluster-robust Hausman test."""
+    at = [i for i, level in enumerate(levels) if level == CONTEXT]
+    if not at or np.isnan(covariance[np.ix_(at, at)]).any():
+        return {}
+    chi2 = float(beta[at] @ np.linalg.solve(covariance[np.ix_(at, at)], beta[at]))
+    p = float(special.chdtrc(len(at), chi2))
+    return {"contextual_chi2": chi2, "contextual_df": len(at), "contextual_p": p}
 
 
 def estimates(beta: Array, se: Array, df: Array, conf_level: float) -> dict[str, Array]:
@@ -574,16 +295,15 @@ def estimates_table(
     return pd.DataFrame({"term": list(names), **estimates(beta, se, df, conf_level)})
 
 
-def _cautions(
-    work: Work, fit: Fit, table: pd.DataFrame, shown: Sequence[int]
-) -> tuple[Caution, ...]:
+def _cautions(work: Work, fit: Fit, table: pd.DataFrame, combine: Array) -> tuple[Caution, ...]:
     found = []
     df = table.set_index("term")["df"]
-    if work.vcov == "CR1" and len(fit.scores) < 40:
+    fewest = _fewest(work, fit)
+    if work.vcov.startswith(("CR0", "CR1")) and fewest < 40:
         found.append(
             Caution(
                 "few-clusters",
-                f"CR1 with {len(fit.scores)} clusters is too small on average; CR2 is safer.",
+                f"{work.vcov} with {fewest} clusters is too small on average; CR2 is safer.",
                 str(work.cluster),
             )
         )
@@ -597,7 +317,33 @@ def _cautions(
                 at,
             )
         )
-    if _is_perfect(fit):
+    if work.vcov in ("driscoll-kraay", "newey-west") and work.waves < 20:
+        found.append(
+            Caution(
+                "few-waves",
+                f"{work.vcov} errors rest on many waves; {work.waves} are few, and they are too "
+                "small then.",
+                "vcov",
+            )
+        )
+    if isinstance(work.cluster, tuple) and table["std_error"].isna().any():
+        found.append(
+            Caution(
+                "negative-variance",
+                "Two-way clustering gives a negative variance here, as it can with few clusters: "
+                "that error cannot be told this way.",
+                listing(work.cluster),
+            )
+        )
+    if work.components is not None and work.components.between == 0:
+        found.append(
+            Caution(
+                "boundary",
+                "The variance between units is estimated at zero: this is pooled least squares.",
+                "units",
+            )
+        )
+    if is_perfect(fit):
         found.append(
             Caution(
                 "perfect-fit",
@@ -607,7 +353,7 @@ def _cautions(
             )
         )
     else:
-        found += _concentrated(work, fit, table, shown)
+        found += _concentrated(work, fit, table, combine)
     if work.absorbed and work.singletons:
         found.append(
             Caution(
@@ -629,19 +375,25 @@ def _cautions(
     return tuple(found)
 
 
-def _concentrated(work: Work, fit: Fit, table: pd.DataFrame, shown: Sequence[int]) -> list[Caution]:
+def _fewest(work: Work, fit: Fit) -> int:
+    if isinstance(work.cluster, tuple):
+        return min(int(work.cells.keys[c].nunique()) for c in by_names(work))
+    return len(fit.scores)
+
+
+def _concentrated(work: Work, fit: Fit, table: pd.DataFrame, combine: Array) -> list[Caution]:
     """Caution against errors of what varies in one cluster (or row) alone, or mostly there."""
-    if work.vcov == "classical":
+    if work.vcov == "classical" or isinstance(work.cluster, tuple):
         return []
-    share = partial_leverage(fit.bread, fit.cross, fit.move)[:, shown]
-    kind = "row" if work.vcov == "HC1" else f"cluster ({work.cluster})"
+    share = partial_leverage(fit.bread, fit.cross, combine @ fit.move)
+    kind = "row" if work.vcov in ROWWISE else f"cluster ({work.cluster})"
     found = []
     for name, df, own in zip(table["term"], table["df"], share.T, strict=True):
         at = int(own.argmax())
         if np.isnan(df):
             message = f"Nothing tells the error of {name!r}: it fits each {kind} exactly."
         elif own[at] > CONCENTRATED:
-            which = "" if work.vcov == "HC1" else f", {listing([work.cluster_name(at)])}"
+            which = "" if work.vcov in ROWWISE else f", {listing([work.cluster_name(at)])}"
             message = (
                 f"{100 * own[at]:.0f}% of what tells {name!r} lies in one {kind}{which}: its "
                 "error, told by the rest, may be far too small."
@@ -653,18 +405,25 @@ def _concentrated(work: Work, fit: Fit, table: pd.DataFrame, shown: Sequence[int
 
 
 def _methods(work: Work, table: pd.DataFrame, formula: str, conf_level: float) -> str:
-    errors = {
-        "CR2": f"cluster-robust standard errors by {work.cluster} (CR2, Satterthwaite degrees of "
-        "freedom)",
-        "CR1": f"cluster-robust standard errors by {work.cluster} (CR1)",
-        "HC1": "heteroskedasticity-robust standard errors (HC1)",
-        "classical": "classical standard errors",
-    }[work.vcov]
+    by = listing(work.cluster) if isinstance(work.cluster, tuple) else work.cluster
+    if work.vcov == "CR2":
+        errors = f"cluster-robust standard errors by {by} (CR2, Satterthwaite degrees of freedom)"
+    elif work.vcov.startswith("CR"):
+        errors = f"cluster-robust standard errors by {by} ({work.vcov})"
+    elif work.vcov.startswith("HC"):
+        errors = f"heteroskedasticity-robust standard errors ({work.vcov})"
+    elif work.vcov == "classical":
+        errors = "classical standard errors"
+    else:
+        errors = f"{work.vcov.title()} standard errors"
     found = []
     columns = ["estimate", "std_error", "conf_low", "conf_high"]
-    for term, (b, se, low, high) in zip(table["term"], table[columns].to_numpy(float), strict=True):
-        if term == "(intercept)" and len(table) > 1:
+    for term, level, (b, se, low, high) in zip(
+        table["term"], table["level"], table[columns].to_numpy(float), strict=True
+    ):
+        if term == CONSTANT and len(table) > 1:
             continue
+        term = f"{term}, {level}," if work.effects == "within-between" else term
         interval = f"SE {se:.2g}, {100 * conf_level:g}% CI {low:.3g} to {high:.3g}"
         untold = "its error cannot be told"
         found.append(f"{term} b = {b:.3g} ({interval if np.isfinite(se) else untold})")

@@ -1,0 +1,219 @@
+"""Least squares of a prepared model, and the covariance and degrees of freedom of its slopes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from ..covariance import (
+    classical,
+    cr0,
+    cr1,
+    cr2,
+    cr3,
+    driscoll_kraay,
+    hc,
+    leverage,
+    newey_west,
+)
+from ..errors import DataError, OptionError
+from ..moments import group_codes
+from .linear import Fit, independent, least_squares
+from .work import CONSTANT, ROWWISE, Vcov, Work
+
+__all__ = ["covariance_of", "fit_work", "is_perfect"]
+
+Array = npt.NDArray[np.float64]
+
+# a robust variance this far below the classical one is rounding error
+UNTOLD = 1e-16
+
+
+def fit_work(work: Work) -> Fit:
+    """Fit by least squares; wave dummies that add nothing are left out first."""
+    _refuse_constant(work)
+    waves = _wave_dummies(work)
+    x = [*waves, *work.terms]
+    n = float(work.cells.n.sum())
+    k = len(x) + work.intercept + work.absorbed
+    if n <= k:
+        what = "units" if work.effects == "between" else "rows"
+        raise DataError(f"{n:.0f} {what} for {k} parameters: too few to fit.")
+    fit = least_squares(work.cells, work.y, x, intercept=work.intercept)
+    if work.centre is not None:
+        fit = _uncentred(work, fit)
+    if not waves:
+        return fit
+    # what the wave effects explain is no merit of the terms
+    total = work.cells.collapse()
+    return replace(fit, tss=least_squares(total, work.y, waves, intercept=work.intercept).rss)
+
+
+def _uncentred(work: Work, fit: Fit) -> Fit:
+    """Move the constant of a GLS fit back to where y and the terms were counted from."""
+    centre = np.zeros(0) if work.centre is None else work.centre
+    at = fit.names.index(CONSTANT)
+    shift = np.array([centre[1 + work.terms.index(n)] for n in fit.names])
+    beta = fit.beta.copy()
+    beta[at] += centre[0] - shift @ fit.beta
+    move = np.eye(len(beta))
+    move[at] -= shift
+    total = work.cells.collapse()
+    return replace(fit, beta=beta, move=move, tss=float(total.cross[0][0, 0]))
+
+
+def _wave_dummies(work: Work) -> list[str]:
+    """Return the wave dummies that are independent; refuse a column that they determine."""
+    if not work.nuisance:
+        return []
+    names = [*work.nuisance, *work.terms, work.y]
+    total = work.cells.select(names).collapse()
+    whole = total.cross[0]
+    scale = np.sqrt(np.diag(whole))
+    d = len(work.nuisance)
+    least = 1e-10 * np.sqrt(total.n[0])  # between units, balanced dummies are constant
+    advice = "Use effects='within'." if work.absorbed else "Leave it out."
+    kept = np.flatnonzero(independent(whole[:d, :d], np.where(scale > least, scale, 0.0)[:d]))
+    for j in range(d, len(names)):
+        together = [*kept, j]
+        if not independent(whole[np.ix_(together, together)], scale[together])[-1]:
+            raise DataError(
+                f"{names[j]!r} changes only from wave to wave, alike in all units: the wave "
+                f"effects take it up. {advice}"
+            )
+    return [names[i] for i in kept]
+
+
+def _refuse_constant(work: Work) -> None:
+    """Name a column whose variation, after effects are taken out, is rounding error only."""
+    own = work.cells.select([work.y, *work.terms])
+    spread = np.diag(own.collapse().cross[0])
+    noise = float(own.n.sum()) * (1e-14 * work.size[: len(own.terms)]) ** 2
+    for name, found, least in zip(own.terms, spread, noise, strict=True):
+        if found > least or name == CONSTANT:
+            continue
+        if work.effects == "first-difference":
+            raise DataError(
+                f"{name!r} changes in no unit from wave to wave, or by the same always."
+            )
+        if work.absorbed:
+            raise DataError(
+                f"{name!r} does not change within units over time, so unit effects take it up. "
+                "Use effects='between' or 'pooled' for it."
+            )
+        raise DataError(
+            f"{name!r} is constant over the {own.n.sum():.0f} rows that are left. Leave it out."
+        )
+
+
+def covariance_of(
+    work: Work, fit: Fit, vcov: Vcov, combine: Array | None = None
+) -> tuple[Array, Array]:
+    """Return the covariance of a fit's coefficients and their degrees of freedom.
+
+    ``combine`` (c, k) asks for combinations of the coefficients instead. NaN where nothing tells
+    an error: the fit is perfect, or all that moves a column lies in one cluster (or row), whose
+    residuals are then zero.
+    """
+    k, clusters = len(fit.beta), len(fit.scores)
+    residual_df = fit.n - k - work.absorbed
+    if vcov != "classical" and clusters < 2:
+        raise DataError("All rows lie in one cluster; robust errors need at least two.")
+    if vcov in ROWWISE and clusters < fit.n:
+        raise OptionError(f"vcov={vcov!r} needs every row, and these are summed by cluster.")
+    move = fit.move if combine is None else combine @ fit.move
+    df = np.full(len(move), residual_df)
+    if vcov == "classical":
+        own = classical(fit.bread, fit.rss, residual_df)
+    elif isinstance(work.cluster, tuple):
+        own, few = _two_way(work, fit, vcov)
+        df = np.full(len(move), few - 1.0)
+    elif vcov.startswith("HC"):
+        h = leverage(fit.bread, fit.cross) + _absorbed_leverage(work, vcov)
+        own = hc(vcov, fit.bread, fit.scores, h, k + work.absorbed)
+    elif vcov == "driscoll-kraay":
+        time = work.cells.keys["wave"].to_numpy(np.int64)
+        own = driscoll_kraay(fit.bread, fit.scores, time)
+        df = np.full(len(move), len(np.unique(time)) - 1.0)
+    elif vcov == "newey-west":
+        keys = work.cells.keys
+        time, unit = keys["wave"].to_numpy(np.int64), keys["unit"].to_numpy(np.intp)
+        own = newey_west(fit.bread, fit.scores, unit, time)
+    elif vcov == "CR2":
+        covariance, df = cr2(fit.bread, fit.cross, fit.scores, move)
+    else:
+        df = np.full(len(move), clusters - 1.0)
+        if vcov == "CR0":
+            own = cr0(fit.bread, fit.scores)
+        elif vcov == "CR3":
+            own = cr3(fit.bread, fit.cross, fit.scores)
+        else:
+            own = cr1(fit.bread, fit.scores, fit.n, _counted(work, k, vcov))
+    if vcov != "CR2":
+        covariance = move @ own @ move.T
+    bread = move @ fit.bread @ move.T
+    untold = np.abs(np.diag(covariance)) <= UNTOLD * np.diag(bread) * fit.rss / fit.n
+    untold |= is_perfect(fit)
+    covariance[untold, :] = covariance[:, untold] = np.nan
+    return covariance, np.where(untold, np.nan, df)
+
+
+def _two_way(work: Work, fit: Fit, vcov: Vcov) -> tuple[Array, int]:
+    """Return :math:`V_a + V_b - V_{ab}` and the smaller number of clusters.
+
+    Cameron, Gelbach and Miller; CR1 with one factor, of the smaller number (as fixest).
+    """
+    keys = work.cells.keys
+    first, second = (c for c in keys.columns if c in by_names(work))
+    codes = [group_codes(keys, [c])[0] for c in (first, second)]
+    both = group_codes(keys, [first, second])[0]
+    totals = [_summed(fit.scores, c) for c in (*codes, both)]
+    few = min(len(t) for t in totals[:2])
+    if few < 2:
+        raise DataError("All rows lie in one cluster; robust errors need at least two.")
+    own = cr0(fit.bread, totals[0]) + cr0(fit.bread, totals[1]) - cr0(fit.bread, totals[2])
+    if vcov == "CR1":
+        parameters = _counted(work, len(fit.beta), vcov)
+        own = own * (few / (few - 1) * (fit.n - 1) / (fit.n - parameters))
+    return own, few
+
+
+def by_names(work: Work) -> tuple[str, str]:
+    """Return the key columns of two kinds of clusters."""
+    columns = [c for c in work.cells.keys.columns if c.startswith("cluster")]
+    return tuple(["unit", *columns][-2:])  # type: ignore[return-value]
+
+
+def _summed(scores: Array, codes: npt.NDArray[np.intp]) -> Array:
+    out = np.zeros((int(codes.max()) + 1, scores.shape[1]))
+    np.add.at(out, codes, scores)
+    return out
+
+
+def _absorbed_leverage(work: Work, vcov: Vcov) -> Array | float:
+    """Return the part of a row's leverage that is its unit's effect: one over its waves."""
+    if not work.absorbed or vcov in ("HC0", "HC1"):
+        return 0.0
+    unit = group_codes(work.cells.keys, [work.unit])[0]
+    return np.asarray(1 / np.bincount(unit)[unit], dtype=float)
+
+
+def is_perfect(fit: Fit) -> bool:
+    """Whether the residuals are rounding errors."""
+    return fit.rss <= 1e-13 * fit.tss
+
+
+def _counted(work: Work, k: int, vcov: Vcov) -> int:
+    """Return K of CR1: of a kind of effects that is nested in clusters only one is counted.
+
+    ``CR1-areg`` counts all effects, ``CR1-plm`` the slopes (and an intercept that is estimated).
+    """
+    if vcov == "CR1-areg":
+        return k + work.absorbed
+    shown = len(work.terms) + work.intercept
+    if vcov == "CR1-plm":
+        return shown
+    units = min(work.absorbed, 1) if "unit" in work.nested else work.absorbed
+    return shown + units + (0 if "wave" in work.nested else k - shown)
