@@ -84,8 +84,9 @@ def regress(
     effects : str
         ``"pooled"``, ``"between"``, ``"within"``, ``"two-way"``, ``"first-difference"``,
         ``"random"`` or ``"within-between"``. First differences are taken over one step of time: a
-        wave that is missing is not bridged. ``"within-between"`` (Mundlak; REWB) gives each term its slope within units over time, its
-        slope between units and their difference, the contextual effect.
+        wave that is missing is not bridged. ``"within-between"`` (Mundlak; REWB) gives each term
+        its slope within units over time, its slope between units and their difference, the
+        contextual effect.
     unit, wave : str, optional
         Key columns of a plain data frame.
     cluster : str or two of them, optional
