@@ -54,10 +54,12 @@ if TYPE_CHECKING:
     from .mediation.mediate import mediate
     from .moments import Counts, Moments
     from .panel import Audit, Panel, link
+    from .regression.compare import compare
     from .regression.compare_correlations import compare_correlations
     from .regression.correlations import correlations
     from .regression.equivalence import equivalence
     from .regression.regress import regress
+    from .regression.wald import hausman, wald
     from .report import report
     from .results import Result
     from .storage import Saved, load, save
@@ -124,7 +126,16 @@ _WHERE = {
         "agreement",
     ),
     **dict.fromkeys(
-        ("compare_correlations", "correlations", "equivalence", "regress"), "regression"
+        (
+            "compare",
+            "compare_correlations",
+            "correlations",
+            "equivalence",
+            "hausman",
+            "regress",
+            "wald",
+        ),
+        "regression",
     ),
     "lag_profile": "lag",
     "mediate": "mediation",
@@ -163,10 +174,12 @@ __all__ = [
     "alpha",
     "attenuation",
     "awg",
+    "compare",
     "compare_correlations",
     "correlations",
     "equivalence",
     "examine_claim",
+    "hausman",
     "icc",
     "instability",
     "lag_profile",
@@ -188,6 +201,7 @@ __all__ = [
     "split_half",
     "split_sample",
     "test_retest",
+    "wald",
 ]
 
 

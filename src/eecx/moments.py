@@ -423,6 +423,8 @@ def group_codes(keys: pd.DataFrame, by: Sequence[str]) -> tuple[Codes, pd.DataFr
     if not by:
         return np.zeros(len(keys), dtype=np.intp), pd.DataFrame(index=range(1))
     if len(by) == 1:
+        if (small := _small_numbers(keys[by[0]])) is not None:
+            return small[0], pd.DataFrame({by[0]: small[1]})
         numbers, levels = pd.factorize(keys[by[0]], sort=True)
         return numbers.astype(np.intp, copy=False), pd.DataFrame({by[0]: levels})
     grouped = keys.groupby(list(by), sort=True, observed=True)
@@ -430,6 +432,19 @@ def group_codes(keys: pd.DataFrame, by: Sequence[str]) -> tuple[Codes, pd.DataFr
     first = np.zeros(int(codes.max()) + 1 if len(codes) else 0, dtype=np.intp)
     first[codes[::-1]] = np.arange(len(codes))[::-1]
     return codes, keys[list(by)].iloc[first].reset_index(drop=True)
+
+
+def _small_numbers(values: pd.Series[Any]) -> tuple[Codes, npt.NDArray[Any]] | None:
+    """Return numbers and sorted levels of whole numbers from 0 that are hardly more than rows."""
+    if not len(values) or not isinstance(values.dtype, np.dtype) or values.dtype.kind not in "iu":
+        return None
+    own = values.to_numpy()
+    if own.min() < 0 or own.max() > 2 * len(own):
+        return None
+    seen = np.zeros(int(own.max()) + 1, dtype=bool)
+    seen[own] = True
+    levels = np.flatnonzero(seen).astype(own.dtype)
+    return (np.cumsum(seen) - 1)[own].astype(np.intp, copy=False), levels
 
 
 def _summed(values: Array, codes: Codes, groups: int) -> Array:

@@ -201,7 +201,8 @@ def test_summary_shows_table_basis_and_warnings(frame):
     assert text.startswith("regress: nps ~ engagement + size, 95% intervals\n")
     assert "n 48; units 12; waves 4; clusters 12" in text
     assert text.endswith(
-        "Warning (few-clusters): CR1 with 12 clusters is too small on average; CR2 is safer."
+        "Warning (few-clusters): CR1 with 12 clusters (as if of 8.3 equal ones) is too small on "
+        "average; CR2 is safer."
     )
     assert repr(result) == text
 
@@ -521,8 +522,14 @@ def test_a_unit_and_wave_twice_is_an_error(frame):
     twice = pd.concat([frame, frame.iloc[[0]]])
     with pytest.raises(DataError, match="store × year more than once: s00 × 2020"):
         fit(twice)
-    with pytest.raises(DataError, match="If these are several waves, name the wave column"):
-        eecx.regress(frame, "nps ~ size", unit="store")
+
+
+def test_rows_of_a_unit_without_waves_are_its_people(frame):
+    result = eecx.regress(frame, "nps ~ size", unit="store", effects="within")
+    assert result["size"]["level"] == "within units, among people"
+    assert result.stats["rows"] == "people of units (no wave= was named)"
+    waves = eecx.regress(frame, "nps ~ size", unit="store", wave="year", effects="within")
+    assert result["size"]["estimate"] == pytest.approx(waves["size"]["estimate"])
 
 
 # ---------------------------------------------------------------------- too little data
@@ -612,7 +619,7 @@ def test_rows_that_are_summed_have_no_hc1(frame):
         ({"cluster": ["store", "year", "region"]}, "the name of one column, or of two"),
         ({"cluster": ["store", "year"], "vcov": "CR2"}, "Two kinds of clusters take vcov='CR1'"),
         ({"drift": False}, "drift=False is for effects='first-difference'"),
-        ({"method": "reml"}, "method='reml': accepted are 'ols', 'gls'"),
+        ({"method": "reml"}, "method='reml' of effects='pooled': accepted are 'ols'"),
         ({"unit": None}, "wave= needs unit= too"),
         ({"unit": None, "wave": None, "effects": "within"}, "effects='within' needs unit="),
         ({"unit": None, "wave": None, "effects": "between"}, "effects='between' needs unit="),

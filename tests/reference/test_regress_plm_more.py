@@ -141,3 +141,41 @@ def test_mundlak(shared, name):
             chi2 = file["stats"]["mundlak_wald_cr1"]
             assert result.stats["contextual_chi2"] == pytest.approx(chi2["chisq"], rel=1e-7)
             assert result.stats["contextual_p"] == pytest.approx(chi2["p"], rel=1e-6)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_hausman(shared, name):
+    file = stored(shared, name, "tests")
+    frame, formula, unit, wave = data_of(shared, file)
+    found = eecx.hausman(frame, formula, unit=unit, wave=wave).table.set_index("term")
+    for key, term in (
+        ("hausman_chisq", "classic"),
+        ("hausman_aux", "auxiliary"),
+        ("hausman_aux_cluster", "auxiliary, cluster-robust"),
+    ):
+        wanted = file["stats"][key]
+        assert found.loc[term, "df"] == wanted["df"]
+        if np.isfinite(found.loc[term, "statistic"]):
+            assert found.loc[term, "statistic"] == pytest.approx(wanted["statistic"], rel=1e-6)
+            assert found.loc[term, "p_value"] == pytest.approx(wanted["p"], rel=2e-5, abs=1e-300)
+        else:  # the difference of covariances has a negative eigenvalue there
+            assert key == "hausman_chisq"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_wald_of_mundlak_means(shared, name):
+    file = stored(shared, name, "mundlak_ols")
+    frame, formula, unit, wave = data_of(shared, file)
+    fit = eecx.regress(
+        frame,
+        formula,
+        unit=unit,
+        wave=wave,
+        effects="within-between",
+        method="ols",
+        vcov="CR1-plm",
+    )
+    terms = [t for t in fit.vcov.index if "contextual" in t]
+    chi2 = eecx.wald(fit, terms)["chi2"]
+    assert chi2["statistic"] == pytest.approx(file["stats"]["mundlak_wald_cr1"]["chisq"], rel=1e-7)
+    assert chi2["df"] == file["stats"]["mundlak_wald_cr1"]["df"]

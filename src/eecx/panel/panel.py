@@ -683,7 +683,8 @@ def refuse_duplicates(cells: pd.DataFrame, keys: Sequence[str], name: str) -> No
 def as_panel(data: object, columns: Sequence[str], *, unit: str | None, wave: str | None) -> Panel:
     """Return a panel: as it is, or made of a plain frame whose columns become covariates.
 
-    Without ``unit`` every row is a unit of its own.
+    Without ``unit`` every row is a unit of its own; without ``wave`` a unit may have several rows,
+    such as its people.
     """
     if isinstance(data, Panel):
         if unit is not None or wave is not None:
@@ -696,7 +697,23 @@ def as_panel(data: object, columns: Sequence[str], *, unit: str | None, wave: st
     table = frames.open_table(data)
     table.require(columns, "The formula")
     own = [c for c in dict.fromkeys(columns) if c not in (unit, wave)]
+    if wave is None:
+        table.require([unit], "unit")
+        if (people := _people(table, own, unit)) is not None:
+            return people
     return Panel.from_frame(table, unit=unit, wave=wave, covariates=own)
+
+
+def _people(table: frames.Table, names: Sequence[str], unit: str) -> Panel | None:
+    """Return the rows as they are where units have several and there are no waves: people."""
+    table = read_covariates(table, names)
+    read = read_columns(table, [unit], names)
+    if not len(read):
+        raise DataError(f"{table.subject} has no rows.")
+    cells, _ = drop_rows_without_key(read, [unit])
+    if not cells[unit].duplicated().any():
+        return None
+    return _unlinked(cells, unit, names, table.record)
 
 
 def _single_rows(table: frames.Table, names: Sequence[str]) -> Panel:
@@ -709,13 +726,18 @@ def _single_rows(table: frames.Table, names: Sequence[str]) -> Panel:
     while own in names:
         own += "_"
     values = read.assign(**{own: np.arange(len(read))})
+    return _unlinked(values, own, names, table.record)
+
+
+def _unlinked(values: pd.DataFrame, unit: str, names: Sequence[str], record: pd.DataFrame) -> Panel:
+    """Return a panel of rows that are no waves: nothing is linked or lost."""
     empty = pd.DataFrame(index=values.index)
-    audit = replace(NOTHING_LOST, text_cells=table.record)
+    audit = replace(NOTHING_LOST, text_cells=record)
     start = np.zeros(len(values))
     roles = _roles((), (), names, {}, {})
     return Panel(
         values,
-        own,
+        unit,
         None,
         roles,
         empty,

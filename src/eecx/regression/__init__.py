@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from .compare import compare
 from .compare_correlations import compare_correlations
 from .correlations import correlations
 from .equivalence import equivalence
 from .regress import regress
+from .wald import hausman, wald
 
-__all__ = ["compare_correlations", "correlations", "equivalence", "regress"]
+__all__ = [
+    "compare",
+    "compare_correlations",
+    "correlations",
+    "equivalence",
+    "hausman",
+    "regress",
+    "wald",
+]

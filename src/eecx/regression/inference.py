@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
+from scipy import special
 
 from ..covariance import (
     classical,
@@ -23,7 +26,16 @@ from ..moments import group_codes
 from .linear import Fit, independent, least_squares
 from .work import CONSTANT, ROWWISE, Vcov, Work
 
-__all__ = ["covariance_of", "fit_work", "is_perfect"]
+__all__ = [
+    "by_names",
+    "counted",
+    "covariance_of",
+    "cr1_factor",
+    "estimates",
+    "estimates_table",
+    "fit_work",
+    "is_perfect",
+]
 
 Array = npt.NDArray[np.float64]
 
@@ -150,11 +162,14 @@ def covariance_of(
         elif vcov == "CR3":
             own = cr3(fit.bread, fit.cross, fit.scores)
         else:
-            own = cr1(fit.bread, fit.scores, fit.n, _counted(work, k, vcov))
+            own = cr1(fit.bread, fit.scores, fit.n, counted(work, k, vcov))
     if vcov != "CR2":
         covariance = move @ own @ move.T
     bread = move @ fit.bread @ move.T
-    untold = np.abs(np.diag(covariance)) <= UNTOLD * np.diag(bread) * fit.rss / fit.n
+    # two kinds of clusters can give a variance that is negative and no rounding error
+    spread = np.diag(covariance)
+    spread = np.abs(spread) if isinstance(work.cluster, tuple) else spread
+    untold = spread <= UNTOLD * np.diag(bread) * fit.rss / fit.n
     untold |= is_perfect(fit)
     covariance[untold, :] = covariance[:, untold] = np.nan
     return covariance, np.where(untold, np.nan, df)
@@ -175,7 +190,7 @@ def _two_way(work: Work, fit: Fit, vcov: Vcov) -> tuple[Array, int]:
         raise DataError("All rows lie in one cluster; robust errors need at least two.")
     own = cr0(fit.bread, totals[0]) + cr0(fit.bread, totals[1]) - cr0(fit.bread, totals[2])
     if vcov == "CR1":
-        parameters = _counted(work, len(fit.beta), vcov)
+        parameters = counted(work, len(fit.beta), vcov)
         own = own * (few / (few - 1) * (fit.n - 1) / (fit.n - parameters))
     return own, few
 
@@ -205,7 +220,13 @@ def is_perfect(fit: Fit) -> bool:
     return fit.rss <= 1e-13 * fit.tss
 
 
-def _counted(work: Work, k: int, vcov: Vcov) -> int:
+def cr1_factor(fit: Fit, work: Work) -> float:
+    """Return what CR1 multiplies CR0 by."""
+    g, n = len(fit.scores), fit.n
+    return g / (g - 1) * (n - 1) / (n - counted(work, len(fit.beta), "CR1"))
+
+
+def counted(work: Work, k: int, vcov: Vcov) -> int:
     """Return K of CR1: of a kind of effects that is nested in clusters only one is counted.
 
     ``CR1-areg`` counts all effects, ``CR1-plm`` the slopes (and an intercept that is estimated).
@@ -217,3 +238,26 @@ def _counted(work: Work, k: int, vcov: Vcov) -> int:
         return shown
     units = min(work.absorbed, 1) if "unit" in work.nested else work.absorbed
     return shown + units + (0 if "wave" in work.nested else k - shown)
+
+
+def estimates(beta: Array, se: Array, df: Array, conf_level: float) -> dict[str, Array]:
+    """Return the columns of a table of estimates, with t tests and intervals."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        t = beta / se
+    reach = -special.stdtrit(df, (1 - conf_level) / 2) * se
+    return {
+        "estimate": beta,
+        "std_error": se,
+        "statistic": t,
+        "df": df,
+        "p_value": 2 * special.stdtr(df, -np.abs(t)),
+        "conf_low": beta - reach,
+        "conf_high": beta + reach,
+    }
+
+
+def estimates_table(
+    names: Sequence[str], beta: Array, se: Array, df: Array, conf_level: float
+) -> pd.DataFrame:
+    """Return the tidy table of named estimates."""
+    return pd.DataFrame({"term": list(names), **estimates(beta, se, df, conf_level)})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -15,15 +15,37 @@ from .. import formula as grammar
 from ..covariance import partial_leverage
 from ..errors import Caution, OptionError, check_level, listing, nearest
 from ..panel import Panel
+from ..resampling import generator, wild_tests
+from ..resampling.wild import Weights
 from ..results import Result, versions
-from .inference import by_names, covariance_of, fit_work, is_perfect
+from .inference import (
+    by_names,
+    covariance_of,
+    cr1_factor,
+    estimates,
+    estimates_table,
+    fit_work,
+    is_perfect,
+)
 from .linear import Fit
+from .mixed import Covariance, fit_mixed
+from .mixed_result import mixed_result
 from .work import BETWEEN, CONSTANT, ROWWISE, WITHIN, Effects, Vcov, Work, prepare
 
-__all__ = ["Effects", "Vcov", "Work", "covariance_of", "fit_work", "prepare", "regress"]
+__all__ = [
+    "Effects",
+    "Vcov",
+    "Work",
+    "covariance_of",
+    "estimates",
+    "estimates_table",
+    "fit_work",
+    "prepare",
+    "regress",
+]
 
 Array = npt.NDArray[np.float64]
-Method = Literal["ols", "gls"]
+Method = Literal["ols", "gls", "reml", "ml"]
 
 LEVEL = {
     "pooled": "pooled",
@@ -33,7 +55,9 @@ LEVEL = {
     "first-difference": "changes from wave to wave",
     "random": "between units and within units over time, weighted",
     "within-between": "",
+    "mixed": "",
 }
+AMONG = "within units, among people"
 CONTEXT = "contextual effect (between less within)"
 IN_WORDS = {
     "pooled": "ordinary least squares",
@@ -55,8 +79,13 @@ def regress(
     wave: str | None = None,
     cluster: str | Sequence[str] | None = None,
     vcov: Vcov | None = None,
-    method: Method = "gls",
+    random: str = "1",
+    covariance: Covariance = "unstructured",
+    method: Method | None = None,
     drift: bool = True,
+    draws: int = 9999,
+    wild: Weights | None = None,
+    rng: int | np.random.Generator | None = 0,
     conf_level: float = 0.95,
 ) -> Result:
     r"""Regress an outcome on other columns of a panel, by least squares.
@@ -83,12 +112,13 @@ def regress(
         ``lag(a)``, ``lags(a, 0:3)``.
     effects : str
         ``"pooled"``, ``"between"``, ``"within"``, ``"two-way"``, ``"first-difference"``,
-        ``"random"`` or ``"within-between"``. First differences are taken over one step of time: a
-        wave that is missing is not bridged. ``"within-between"`` (Mundlak; REWB) gives each term
-        its slope within units over time, its slope between units and their difference, the
-        contextual effect.
+        ``"random"``, ``"within-between"`` or ``"mixed"``. First differences are taken over one step
+        of time: a wave that is missing is not bridged. ``"within-between"`` (Mundlak; REWB) gives
+        each term its slope within units over time, its slope between units and their difference,
+        the contextual effect. ``"mixed"``: random intercepts, and random slopes, of units, by
+        (restricted) maximum likelihood.
     unit, wave : str, optional
-        Key columns of a plain data frame.
+        Key columns of a plain data frame. Without waves a unit may have several rows: its people.
     cluster : str or two of them, optional
         What errors may be correlated within: the unit (default where units are named), the wave,
         or another column, such as a region. In a Panel, ``"unit"`` and ``"wave"`` mean its keys.
@@ -100,12 +130,23 @@ def regress(
         counted in K (the convention of Stata's xtreg and of fixest); ``"CR1-areg"`` counts them
         all, ``"CR1-plm"`` none; ``"CR0"`` takes no factor. ``"HC0"`` to ``"HC3"`` and
         ``"classical"`` take no clusters and t with N-K, all effects counted.
-        ``"driscoll-kraay"`` and ``"newey-west"``: errors related over time, see the docs.
-    method : {"gls", "ols"}
-        Of ``"within-between"``: weighted by the Swamy-Arora components of the random-effects
-        model, or unweighted.
+        ``"wild"``: CR1 errors, with p values and intervals of the restricted wild cluster
+        bootstrap. ``"driscoll-kraay"`` and ``"newey-west"``: errors related over time (see the
+        docs).
+    random : str
+        Of mixed models: ``"1"``, a random intercept; ``"1 + engagement"``, also a random slope of a
+        term of the formula (of a within-between model: of its part within units over time).
+    covariance : {"unstructured", "diagonal"}
+        Whether random effects may correlate.
+    method : {"reml", "ml", "gls", "ols"}, optional
+        ``"reml"`` (default) or ``"ml"`` of mixed models; ``"within-between"`` also takes ``"gls"``
+        (its default: weighted by the Swamy-Arora components of the random-effects model) and
+        ``"ols"``. Mixed models have model-based errors and Satterthwaite degrees of freedom.
     drift : bool
         Of ``"first-difference"``: whether a constant change from wave to wave is estimated too.
+    draws, wild, rng :
+        Of ``vcov="wild"``: how many draws (all there are, where those are fewer), of weights
+        ``"rademacher"`` or ``"webb"`` (the default below 12 clusters), and their seed.
     conf_level : float
 
     Returns
@@ -144,23 +185,44 @@ def regress(
             f"vcov={vcov!r}: accepted are {listing(get_args(Vcov))}.{nearest(vcov, get_args(Vcov))}"
         )
     check_level(conf_level)
-    if method not in get_args(Method):
-        raise OptionError(f"method={method!r}: accepted are {listing(get_args(Method))}.")
+    method = _method(effects, method)
+    mixed = method in ("reml", "ml")
+    if not mixed and (random != "1" or covariance != "unstructured"):
+        raise OptionError(
+            "random= and covariance= are for mixed models: effects='mixed', or 'within-between' "
+            "with method='reml'."
+        )
     if not drift and effects != "first-difference":
         raise OptionError("drift=False is for effects='first-difference'.")
     model = grammar.parse(formula)
-    work = prepare(
-        data,
-        model,
-        effects,
-        unit=unit,
-        wave=wave,
-        cluster=cluster,
-        vcov=vcov,
-        gls=method == "gls",
-        drift=drift,
-    )
-    result = _result(work, fit_work(work), formula, conf_level, method, drift)
+    options: dict[str, Any] = {"method": method, "drift": drift, "draws": draws, "wild": wild}
+    options |= {"random": random, "covariance": covariance}
+    options["rng"] = rng if rng is None or isinstance(rng, int) else str(rng)
+    if mixed:
+        if cluster is not None or vcov is not None:
+            raise OptionError(
+                "Mixed models have errors of their own; leave cluster= and vcov= out, or take "
+                "effects='within-between' with method='gls' for cluster-robust ones."
+            )
+        result = _mixed(data, model, effects, unit, wave, random, covariance, method, conf_level)
+        result = replace(result, spec={**options, **result.spec, "formula": formula})
+    else:
+        work = prepare(
+            data,
+            model,
+            effects,
+            unit=unit,
+            wave=wave,
+            cluster=cluster,
+            vcov=vcov,
+            gls=method == "gls",
+            drift=drift,
+        )
+        fit = fit_work(work)
+        result = _result(work, fit, formula, conf_level)
+        result = replace(result, spec={**result.spec, **options})
+        if work.vcov == "wild":
+            result = _bootstrapped(result, work, fit, draws, wild, rng, conf_level)
     if isinstance(data, Panel) and len(model.response.columns) == 1:
         shared = data.shared_source(model.columns, model.response.columns[0])
         if shared:
@@ -168,13 +230,164 @@ def regress(
     return result
 
 
+def _method(effects: Effects, given: Method | None) -> Method:
+    accepted: dict[str, tuple[Method, ...]] = {
+        "mixed": ("reml", "ml"),
+        "within-between": ("gls", "ols", "reml", "ml"),
+    }
+    known = accepted.get(effects, ("ols",))
+    if given is not None and given not in known:
+        raise OptionError(
+            f"method={given!r} of effects={effects!r}: accepted are {listing(known)}."
+        )
+    return given or known[0]
+
+
+def _mixed(
+    data: object,
+    model: grammar.Formula,
+    effects: Effects,
+    unit: str | None,
+    wave: str | None,
+    random: str,
+    covariance: Covariance,
+    method: Method,
+    conf_level: float,
+) -> Result:
+    """Fit a mixed model to the sums per unit."""
+    if unit is None and not isinstance(data, Panel):
+        raise OptionError("Mixed models need unit=, whose effects are random.")
+    kind: Effects = "pooled" if effects == "mixed" else effects
+    own = "unit" if isinstance(data, Panel) else unit
+    work = prepare(data, model, kind, unit=unit, wave=wave, cluster=own, vcov="CR0")
+    slopes = [t.label for t in grammar.parse_terms(random)]
+    within = [n.removesuffix(WITHIN) for n in work.terms if n.endswith(WITHIN)]
+    for name in slopes:
+        known = within if kind == "within-between" else list(work.terms)
+        if name not in known:
+            raise OptionError(
+                f"random={random!r}: {name!r} is not among the terms with a slope within units, "
+                f"{listing(known)}.{nearest(name, known)}"
+            )
+    labels = [f"{n}{WITHIN}" if kind == "within-between" else n for n in slopes]
+    fit = fit_mixed(
+        work.cells,
+        work.y,
+        work.terms,
+        labels,
+        unit=work.unit,
+        covariance=covariance,
+        method="ml" if method == "ml" else "reml",
+    )
+    if work.levels is not None:
+        fit = replace(fit, units=work.levels[fit.units.to_numpy(np.intp)])
+    name = unit or (data.unit if isinstance(data, Panel) else work.unit)
+    words = {
+        n: _level("within", work.waves) if v == "within units" else v
+        for n, v in zip(fit.names, fit.levels, strict=True)
+    }
+    spec = {"effects": effects, "unit": name, "data": work.fingerprint, "random": random}
+    result = mixed_result(
+        replace(fit, unit=name), model.text, conf_level=conf_level, levels=words, spec=spec
+    )
+    extra = {"waves": work.waves or None, "left_out": work.left_out}
+    result = replace(result, stats={**result.stats, **extra})
+    return _side_by_side(result, conf_level) if kind == "within-between" else result
+
+
+def _side_by_side(result: Result, conf_level: float) -> Result:
+    """Name the slopes within and between units by their terms, and add contextual effects."""
+    table, vcov = result.table.copy(), result.vcov
+    names = table["term"].tolist()
+    at = {name: i for i, name in enumerate(names)}
+    levels, terms = table["level"].tolist(), list(names)
+    for i, name in enumerate(names):
+        if name.endswith(WITHIN):
+            terms[i] = name.removesuffix(WITHIN)
+            levels[i] = _level("within", result.stats["waves"] or 0)
+        elif name.endswith(BETWEEN):
+            terms[i], levels[i] = name.removesuffix(BETWEEN), LEVEL["between"]
+    table["term"], table["level"] = terms, levels
+    combine = [np.eye(len(names))]
+    rows = []
+    for name in names:
+        term = name.removesuffix(WITHIN)
+        if name.endswith(WITHIN) and f"{term}{BETWEEN}" in at and vcov is not None:
+            row = np.zeros(len(names))
+            row[at[f"{term}{BETWEEN}"]], row[at[name]] = 1.0, -1.0
+            combine.append(row[None])
+            se = float(np.sqrt(row @ vcov.to_numpy() @ row))
+            value = float(row @ table["estimate"].to_numpy())
+            df = float(table["df"].iloc[at[f"{term}{BETWEEN}"]])
+            one = (np.array([value]), np.array([se]), np.array([df]))
+            own = estimates_table([term], *one, conf_level)
+            own.insert(1, "level", CONTEXT)
+            rows.append(own)
+    whole = pd.concat([table, *rows], ignore_index=True)
+    c = np.vstack(combine)
+    keys = [f"{t} [{v}]" for t, v in zip(whole["term"], whole["level"], strict=True)]
+    matrix = c @ vcov.to_numpy() @ c.T if vcov is not None else np.empty((0, 0))
+    context = _contextual(whole["estimate"].to_numpy(), matrix, whole["level"].tolist())
+    return replace(
+        result,
+        table=whole,
+        vcov=pd.DataFrame(matrix, index=keys, columns=keys),
+        stats={**result.stats, **context},
+        references=(*result.references, "mundlak1978"),
+    )
+
+
 # a share of one cluster in what tells a coefficient, above which its error is doubtful
 CONCENTRATED = 2 / 3
 
 
-def _result(
-    work: Work, fit: Fit, formula: str, conf_level: float, method: Method, drift: bool
+def _bootstrapped(
+    result: Result,
+    work: Work,
+    fit: Fit,
+    draws: int,
+    wild: Weights | None,
+    rng: int | np.random.Generator | None,
+    conf_level: float,
 ) -> Result:
+    """Replace p values and intervals by those of the restricted wild cluster bootstrap."""
+    kind: Weights = wild or ("webb" if len(fit.scores) < 12 else "rademacher")
+    combine = _shown(work, fit)[0]
+    factor = cr1_factor(fit, work)
+    table = result.table.copy()
+    tests = wild_tests(
+        fit.bread,
+        fit.cross,
+        fit.scores,
+        combine @ fit.move,
+        combine @ fit.beta,
+        factor,
+        draws=draws,
+        kind=kind,
+        rng=generator(rng),
+    )
+    told = table["std_error"].notna().to_numpy()
+    nan = (np.nan, np.nan)
+    table["df"] = np.nan
+    table["p_value"] = [t.p() if k else np.nan for t, k in zip(tests, told, strict=True)]
+    ends = [t.interval(conf_level) if k else nan for t, k in zip(tests, told, strict=True)]
+    table["conf_low"], table["conf_high"] = zip(*ends, strict=True)
+    used = tests[0].top.shape[1]
+    cautions = list(result.warnings)
+    if tests[0].complete and used < 1 / (1 - conf_level) * 2:
+        message = f"{len(fit.scores)} clusters give only {used} different draws: take wild='webb'."
+        cautions.append(Caution("few-draws", message, str(work.cluster)))
+    return replace(
+        result,
+        table=table,
+        spec={**result.spec, "wild": kind},
+        stats={**result.stats, "draws": used, "all_draws": "yes" if tests[0].complete else "no"},
+        text=_methods(work, table, str(result.spec["formula"]), conf_level),
+        warnings=tuple(cautions),
+    )
+
+
+def _result(work: Work, fit: Fit, formula: str, conf_level: float) -> Result:
     clusters = len(fit.scores)
     residual_df = fit.n - len(fit.beta) - work.absorbed
     combine, names, levels = _shown(work, fit)
@@ -200,6 +413,8 @@ def _result(
         "left_out": work.left_out,
         "condition": fit.condition,
     }
+    if work.waves == 1 and work.units < fit.n:
+        statistics["rows"] = "people of units (no wave= was named)"
     if work.components is not None:
         statistics["sigma_within"] = float(np.sqrt(work.components.within))
         statistics["sigma_between"] = float(np.sqrt(work.components.between))
@@ -210,8 +425,6 @@ def _result(
         "effects": work.effects,
         "cluster": work.cluster if clustered else None,
         "vcov": work.vcov,
-        "method": method,
-        "drift": drift,
         "conf_level": conf_level,
         "data": work.fingerprint,
         "versions": versions(),
@@ -226,7 +439,7 @@ def _result(
         statistics,
         _methods(work, table, formula, conf_level),
         vcov=vcov,
-        warnings=_cautions(work, fit, table, combine),
+        warnings=_cautions(work, fit, table, combine, conf_level),
         references=references,
     )
 
@@ -238,6 +451,12 @@ def _cluster_count(work: Work, cells: int) -> int | str:
     return f"{counts[0]} and {counts[1]}"
 
 
+def _level(effects: str, waves: int) -> str:
+    """Return what is compared, in words: rows of a unit are people where there are no waves."""
+    words = LEVEL[effects]
+    return AMONG if waves == 1 and words == LEVEL["within"] else words
+
+
 def _shown(work: Work, fit: Fit) -> tuple[Array, list[str], list[str]]:
     """Return what is reported as combinations of the coefficients, with terms and levels."""
     rows, names, levels = [], [], []
@@ -245,9 +464,9 @@ def _shown(work: Work, fit: Fit) -> tuple[Array, list[str], list[str]]:
     for i, name in enumerate(fit.names):
         if name in work.nuisance:
             continue
-        level, term = LEVEL[work.effects], name
+        level, term = _level(work.effects, work.waves), name
         if work.effects == "within-between":
-            level = LEVEL["within"] if name.endswith(WITHIN) else LEVEL["between"]
+            level = _level("within" if name.endswith(WITHIN) else "between", work.waves)
             term = name.removesuffix(WITHIN).removesuffix(BETWEEN)
         rows.append(each[i])
         names.append(term)
@@ -273,30 +492,9 @@ def _contextual(beta: Array, covariance: Array, levels: Sequence[str]) -> dict[s
     return {"contextual_chi2": chi2, "contextual_df": len(at), "contextual_p": p}
 
 
-def estimates(beta: Array, se: Array, df: Array, conf_level: float) -> dict[str, Array]:
-    """Return the columns of a table of estimates, with t tests and intervals."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        t = beta / se
-    reach = -special.stdtrit(df, (1 - conf_level) / 2) * se
-    return {
-        "estimate": beta,
-        "std_error": se,
-        "statistic": t,
-        "df": df,
-        "p_value": 2 * special.stdtr(df, -np.abs(t)),
-        "conf_low": beta - reach,
-        "conf_high": beta + reach,
-    }
-
-
-def estimates_table(
-    names: Sequence[str], beta: Array, se: Array, df: Array, conf_level: float
-) -> pd.DataFrame:
-    """Return the tidy table of named estimates."""
-    return pd.DataFrame({"term": list(names), **estimates(beta, se, df, conf_level)})
-
-
-def _cautions(work: Work, fit: Fit, table: pd.DataFrame, combine: Array) -> tuple[Caution, ...]:
+def _cautions(
+    work: Work, fit: Fit, table: pd.DataFrame, combine: Array, conf_level: float
+) -> tuple[Caution, ...]:
     found = []
     df = table.set_index("term")["df"]
     fewest = _fewest(work, fit)
@@ -304,7 +502,8 @@ def _cautions(work: Work, fit: Fit, table: pd.DataFrame, combine: Array) -> tupl
         found.append(
             Caution(
                 "few-clusters",
-                f"{work.vcov} with {fewest} clusters is too small on average; CR2 is safer.",
+                f"{work.vcov} with {fewest} clusters{_effective(work, fit, combine)} is too small "
+                "on average; CR2 is safer.",
                 str(work.cluster),
             )
         )
@@ -344,6 +543,8 @@ def _cautions(work: Work, fit: Fit, table: pd.DataFrame, combine: Array) -> tupl
                 "units",
             )
         )
+    if work.vcov == "CR2":
+        found += _doubted(work, fit, table, combine, conf_level)
     if is_perfect(fit):
         found.append(
             Caution(
@@ -376,10 +577,36 @@ def _cautions(work: Work, fit: Fit, table: pd.DataFrame, combine: Array) -> tupl
     return tuple(found)
 
 
+def _doubted(
+    work: Work, fit: Fit, table: pd.DataFrame, combine: Array, conf_level: float
+) -> list[Caution]:
+    """Caution where CR2 says that a slope is not zero and the jackknife does not, or vice versa."""
+    covariance, df = covariance_of(work, fit, "CR3", combine)
+    se = np.sqrt(np.diag(covariance))
+    other = estimates(combine @ fit.beta, se, df, conf_level)["p_value"]
+    found = []
+    for name, own, their in zip(table["term"], table["p_value"], other, strict=True):
+        if name != CONSTANT and (own < 1 - conf_level) != (their < 1 - conf_level):
+            message = (
+                f"For {name!r}, CR2 (p = {own:.3f}) and the jackknife CR3 (p = {their:.3f}) "
+                "disagree: few clusters decide. See vcov='wild'."
+            )
+            found.append(Caution("errors-disagree", message, str(name)))
+    return found
+
+
 def _fewest(work: Work, fit: Fit) -> int:
     if isinstance(work.cluster, tuple):
         return min(int(work.cells.keys[c].nunique()) for c in by_names(work))
     return len(fit.scores)
+
+
+def _effective(work: Work, fit: Fit, combine: Array) -> str:
+    """Return how many equal clusters the slopes rest on: one over the sum of squared shares."""
+    if isinstance(work.cluster, tuple):
+        return ""
+    share = partial_leverage(fit.bread, fit.cross, combine @ fit.move)
+    return f" (as if of {float(1 / (share**2).sum(axis=0).max()):.1f} equal ones)"
 
 
 def _concentrated(work: Work, fit: Fit, table: pd.DataFrame, combine: Array) -> list[Caution]:
@@ -407,7 +634,9 @@ def _concentrated(work: Work, fit: Fit, table: pd.DataFrame, combine: Array) -> 
 
 def _methods(work: Work, table: pd.DataFrame, formula: str, conf_level: float) -> str:
     by = listing(work.cluster) if isinstance(work.cluster, tuple) else work.cluster
-    if work.vcov == "CR2":
+    if work.vcov == "wild":
+        errors = f"intervals of the restricted wild bootstrap of clusters ({by}; CR1 errors)"
+    elif work.vcov == "CR2":
         errors = f"cluster-robust standard errors by {by} (CR2, Satterthwaite degrees of freedom)"
     elif work.vcov.startswith("CR"):
         errors = f"cluster-robust standard errors by {by} ({work.vcov})"

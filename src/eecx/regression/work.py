@@ -22,7 +22,14 @@ __all__ = ["BETWEEN", "CONSTANT", "ROWWISE", "WITHIN", "Effects", "Vcov", "Work"
 
 Array = npt.NDArray[np.float64]
 Effects = Literal[
-    "pooled", "between", "within", "two-way", "first-difference", "random", "within-between"
+    "pooled",
+    "between",
+    "within",
+    "two-way",
+    "first-difference",
+    "random",
+    "within-between",
+    "mixed",
 ]
 Vcov = Literal[
     "classical",
@@ -36,6 +43,7 @@ Vcov = Literal[
     "CR1-plm",
     "CR2",
     "CR3",
+    "wild",
     "driscoll-kraay",
     "newey-west",
 ]
@@ -143,7 +151,9 @@ def prepare(
     x, names = _design(panel, (model.response, *model.terms))
     clusters = clusters or ((panel.unit,) if own_units else ())
     # numbers tell units apart faster than names
-    codes, levels = pd.factorize(panel.frame[panel.unit], sort=True)
+    codes, levels = np.arange(len(x)), pd.Index([])
+    if own_units:
+        codes, levels = pd.factorize(panel.frame[panel.unit], sort=True)
     keys = pd.DataFrame({"unit": codes})
     by = ["unit"]
     for i, name in enumerate(clusters):
@@ -177,7 +187,8 @@ def prepare(
     labels = (*names, *nuisance)
     rowwise = vcov in ROWWISE or len(clusters) > 1
     nested = frozenset({"unit"})
-    if rowwise or vcov.startswith("CR1"):
+    waves_of = 1 if panel.wave is None else len(np.unique(time))
+    if rowwise or (vcov.startswith("CR1") and waves_of > 1):
         keys["wave"] = time
         held = [by] if len(clusters) < 2 else [[b] for b in by]
         nested = frozenset(
@@ -187,6 +198,8 @@ def prepare(
         keys[ROW] = np.arange(len(keys))
     elif "wave" in keys:
         keys = keys.drop(columns="wave")
+    if robust and not rowwise and effects in ("pooled", "first-difference"):
+        keys = keys[by]  # units are not taken out: sums per cluster will do
     cells = from_rows(x, labels, keys)
     work = Work(
         cells,
@@ -197,10 +210,10 @@ def prepare(
         vcov,
         (clusters[0], clusters[1]) if len(clusters) > 1 else clusters[0] if clusters else None,
         units=len(sizes) if own_units else 0,
-        waves=len(np.unique(time)) if own_units else 0,
+        waves=waves_of if own_units else 0,
         singletons=int((sizes == 1).sum()),
         left_out=int((~complete).sum()),
-        fingerprint=fingerprint(panel.fingerprint, x),
+        fingerprint=fingerprint(_mark(panel, codes), x),
         absorbed=len(sizes) if effects in ("within", "two-way") else 0,
         size=np.abs(cells.mean).max(axis=0),
         nested=nested,
@@ -210,6 +223,13 @@ def prepare(
         or (effects == "within-between" and not gls),
     )
     return _transformed(work, "unit", by[0], gls)
+
+
+def _mark(panel: Panel, codes: npt.NDArray[np.intp]) -> str:
+    """Return what tells this panel from others; of rows without waves, their units and names."""
+    if panel.wave is not None or len(panel.audit.coverage):
+        return panel.fingerprint
+    return fingerprint("|".join(map(str, panel.frame.columns)), codes)
 
 
 def _clusters(given: str | Sequence[str] | None) -> tuple[str, ...]:

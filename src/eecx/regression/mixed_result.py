@@ -1,0 +1,279 @@
+"""The labelled result of a mixed model: tests, variance components with intervals, BLUPs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import special
+
+from ..errors import Caution, check_level, listing
+from ..results import Result, versions
+from .inference import estimates_table
+from .mixed import MixedFit
+from .mixed_likelihood import INTERCEPT, Held, newton, root_of, told
+
+__all__ = ["mixed_result"]
+
+Array = npt.NDArray[np.float64]
+
+# log of the share of an estimated variance, beyond which an interval's lower end is zero
+LOWEST = 16.0
+# units below which variances between them are rough
+FEW = 20
+
+
+def mixed_result(
+    fit: MixedFit,
+    formula: str,
+    *,
+    conf_level: float = 0.95,
+    levels: Mapping[str, str] | None = None,
+    spec: Mapping[str, Any] | None = None,
+) -> Result:
+    r"""Turn a fitted mixed model into a labelled result.
+
+    Parameters
+    ----------
+    fit : MixedFit
+    formula : str
+        The model, as the user wrote it.
+    conf_level : float
+    levels : mapping of str to str, optional
+        What ``.table`` says of a term's ``level``, where the columns themselves do not tell.
+    spec : mapping, optional
+        Further arguments and the fingerprint of the data.
+
+    Returns
+    -------
+    Result
+        ``.table``: t tests and intervals with Satterthwaite degrees of freedom.
+        ``.tables["random_effects"]``: variances and SDs with intervals by profile (restricted)
+        likelihood; correlations with intervals by Fisher's z and their asymptotic error, none where
+        the estimate is on its boundary.
+        ``.tables["blups"]``: predicted effects of each unit with their conditional SD.
+        ``.stats``: ``r2_marginal`` is the share of variance of the fixed part, ``r2_conditional``
+        of fixed and random part; ``icc`` is the random part's share of what the fixed part leaves.
+        With random slopes the random part's variance is its mean over rows.
+
+    Notes
+    -----
+    Nakagawa and Schielzeth (2013),
+    https://doi.org/10.1111/j.2041-210x.2012.00261.x; Johnson (2014) for random slopes,
+    https://doi.org/10.1111/2041-210X.12225.
+    """
+    check_level(conf_level)
+    names = list(fit.names)
+    table = estimates_table(names, fit.beta, np.sqrt(np.diag(fit.vcov)), fit.df, conf_level)
+    shown = dict(zip(names, fit.levels, strict=True)) | dict(levels or {})
+    table.insert(1, "level", [shown[name] for name in names])
+    effects = _random_effects(fit, conf_level)
+    deviance, parts = -2 * fit.loglik, fit.random_variance + fit.sigma2
+    stats = {
+        "n": fit.n,
+        "units": len(fit.units),
+        "loglik": fit.loglik,
+        "deviance": deviance,
+        "aic": deviance + 2 * fit.parameters,
+        "bic": deviance + np.log(fit.n) * fit.parameters,
+        "sigma": float(np.sqrt(fit.sigma2)),
+        "icc": fit.random_variance / parts,
+        "r2_marginal": fit.fixed_variance / (fit.fixed_variance + parts),
+        "r2_conditional": 1 - fit.sigma2 / (fit.fixed_variance + parts),
+        "left_out": fit.left_out,
+        "condition": fit.condition,
+    }
+    arguments = {
+        "formula": formula,
+        "effects": "mixed",
+        "random": list(fit.random),
+        "unit": fit.unit,
+        "covariance": fit.covariance,
+        "method": fit.method,
+        "conf_level": conf_level,
+        "random_effects_intervals": "profile likelihood; Fisher z for correlations",
+    }
+    return Result(
+        "regress",
+        table,
+        arguments | dict(spec or {}) | {"versions": versions()},
+        stats,
+        _methods(fit, table, formula, conf_level),
+        tables={"random_effects": effects, "blups": _blups(fit)},
+        vcov=pd.DataFrame(fit.vcov, index=names, columns=names),
+        warnings=_cautions(fit),
+        references=("bates2015", "kuznetsova2017"),
+    )
+
+
+def _random_effects(fit: MixedFit, conf_level: float) -> pd.DataFrame:
+    """Return the table of variances, SDs and correlations with intervals."""
+    rows: list[tuple[Any, ...]] = []
+    tails = np.array([1 - conf_level, 1 + conf_level]) / 2
+    parts = list(zip(*np.tril_indices(len(fit.cov)), strict=True))
+    variances = [*np.diag(fit.cov), fit.sigma2]
+    for j, name in enumerate([*fit.random, "(residual)"]):
+        value = variances[j]
+        ends = _limits(fit, j if j < len(fit.random) else None, conf_level)
+        rows.append((name, "", "variance", value, *ends))
+        rows.append((name, "", "sd", np.sqrt(value), *np.sqrt(ends)))
+    for k, (a, b) in enumerate(parts):
+        if a == b or fit.covariance == "diagonal":
+            continue
+        if fit.random[a] in fit.zero or fit.random[b] in fit.zero:
+            rows.append((fit.random[a], fit.random[b], "correlation", *[np.nan] * 3))
+            continue
+        one, two, both = fit.cov[a, a], fit.cov[b, b], fit.cov[a, b]
+        r = float(np.clip(both / np.sqrt(one * two), -1, 1))
+        slope = np.zeros(len(fit.components_vcov))
+        slope[k] = 1 / np.sqrt(one * two)
+        slope[parts.index((a, a))] = -r / (2 * one)
+        slope[parts.index((b, b))] = -r / (2 * two)
+        ends = np.full(2, np.nan)
+        variance = float(slope @ fit.components_vcov @ slope)
+        if not fit.singular and variance > 0 and abs(r) < 1:
+            z = special.ndtri(tails) * np.sqrt(variance) / (1 - r**2)
+            ends = np.tanh(np.arctanh(r) + z)
+        rows.append((fit.random[a], fit.random[b], "correlation", r, *ends))
+    columns = ["term", "with_term", "quantity", "estimate", "conf_low", "conf_high"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _blups(fit: MixedFit) -> pd.DataFrame:
+    """Return one row per unit and random effect."""
+    q = len(fit.random)
+    return pd.DataFrame(
+        {
+            "unit": fit.units.repeat(q),
+            "term": np.tile(np.array(fit.random, dtype=object), len(fit.units)),
+            "estimate": fit.blups.ravel(),
+            "conditional_sd": np.sqrt(np.diagonal(fit.blup_cov, axis1=1, axis2=2).clip(0)).ravel(),
+        }
+    )
+
+
+def _cautions(fit: MixedFit) -> tuple[Caution, ...]:
+    found = []
+    for name in fit.zero:
+        what = "intercept" if name == INTERCEPT else f"slope of {name!r}"
+        found.append(
+            Caution(
+                "zero-variance",
+                f"The variance of the {what} between units is estimated at zero: the data show no "
+                "such differences, which does not prove that there are none.",
+                name,
+            )
+        )
+    if fit.singular and len(fit.random) - len(fit.zero) > 1:
+        found.append(
+            Caution(
+                "singular",
+                "The random effects are estimated as determined by one another (correlation at its "
+                "limit): there are more of them than the data tell apart.",
+                listing(fit.random),
+            )
+        )
+    if not fit.converged:
+        found.append(
+            Caution(
+                "not-converged",
+                "The likelihood's maximum was not reached; the estimates are where the search "
+                "stopped. Take out random terms.",
+                "random",
+            )
+        )
+    if len(fit.units) < FEW:
+        found.append(
+            Caution(
+                "few-units",
+                f"{len(fit.units)} units tell little of the variance between units: the components "
+                "and what rests on them are rough.",
+                "units",
+            )
+        )
+    if fit.condition > 1e6:
+        found.append(
+            Caution(
+                "ill-conditioned",
+                f"The columns are nearly collinear (condition number {fit.condition:.1g}): single "
+                "slopes are unstable.",
+                "formula",
+            )
+        )
+    return tuple(found)
+
+
+def _methods(fit: MixedFit, table: pd.DataFrame, formula: str, conf_level: float) -> str:
+    found = []
+    columns = ["estimate", "std_error", "df", "conf_low", "conf_high"]
+    values = table[columns].to_numpy(float)
+    for term, (b, se, df, low, high) in zip(table["term"], values, strict=True):
+        if term != INTERCEPT or len(table) == 1:
+            interval = f"SE {se:.2g}, df {df:.3g}, {100 * conf_level:g}% CI {low:.3g} to {high:.3g}"
+            found.append(f"{term} b = {b:.3g} ({interval})")
+    how = {"reml": "restricted maximum likelihood", "ml": "maximum likelihood"}[fit.method]
+    names = ["intercept" if t == INTERCEPT else t for t in fit.random]
+    kind = ", uncorrelated" if fit.covariance == "diagonal" and len(names) > 1 else ""
+    return (
+        f"We fitted {formula} as a linear mixed model by {how} to {fit.n} rows of "
+        f"{len(fit.units)} units, with random effects between units ({', '.join(names)}{kind}) and "
+        f"Satterthwaite degrees of freedom: {'; '.join(found)}. The residual SD was "
+        f"{np.sqrt(fit.sigma2):.3g}."
+    )
+
+
+def _limits(fit: MixedFit, j: int | None, conf_level: float) -> Array:
+    """Return the ends of the profile-likelihood interval of a variance; of sigma² for j = None.
+
+    With the variance held at v and everything else at its best, the deviance D(v) has the
+    derivative N - r²/sigma² in log v, so that the ends are found by Newton's method.
+    """
+    model, factor = fit.model, fit.factor
+    sums = model.sums
+    least, reach = model.best(factor), float(special.ndtri((1 + conf_level) / 2))
+    sigma2 = fit.sigma2 / sums.scale**2
+    w = None if j is None else sums.lift[j] / sums.scale
+    k = -1 if j is None else j * (j + 3) // 2
+    value = fit.sigma2 if j is None else float(fit.cov[j, j])
+    now = sigma2 if w is None else sigma2 * float(np.sum((w @ factor) ** 2))
+    zero = j is not None and fit.random[j] in fit.zero
+    if zero and w is not None:  # about what one unit's data leave open
+        now = sigma2 * float(w**2 @ (1 / np.diag(told(sums)))) * len(fit.units)
+    t = factor @ factor.T
+
+    def at(log: float) -> tuple[float, float]:
+        """Return the signed root of D - min D, and the derivative of D."""
+        held, start = Held(w, now * np.exp(log)), factor
+        if w is not None:
+            v = w / (w @ w)
+            turn = np.eye(len(t)) + ((0.0 if zero else np.exp(log / 2)) - 1) * np.outer(v, w)
+            moved = turn @ t @ turn.T + zero * held.value / sigma2 * np.outer(v, v)
+            start = root_of(moved, model.diagonal)
+        found = newton(model, start, held)[0]
+        point = model.at(found)
+        own = model.sigma2(point, found, held)
+        fall = max(model.deviance(point, own) - least, 0.0)
+        return float(np.sqrt(fall)), model.free - point.rss / own
+
+    def end(sign: int, log: float) -> float:
+        near, far = -LOWEST if sign > 0 and zero else 0.0, sign * np.inf
+        for _ in range(50):
+            if log < -LOWEST:
+                return 0.0
+            root, slope = at(log)
+            near, far = (log, far) if root < reach else (near, log)
+            step = 2 * root * (reach - root) / slope if slope * sign > 0 else sign * np.inf
+            if abs(step) < 1e-6:
+                return float(np.exp(log + step))
+            log += float(np.clip(step, -4.0, 4.0))
+            if not min(near, far) < log < max(near, far):
+                log = (near + far) / 2
+        return float(np.exp(log))
+
+    wide = 0.5 if zero else reach * np.sqrt(fit.components_vcov[k, k]) / value
+    down = 0.0 if zero else end(-1, -float(min(wide, 2.0)))
+    up = end(1, float(min(wide, 2.0)))
+    return np.array([down, up]) * now * sums.scale**2
