@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from .regression.compare_correlations import compare_correlations
     from .regression.correlations import correlations
     from .regression.equivalence import equivalence
+    from .regression.errors_in_variables import errors_in_variables
     from .regression.regress import regress
     from .regression.wald import hausman, wald
     from .report import report
@@ -131,6 +132,7 @@ _WHERE = {
             "compare_correlations",
             "correlations",
             "equivalence",
+            "errors_in_variables",
             "hausman",
             "regress",
             "wald",
@@ -178,6 +180,7 @@ __all__ = [
     "compare_correlations",
     "correlations",
     "equivalence",
+    "errors_in_variables",
     "examine_claim",
     "hausman",
     "icc",

@@ -6,6 +6,7 @@ from .compare import compare
 from .compare_correlations import compare_correlations
 from .correlations import correlations
 from .equivalence import equivalence
+from .errors_in_variables import errors_in_variables
 from .regress import regress
 from .wald import hausman, wald
 
@@ -14,6 +15,7 @@ __all__ = [
     "compare_correlations",
     "correlations",
     "equivalence",
+    "errors_in_variables",
     "hausman",
     "regress",
     "wald",

@@ -18,6 +18,7 @@ from ..panel import Panel
 from ..resampling import generator, wild_tests
 from ..resampling.wild import Weights
 from ..results import Result, versions
+from .glm import Family, glm, same_kind
 from .inference import (
     by_names,
     covariance_of,
@@ -79,6 +80,7 @@ def regress(
     wave: str | None = None,
     cluster: str | Sequence[str] | None = None,
     vcov: Vcov | None = None,
+    family: Family = "gaussian",
     random: str = "1",
     covariance: Covariance = "unstructured",
     method: Method | None = None,
@@ -133,6 +135,10 @@ def regress(
         ``"wild"``: CR1 errors, with p values and intervals of the restricted wild cluster
         bootstrap. ``"driscoll-kraay"`` and ``"newey-west"``: errors related over time (see the
         docs).
+    family : {"gaussian", "binomial", "fractional", "poisson"}
+        For outcomes of yes or no (0 and 1), shares, and counts: a generalized linear model of all
+        rows (``effects="pooled"``) with CR1 errors; ``.tables["marginal_effects"]`` holds slopes in
+        units of the outcome, averaged over rows.
     random : str
         Of mixed models: ``"1"``, a random intercept; ``"1 + engagement"``, also a random slope of a
         term of the formula (of a within-between model: of its part within units over time).
@@ -195,7 +201,19 @@ def regress(
     if not drift and effects != "first-difference":
         raise OptionError("drift=False is for effects='first-difference'.")
     model = grammar.parse(formula)
-    options: dict[str, Any] = {"method": method, "drift": drift, "draws": draws, "wild": wild}
+    if family != "gaussian":
+        same_kind({"effects": effects != "pooled", "vcov": vcov not in (None, "CR1")})
+        if cluster is not None and not isinstance(cluster, str):
+            raise OptionError("A family takes one kind of clusters.")
+        own = {"unit": unit, "wave": wave, "cluster": cluster}
+        return glm(data, model, family, **own, conf_level=conf_level)
+    options: dict[str, Any] = {
+        "family": family,
+        "method": method,
+        "drift": drift,
+        "draws": draws,
+        "wild": wild,
+    }
     options |= {"random": random, "covariance": covariance}
     options["rng"] = rng if rng is None or isinstance(rng, int) else str(rng)
     if mixed:
