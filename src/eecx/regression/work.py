@@ -188,12 +188,16 @@ def prepare(
     rowwise = vcov in ROWWISE or len(clusters) > 1
     nested = frozenset({"unit"})
     waves_of = 1 if panel.wave is None else len(np.unique(time))
-    if rowwise or (vcov.startswith("CR1") and waves_of > 1):
+    counts = vcov.startswith("CR1") or vcov == "wild"
+    if rowwise or (counts and waves_of > 1):
         keys["wave"] = time
+    if counts and waves_of > 1:
         held = [by] if len(clusters) < 2 else [[b] for b in by]
         nested = frozenset(
             k for k in ("unit", "wave") if any(_is_nested(keys, k, b[0]) for b in held)
         )
+    elif counts:
+        nested = frozenset({"wave"} | ({"unit"} if _is_nested(keys, "unit", by[0]) else set()))
     if rowwise and effects != "between":
         keys[ROW] = np.arange(len(keys))
     elif "wave" in keys:
