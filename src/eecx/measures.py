@@ -484,7 +484,33 @@ class NPS(Measure):
 
 
 @dataclass(frozen=True)
-class Dispersion(Measure):
+class _Derived(Measure):
+    """A measure made of another one's row values."""
+
+    of: Measure
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the measure inside."""
+        return self.of.columns
+
+    @property
+    def bounds(self) -> tuple[float, float] | None:
+        """The range of the answers, where it is known."""
+        return self.of.bounds
+
+    @property
+    def affine(self) -> tuple[float, float]:
+        """That of the measure inside."""
+        return self.of.affine
+
+    def row(self, table: frames.Table) -> frames.Expr:
+        """Return the person's u of the measure inside."""
+        return self.of.row(table)
+
+
+@dataclass(frozen=True)
+class Dispersion(_Derived):
     r"""How much the people of a unit × wave differ: the SD of their scores (divisor n - 1).
 
     Chan's dispersion composition: the disagreement itself is the measure ("consistency"). It is
@@ -515,16 +541,6 @@ class Dispersion(Measure):
     def __post_init__(self) -> None:
         super().__post_init__()
         _check_inner(self.of, "Dispersion")
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The columns of the measure inside."""
-        return self.of.columns
-
-    @property
-    def bounds(self) -> tuple[float, float] | None:
-        """The range of the answers, where it is known."""
-        return self.of.bounds
 
     @property
     def affine(self) -> tuple[float, float]:
@@ -576,11 +592,12 @@ class Dispersion(Measure):
             factor = np.exp(reach / np.where(told, s, 1.0))
         low, high = np.where(told, s / factor, 0.0), np.where(told, s * factor, reach)
         known = n > 1
-        return tuple(np.where(known, v, np.nan) for v in (variance, low, high))  # type: ignore[return-value]
+        variance, low, high = (np.where(known, v, np.nan) for v in (variance, low, high))
+        return variance, low, high
 
 
 @dataclass(frozen=True)
-class Extreme(Measure):
+class Extreme(_Derived):
     """The lowest or highest score among a unit's people: the weakest link, or the star.
 
     It has no sampling variance here, and it depends on how many answered: of more people the
@@ -602,25 +619,6 @@ class Extreme(Measure):
         if self.which not in ("minimum", "maximum"):
             raise OptionError(f"which={self.which!r}: accepted are 'minimum' and 'maximum'.")
 
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The columns of the measure inside."""
-        return self.of.columns
-
-    @property
-    def bounds(self) -> tuple[float, float] | None:
-        """The range of the answers, where it is known."""
-        return self.of.bounds
-
-    @property
-    def affine(self) -> tuple[float, float]:
-        """That of the measure inside."""
-        return self.of.affine
-
-    def row(self, table: frames.Table) -> frames.Expr:
-        """Return the person's score."""
-        return self.of.row(table)
-
     def value(self, n: Array, mean: Array, spread: Array, sums: Mapping[str, Array]) -> Array:
         """Return the lowest or highest u."""
         return np.asarray(sums[self.which], dtype=float)
@@ -640,7 +638,7 @@ class Extreme(Measure):
 
 
 @dataclass(frozen=True)
-class AcrossTouchpoints(Measure):
+class AcrossTouchpoints(_Derived):
     r"""One score per unit × wave from its touchpoints (needs ``Survey(touchpoint=…)``).
 
     With values :math:`v_k` and sampling variances of the K touchpoints of a unit in a wave:
@@ -688,25 +686,6 @@ class AcrossTouchpoints(Measure):
                 raise OptionError("weights= holds a positive number per touchpoint.")
         if self.least < 2:
             raise OptionError(f"least={self.least}: at least 2 respondents per touchpoint.")
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The columns of the measure inside."""
-        return self.of.columns
-
-    @property
-    def bounds(self) -> tuple[float, float] | None:
-        """The range of the answers, where it is known."""
-        return self.of.bounds
-
-    @property
-    def affine(self) -> tuple[float, float]:
-        """That of the measure inside."""
-        return self.of.affine
-
-    def row(self, table: frames.Table) -> frames.Expr:
-        """Return the person's u."""
-        return self.of.row(table)
 
     def combine(
         self,
@@ -791,13 +770,16 @@ def summarise(
     *,
     origin: float | Array = 0.0,
     conf_level: float = 0.95,
+    least: int = 1,
 ) -> dict[str, Array]:
     r"""Turn the sums of u into n, value, variance, std_error and an interval per cell.
 
     ``sums`` holds ``n, s, ss`` (:math:`n, \sum u, \sum u^2`) or, with weights, also
     ``w, w2, ws, wss`` (:math:`\sum w, \sum w^2, \sum wu, \sum wu^2`). Weighted cells use
     Kish's effective number of respondents, :math:`(\sum w)^2/\sum w^2`, in place of n.
-    ``origin`` is what was taken off every u before summing, everywhere or cell by cell.
+    ``origin`` is what was taken off every u before summing, everywhere or cell by cell. Cells with
+    fewer than ``least`` respondents have no part in the variance that stands in for unanimous ones:
+    it would tell of them.
     """
     weighted = "w" in sums
     n = np.asarray(sums["n"], dtype=float)
@@ -810,8 +792,9 @@ def summarise(
     spread = np.maximum(second - safe * mean**2, 0.0) / safe
     spread[spread < 1e-14 * np.maximum(second / safe, 1e-300)] = 0.0
     effective = np.where(some, safe**2 / np.where(some, sums["w2"], 1.0), 0.0) if weighted else n
-    freedom = np.maximum(effective - 1, 0.0)
-    pooled = float(np.sum(spread * effective) / freedom.sum()) if freedom.sum() > 0 else np.nan
+    freedom = np.where(n >= least, np.maximum(effective - 1, 0.0), 0.0)
+    own = float(np.sum((spread * effective)[n >= least]))
+    pooled = own / float(freedom.sum()) if freedom.sum() > 0 else np.nan
     value = measure.value(effective, mean, spread, sums)
     variance, low, high = measure.precision(effective, mean, spread, pooled, conf_level, sums)
     start, factor = measure.affine

@@ -278,7 +278,7 @@ class Survey:
         self._refuse_small_touchpoints(disclosure_n)
         if by is None:
             by = [self.touchpoint] if self.touchpoint else []
-        long = self._cells(by=by, conf_level=conf_level)
+        long = self._cells(by=by, conf_level=conf_level, least=disclosure_n)
         few = (long["n"] < disclosure_n) & (long["n"] > 0)
         kinds = pd.Index(["scored", "withheld", "no answer", "undefined"], dtype="str")
         which = [few, long["n"] == 0, long["value"].isna()]
@@ -304,10 +304,12 @@ class Survey:
         by: Sequence[str] = (),
         conf_level: float = 0.95,
         relabel: Mapping[str, Mapping[Any, Any]] | None = None,
+        least: int = 1,
     ) -> pd.DataFrame:
         """Score without withholding anything: for the steps that decide what may be shown.
 
         ``relabel`` renames values of a key, and cells that then have the same keys become one.
+        Cells below ``least`` respondents have no part in what stands in for other cells.
         """
         check_level(conf_level)
         by = [by] if isinstance(by, str) else list(dict.fromkeys(by))
@@ -322,7 +324,7 @@ class Survey:
         if relabel:
             cells, sums = self._merged(cells, sums, relabel)
         scored = [
-            self._scored(i, measure, cells, sums, by, conf_level)
+            self._scored(i, measure, cells, sums, by, conf_level, least)
             for i, measure in enumerate(self.measures.values())
         ]
         # a cell's measures follow one another
@@ -341,6 +343,7 @@ class Survey:
         sums: pd.DataFrame,
         by: Sequence[str],
         conf_level: float,
+        least: int,
     ) -> dict[str, Any]:
         kinds = {k: f"{k}{i}" for k in ("n", "w", "w2", "ws", "wss")}
         if self.weight is None:
@@ -355,6 +358,7 @@ class Survey:
                 {kind: sums[column].to_numpy(float) for kind, column in kinds.items()},
                 origin=sums[f"o{i}"].to_numpy(float),
                 conf_level=conf_level,
+                least=least,
             )
         return self._across(i, measure, cells, sums, conf_level)
 
@@ -372,7 +376,8 @@ class Survey:
         inner.__dict__["table"] = self.table
         keys = list(cells.columns)
         own = [*keys, str(self.touchpoint)]
-        parts = inner._cells(by=[k for k in own if k not in self._unit_wave])
+        by = [k for k in own if k not in self._unit_wave]
+        parts = inner._cells(by=by, least=measure.least)
         parts = parts[(parts["n"] >= measure.least) & parts["value"].notna()]
         at = pd.MultiIndex.from_frame(cells).get_indexer(pd.MultiIndex.from_frame(parts[keys]))
         known = at >= 0

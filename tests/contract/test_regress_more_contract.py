@@ -186,3 +186,33 @@ def test_hausman_needs_several_waves(panel):
     frame = panel.frame[panel.frame["wave"] == 1]
     with pytest.raises(DataError):
         eecx.hausman(frame, "cx ~ ex", unit="unit")
+
+
+def test_figures_name_the_level_of_every_slope_and_what_the_axis_shows(panel):
+    both = eecx.regress(panel, "cx ~ ex", effects="within-between")
+    ax = both.plot()
+    texts = [t.get_text() for t in ax.get_legend().get_texts()]
+    assert texts[:2] == ["within units over time", "between units"]
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["ex"]
+    assert ax.get_xlabel() == "estimate (0: no association)"
+    shown = eecx.correlations(panel, ["ex", "cx"], level="between").plot()
+    assert (shown.get_xlabel(), shown.get_title(loc="left")) == ("correlation", "Correlations")
+    for result in (eecx.hausman(panel, "cx ~ ex"), eecx.wald(both, both.vcov.index[1])):
+        assert result.plot().get_title(loc="left").startswith("What was tested")
+
+
+def test_shared_sources_draw_a_warning_everywhere(panel):
+    shared = eecx.Panel.from_frame(
+        panel.frame,
+        unit="unit",
+        wave="wave",
+        employee=["ex"],
+        customer=["cx"],
+        source={"ex": "employees", "cx": "employees"},
+    )
+    for result in (
+        eecx.regress(shared, "cx ~ ex"),
+        eecx.hausman(shared, "cx ~ ex"),
+        eecx.errors_in_variables(shared, "cx ~ ex", reliability={"ex": 0.8}),
+    ):
+        assert "common-source" in [w.code for w in result.warnings]

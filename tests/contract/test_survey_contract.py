@@ -237,3 +237,17 @@ def test_cells_of_one_alone_have_no_variance_and_no_interval():
 def test_the_printed_survey_shows_no_answers(frame):
     survey = Survey(frame, **KEYS, measures={"m": Mean("e1")})
     assert repr(survey) == "<Survey: m per store × wave, held by pandas>"
+
+
+def test_the_error_of_a_unanimous_cell_tells_nothing_of_withheld_ones():
+    """Its pooled variance is of the cells that are shown."""
+    rows = [("a", 3)] * 6 + [("b", v) for v in (1, 2, 3, 4, 5)]
+    shown = pd.DataFrame(rows, columns=["store", "q"])
+    measures = {"q": Mean("q")}
+    scores = {}
+    for small in ((), (1, 1, 1), (1, 5, 5)):
+        frame = pd.concat([shown, pd.DataFrame({"store": "c", "q": small})], ignore_index=True)
+        frame["q"] = frame["q"].astype(int)
+        found = Survey(frame, unit="store", measures=measures).scores()
+        scores[small] = found.set_index("store").loc["a", "std_error"]
+    assert len(set(scores.values())) == 1

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from scipy import special, stats
 
-from .. import frames
+from .. import frames, plotting
 from ..errors import Caution, DataError, OptionError, check_level, listing
 from ..results import Result, versions
 from .answers import Answers, Range, read_whole
 
-__all__ = ["alpha", "covariance", "spearman_brown"]
+__all__ = ["alpha", "consistency_figure", "covariance", "spearman_brown"]
 
 Array = npt.NDArray[np.float64]
 
@@ -105,7 +106,7 @@ def alpha(
     z = -float(special.ndtri(tail))
     off = s - np.diag(np.diag(s))
     rows: list[tuple[str, float, float, float, float]] = [
-        ("alpha", value, se, *sorted(feldt)),  # type: ignore[list-item]
+        ("alpha", value, se, min(feldt), max(feldt)),
         ("alpha, normal interval", value, se, value - z * se, value + z * se),
         ("alpha, standardized", _alpha(r), np.nan, np.nan, np.nan),
         (
@@ -149,8 +150,15 @@ def alpha(
         f"({100 * conf_level:g}% CI {min(feldt):.3f} to {max(feldt):.3f}, Feldt).",
         tables={"items": items_table},
         warnings=tuple(cautions),
+        figure=consistency_figure,
         references=("duhachek2004",),
     )
+
+
+def consistency_figure(result: Result, ax: Any = None, **options: Any) -> Any:
+    """Draw coefficients between 0 and 1 with their intervals."""
+    given = {"title": f"Consistency: {result.spec['title']}", "label": "coefficient"}
+    return plotting.coefficients(result.table, ax=ax, **(given | options))
 
 
 def covariance(answers: Answers) -> tuple[Array, float]:

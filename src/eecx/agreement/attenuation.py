@@ -323,5 +323,9 @@ def _figure(result: Result, ax: Any = None, **options: Any) -> Any:
         }
     ).dropna()
     caption = f"Correlation of {result.spec['x']} and {result.spec['y']}. Largest observable"
-    given = {"caption": f"{caption}: {limit}."}
+    given = {
+        "title": "Observed and corrected correlation",
+        "label": "correlation",
+        "caption": f"{caption}: {limit}.",
+    }
     return plotting.coefficients(table, ax=ax, **(given | options))

@@ -14,7 +14,7 @@ from .. import frames
 from ..errors import Caution, DataError, OptionError, check_level, listing
 from ..moments import Moments
 from ..results import Result, versions
-from .alpha import covariance, spearman_brown
+from .alpha import consistency_figure, covariance, spearman_brown
 from .answers import Range, read_whole
 
 __all__ = ["split_half", "test_retest"]
@@ -62,6 +62,11 @@ def split_half(
     first, second = halves or (names[::2], names[1::2])
     if sorted([*first, *second]) != sorted(names):
         raise OptionError("halves= must hold every item once, in one of two lists.")
+    unequal: tuple[Caution, ...] = ()
+    if len(first) != len(second):
+        sizes = f"{len(first)} and {len(second)} items"
+        message = f"The halves have {sizes}; Spearman-Brown supposes equal ones."
+        unequal = (Caution("unequal-halves", message, answers.name),)
     one = np.array([i in first for i in names], dtype=float)
     a, b = one @ s @ one, (1 - one) @ s @ (1 - one)
     between = float(one @ s @ (1 - one))
@@ -88,6 +93,8 @@ def split_half(
         {"n": int(n), "items": len(names), "left_out": answers.left_out},
         f"The split-half reliability of {answers.name} was {steps[0]:.3f} (Spearman-Brown; "
         f"{100 * conf_level:g}% CI {steps[1]:.3f} to {steps[2]:.3f}; {int(n)} people).",
+        warnings=unequal,
+        figure=consistency_figure,
     )
 
 
@@ -194,6 +201,7 @@ def test_retest(
         f"{two['conf_high']:.3f}; absolute agreement of single measurements).",
         warnings=cautions,
         references=("shrout1979",),
+        figure=consistency_figure,
     )
 
 

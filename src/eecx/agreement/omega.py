@@ -12,7 +12,7 @@ from scipy import optimize, special
 from .. import frames
 from ..errors import Caution, DataError, OptionError, check_level, listing
 from ..results import Result, versions
-from .alpha import covariance
+from .alpha import consistency_figure, covariance
 from .answers import Range, read_whole
 
 __all__ = ["omega", "one_factor"]
@@ -134,6 +134,7 @@ def omega(
             )
         },
         warnings=tuple(cautions),
+        figure=consistency_figure,
     )
 
 

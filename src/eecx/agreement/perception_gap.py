@@ -89,6 +89,9 @@ def perception_gap(panel: Panel, staff: str, customers: str, *, conf_level: floa
     if panel.roles[staff].better != panel.roles[customers].better:
         message = "The two measures have opposite good directions: are they the same thing?"
         cautions.append(Caution("direction", message, f"{staff}, {customers}"))
+    if a.min() > b.max() or b.min() > a.max():
+        message = f"No unit's {staff} reaches any unit's {customers}: are they on one scale?"
+        cautions.append(Caution("scales", message, f"{staff}, {customers}"))
     if shared := panel.shared_source(names):
         cautions.append(shared)
     row = table.set_index("term").loc["gap"]

@@ -389,5 +389,9 @@ def _figure(result: Result, ax: Any = None, **options: Any) -> Any:
             **{c: rows[c] for c in ("estimate", "conf_low", "conf_high")},
         }
     )
-    given = {"caption": "Reliability: 1 is no sampling error, 0 nothing but sampling error."}
+    given = {
+        "title": "Reliability of units' scores",
+        "label": "reliability",
+        "caption": "Reliability: 1 is no sampling error, 0 nothing but sampling error.",
+    }
     return plotting.coefficients(table, ax=ax, **(given | options))

@@ -218,4 +218,6 @@ def _figure(result: Result, ax: Any = None, **options: Any) -> Any:
         f"Correlation of {result.spec['x']} and {result.spec['y']} over unit means; bars hold 95% "
         "of the random splits and are no confidence intervals."
     )
-    return plotting.coefficients(table, ax=ax, **({"caption": caption} | options))
+    given = {"title": "The same people, and different people", "label": "correlation"}
+    given["caption"] = caption
+    return plotting.coefficients(table, ax=ax, **(given | options))

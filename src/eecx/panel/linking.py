@@ -210,10 +210,10 @@ def _wide(
 ) -> _Wide:
     names = list(survey.measures)
     if serves is None:
-        scores = survey._cells()
+        scores = survey._cells(least=minimum)
     else:
         at = str(survey.touchpoint)
-        scores = survey._cells(by=[at], relabel={at: serves} if staff else None)
+        scores = survey._cells(by=[at], relabel={at: serves} if staff else None, least=minimum)
         scores = scores[scores[at].isin(list(serves.values()))]
     first = scores.iloc[:: len(names)].reset_index(drop=True)
     keys = pd.DataFrame({"unit": first[survey.unit]})

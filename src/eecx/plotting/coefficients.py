@@ -33,7 +33,14 @@ _LABEL = 2.6  # inches
 
 
 @styled
-def coefficients(table: pd.DataFrame, *, caption: str = "", ax: Axes | None = None) -> Axes:
+def coefficients(
+    table: pd.DataFrame,
+    *,
+    title: str = "Estimates and their intervals",
+    label: str = "estimate (0: no association)",
+    caption: str = "",
+    ax: Axes | None = None,
+) -> Axes:
     """Show estimates with their intervals around zero, one line each, and in figures beside.
 
     Parameters
@@ -42,6 +49,8 @@ def coefficients(table: pd.DataFrame, *, caption: str = "", ax: Axes | None = No
         One row per estimate, drawn from the top: ``term``, ``estimate``, ``conf_low``,
         ``conf_high``; optionally ``group``, told apart by colour and marker (groups of the
         same term are drawn below each other).
+    title, label
+        Of the figure and of its axis.
     caption
         Printed below.
     ax
@@ -91,9 +100,9 @@ def coefficients(table: pd.DataFrame, *, caption: str = "", ax: Axes | None = No
     places = np.zeros(len(terms))
     ticks: list[float] = []
     y = 0.0
-    for term, label in zip(distinct, labels, strict=True):
+    for term, shown in zip(distinct, labels, strict=True):
         mine = sorted(rows[term], key=lambda i: kinds.index(groups[i]))
-        tall = max((label.count("\n") + 1) * line_height(8.5), 0.19 * len(mine)) + 0.13
+        tall = max((shown.count("\n") + 1) * line_height(8.5), 0.19 * len(mine)) + 0.13
         step = 0.19
         for k, i in enumerate(mine):
             places[i] = y + tall / 2 + (k - (len(mine) - 1) / 2) * step
@@ -155,8 +164,8 @@ def coefficients(table: pd.DataFrame, *, caption: str = "", ax: Axes | None = No
             )
         )
     label_ticks(ax, "y", ticks, labels)
-    ax.set_xlabel("estimate (0: no association)")
-    add_heading(ax, "Estimates and their intervals", inches=4.0)
+    ax.set_xlabel(label)
+    add_heading(ax, title, inches=4.0)
     if grouped:
         _key(ax, handles, kinds)
     add_caption(figure_of(ax) if new else ax, join(clean(caption)))

@@ -106,12 +106,11 @@ def _share(value: Any) -> str:
 def _figure(result: Result, ax: Any = None, **options: Any) -> Any:
     tidy = result.tables["estimates"]
     kept = tidy[tidy["term"] != "(intercept)"]
-    level = kept["level"].where(kept["level"].str.contains("contextual"), "")
     table = pd.DataFrame(
         {
-            "term": kept["term"] + level.map(lambda v: f", {v}" if v else ""),
-            "group": kept["model"] + ": " + kept["level"],
+            "term": kept["term"] + ", " + kept["level"],
+            "group": kept["model"],
             **{c: kept[c] for c in ("estimate", "conf_low", "conf_high")},
         }
     )
-    return plotting.coefficients(table, ax=ax, **options)
+    return plotting.coefficients(table, ax=ax, **({"title": "Models side by side"} | options))

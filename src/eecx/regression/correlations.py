@@ -719,5 +719,10 @@ def _figure(result: Result, ax: Any = None, **options: Any) -> Any:
     )
     if table["group"].nunique() == 1:
         table = table.drop(columns="group")
-    given = {"caption": f"Correlations with {100 * result.spec['conf_level']:g}% intervals."}
+    level = f"{100 * result.spec['conf_level']:g}%"
+    given = {
+        "title": "Correlations",
+        "label": "correlation",
+        "caption": f"Correlations with {level} intervals.",
+    }
     return plotting.coefficients(table, ax=ax, **(given | options))

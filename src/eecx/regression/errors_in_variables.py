@@ -97,6 +97,10 @@ def errors_in_variables(
     names = list(fit.names)
     cross, scores = fit.cross, fit.scores
     whole = cross.sum(axis=0)
+    if isinstance(data, Panel) and (
+        shared := data.shared_source(model.columns, model.response.columns[0])
+    ):
+        cautions.append(shared)
     error = np.zeros(len(names))
     for name, value in known.items():
         j = names.index(name)

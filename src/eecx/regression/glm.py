@@ -65,7 +65,7 @@ def glm(
             fit = sm.GLM(y, scaled, family=kind).fit(
                 cov_type="cluster", cov_kwds={"groups": groups}, maxiter=100, tol=1e-12
             )
-        except Exception as error:
+        except (ValueError, ArithmeticError, np.linalg.LinAlgError) as error:
             raise DataError(f"The {family} model could not be fitted: {error}") from error
     mu = np.asarray(fit.mu, dtype=float)
     bounded = family != "poisson"

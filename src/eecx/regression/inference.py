@@ -27,7 +27,6 @@ from .linear import Fit, independent, least_squares
 from .work import CONSTANT, ROWWISE, Vcov, Work
 
 __all__ = [
-    "by_names",
     "counted",
     "covariance_of",
     "cr1_factor",
@@ -35,6 +34,7 @@ __all__ = [
     "estimates_table",
     "fit_work",
     "is_perfect",
+    "two_keys",
 ]
 
 Array = npt.NDArray[np.float64]
@@ -181,7 +181,7 @@ def _two_way(work: Work, fit: Fit, vcov: Vcov) -> tuple[Array, int]:
     Cameron, Gelbach and Miller; CR1 with one factor, of the smaller number (as fixest).
     """
     keys = work.cells.keys
-    first, second = (c for c in keys.columns if c in by_names(work))
+    first, second = two_keys(work)
     codes = [group_codes(keys, [c])[0] for c in (first, second)]
     both = group_codes(keys, [first, second])[0]
     totals = [_summed(fit.scores, c) for c in (*codes, both)]
@@ -195,10 +195,11 @@ def _two_way(work: Work, fit: Fit, vcov: Vcov) -> tuple[Array, int]:
     return own, few
 
 
-def by_names(work: Work) -> tuple[str, str]:
+def two_keys(work: Work) -> tuple[str, str]:
     """Return the key columns of two kinds of clusters."""
     columns = [c for c in work.cells.keys.columns if c.startswith("cluster")]
-    return tuple(["unit", *columns][-2:])  # type: ignore[return-value]
+    first, second = ["unit", *columns][-2:]
+    return first, second
 
 
 def _summed(scores: Array, codes: npt.NDArray[np.intp]) -> Array:

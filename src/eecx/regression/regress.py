@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,7 @@ import pandas as pd
 from scipy import special
 
 from .. import formula as grammar
+from .. import plotting
 from ..covariance import partial_leverage
 from ..errors import Caution, OptionError, check_level, listing, nearest
 from ..panel import Panel
@@ -20,18 +21,21 @@ from ..resampling.wild import Weights
 from ..results import Result, versions
 from .glm import Family, glm, same_kind
 from .inference import (
-    by_names,
     covariance_of,
     cr1_factor,
     estimates,
     estimates_table,
     fit_work,
     is_perfect,
+    two_keys,
 )
 from .linear import Fit
 from .mixed import Covariance, fit_mixed
 from .mixed_result import mixed_result
 from .work import BETWEEN, CONSTANT, ROWWISE, WITHIN, Effects, Vcov, Work, prepare
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = [
     "Effects",
@@ -301,7 +305,9 @@ def _mixed(
         fit = replace(fit, units=work.levels[fit.units.to_numpy(np.intp)])
     name = unit or (data.unit if isinstance(data, Panel) else work.unit)
     words = {
-        n: _level("within", work.waves) if v == "within units" else v
+        n: {"within units": _level("within", work.waves), "both": "between and within units"}.get(
+            v, v
+        )
         for n, v in zip(fit.names, fit.levels, strict=True)
     }
     spec = {"effects": effects, "unit": name, "data": work.fingerprint, "random": random}
@@ -352,6 +358,7 @@ def _side_by_side(result: Result, conf_level: float) -> Result:
         vcov=pd.DataFrame(matrix, index=keys, columns=keys),
         stats={**result.stats, **context},
         references=(*result.references, "mundlak1978"),
+        figure=_figure,
     )
 
 
@@ -459,13 +466,14 @@ def _result(work: Work, fit: Fit, formula: str, conf_level: float) -> Result:
         vcov=vcov,
         warnings=_cautions(work, fit, table, combine, conf_level),
         references=references,
+        figure=_figure,
     )
 
 
 def _cluster_count(work: Work, cells: int) -> int | str:
     if not isinstance(work.cluster, tuple):
         return cells
-    counts = [work.cells.keys[c].nunique() for c in by_names(work)]
+    counts = [work.cells.keys[c].nunique() for c in two_keys(work)]
     return f"{counts[0]} and {counts[1]}"
 
 
@@ -615,7 +623,7 @@ def _doubted(
 
 def _fewest(work: Work, fit: Fit) -> int:
     if isinstance(work.cluster, tuple):
-        return min(int(work.cells.keys[c].nunique()) for c in by_names(work))
+        return min(int(work.cells.keys[c].nunique()) for c in two_keys(work))
     return len(fit.scores)
 
 
@@ -682,3 +690,11 @@ def _methods(work: Work, table: pd.DataFrame, formula: str, conf_level: float) -
         f"We fitted {formula} by {IN_WORDS[work.effects]} to {rows}{units}, with {errors}: "
         f"{'; '.join(found)}."
     )
+
+
+def _figure(result: Result, ax: Axes | None = None, **options: Any) -> Axes:
+    table = result.table
+    if result.spec["effects"] == "within-between":
+        table = table[table["term"] != CONSTANT].rename(columns={"level": "group"})
+    given = {"title": f"Slopes: {result.spec['formula']}"}
+    return plotting.coefficients(table, ax=ax, **(given | options))

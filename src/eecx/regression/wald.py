@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,9 +11,12 @@ import pandas as pd
 from scipy import special
 
 from .. import formula as grammar
+from .. import plotting
 from ..errors import Caution, DataError, OptionError, listing, nearest
+from ..panel import Panel
 from ..results import Result, versions
 from .inference import covariance_of, fit_work
+from .regress import regress
 from .work import BETWEEN, CONSTANT, WITHIN, Vcov, prepare
 
 __all__ = ["hausman", "wald"]
@@ -102,7 +106,7 @@ def wald(
             "p_value": [p_f, p_chi2],
         }
     )
-    what = f"{', '.join(names)} {'equal' if equal else 'zero'}"
+    what = " = ".join([*names, *([] if equal else ["0"] if values is None else ["their values"])])
     return Result(
         "wald",
         table,
@@ -117,6 +121,8 @@ def wald(
         },
         dict(result.stats),
         f"A Wald test of {what} gave F({q}, {df2:.1f}) = {chi2 / q:.2f}, p = {p_f:.3g}.",
+        tables={"slopes": result.table.iloc[at].reset_index(drop=True)},
+        figure=_figure,
     )
 
 
@@ -144,7 +150,7 @@ def hausman(
         the within-between model by GLS, with the components of the random-effects model;
         ``auxiliary, cluster-robust``: the same with CR0; ``auxiliary, CR2``: with CR2, which is
         the one to trust with few units. All are chi-square, with as many degrees of freedom as
-        terms that vary within units.
+        terms that vary within units. ``.tables["slopes"]``: the slopes that are compared.
 
     Notes
     -----
@@ -206,6 +212,11 @@ def hausman(
     table = pd.DataFrame(
         {"term": [r[0] for r in rows], "statistic": statistic, "df": df, "p_value": p}
     )
+    if isinstance(data, Panel) and (
+        shared := data.shared_source(model.columns, model.response.columns[0])
+    ):
+        cautions.append(shared)
+    slopes = regress(data, formula, effects="within-between", unit=unit, wave=wave).table
     robust = table.iloc[3]
     return Result(
         "hausman",
@@ -220,11 +231,19 @@ def hausman(
         f"A Hausman test of {formula} (contextual effects, CR2) gave chi2({robust['df']:.0f}) = "
         f"{robust['statistic']:.2f}, p = {robust['p_value']:.3g}: slopes between units and within "
         f"units over time {'differ' if robust['p_value'] < 0.05 else 'were not shown to differ'}.",
+        tables={"slopes": slopes[slopes["term"] != CONSTANT].reset_index(drop=True)},
         warnings=tuple(cautions),
         references=("mundlak1978",),
+        figure=_figure,
     )
 
 
 def model_names(names: Sequence[str]) -> list[str]:
     """Return the terms that have a slope within units."""
     return [n.removesuffix(WITHIN) for n in names if n.endswith(WITHIN)]
+
+
+def _figure(result: Result, ax: Any = None, **options: Any) -> Any:
+    slopes = result.tables["slopes"].rename(columns={"level": "group"})
+    given = {"title": f"What was tested: {result.spec.get('title') or result.spec['formula']}"}
+    return plotting.coefficients(slopes, ax=ax, **(given | options))
