@@ -160,7 +160,7 @@ def test_the_verb_gives_lmers_figures(shared, method):
     folder = shared / "reference" / "multilevel"
     frame = pd.read_csv(folder / "data" / "bh1996.csv")
     for name, options, labels in (
-        ("ri", {"effects": "mixed"}, {"HRS": ("HRS", "both"), "LEAD": ("LEAD", "both")}),
+        ("ri", {"effects": "mixed"}, {n: (n, "between and within units") for n in ("HRS", "LEAD")}),
         (
             "rewb",
             {"effects": "within-between"},
