@@ -12,7 +12,8 @@ import pytest
 import eecx
 from eecx import formula
 from eecx.errors import ColumnError, DataError, EecxError, FormulaError, OptionError
-from eecx.regression.regress import covariance_of, fit_work, prepare
+from eecx.regression.inference import covariance_of, fit_work
+from eecx.regression.work import prepare
 
 COLUMNS = [
     "term",

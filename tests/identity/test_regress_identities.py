@@ -10,7 +10,8 @@ import statsmodels.api as sm
 import eecx
 from eecx import formula
 from eecx.covariance import partial_leverage
-from eecx.regression.regress import fit_work, prepare
+from eecx.regression.inference import fit_work
+from eecx.regression.work import prepare
 
 EFFECTS = ("pooled", "between", "within", "two-way")
 VCOVS = ("classical", "HC1", "CR1", "CR2")

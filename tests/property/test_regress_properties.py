@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 import eecx
 from eecx import formula
 from eecx.errors import EecxError
-from eecx.regression.regress import fit_work, prepare
+from eecx.regression.inference import fit_work
+from eecx.regression.work import prepare
 
 EFFECTS = st.sampled_from(["pooled", "between", "within", "two-way"])
 VCOVS = st.sampled_from(["classical", "HC1", "CR1", "CR2"])

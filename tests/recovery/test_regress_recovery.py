@@ -8,7 +8,8 @@ from scipy import stats
 
 import eecx
 from eecx import formula
-from eecx.regression.regress import covariance_of, fit_work, prepare
+from eecx.regression.inference import covariance_of, fit_work
+from eecx.regression.work import prepare
 
 
 def fit(made, formula, **options):

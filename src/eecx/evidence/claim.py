@@ -18,7 +18,8 @@ from ..lag import lag_profile
 from ..mediation import mediate
 from ..panel import Panel
 from ..regression import regress
-from ..regression.regress import Effects, covariance_of, estimates_table, fit_work, prepare
+from ..regression.inference import covariance_of, estimates_table, fit_work
+from ..regression.work import Effects, prepare
 from ..results import Result, versions
 from . import gates as gate_rules
 from .evidence import Evidence, interval

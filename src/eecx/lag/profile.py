@@ -12,7 +12,8 @@ from .. import formula as grammar
 from .. import plotting
 from ..errors import Caution, ColumnError, DataError, OptionError, check_level
 from ..panel import Panel
-from ..regression.regress import covariance_of, estimates_table, fit_work, prepare
+from ..regression.inference import covariance_of, estimates_table, fit_work
+from ..regression.work import prepare
 from ..results import Result, versions
 
 if TYPE_CHECKING:

@@ -18,17 +18,10 @@ from .. import plotting
 from ..errors import Caution, DataError, OptionError, check_level, listing
 from ..moments import triangle
 from ..panel import Panel
+from ..regression.inference import covariance_of, estimates, fit_work
+from ..regression.levels import LEVEL
 from ..regression.linear import COLLINEAR
-from ..regression.regress import (
-    LEVEL,
-    Effects,
-    Vcov,
-    Work,
-    covariance_of,
-    estimates,
-    fit_work,
-    prepare,
-)
+from ..regression.work import Effects, Vcov, Work, prepare
 from ..resampling import bootstrap_p, generator, percentile_interval, resampled_sums
 from ..results import Result, versions
 from .product_normal import product_normal_interval

@@ -25,7 +25,7 @@ from .correlations import (
     robust_ends,
     sums_at,
 )
-from .regress import LEVEL
+from .levels import LEVEL
 
 __all__ = ["compare_correlations", "shared_part"]
 

@@ -19,8 +19,8 @@ from ..moments import Moments, from_rows, group_codes, names_of
 from ..panel import Panel
 from ..panel.panel import as_panel
 from ..results import Result, fingerprint, versions
+from .levels import LEVEL
 from .linear import independent
-from .regress import LEVEL
 
 __all__ = [
     "Level",

@@ -16,7 +16,7 @@ from .. import plotting
 from ..errors import Caution, OptionError, listing, nearest
 from ..results import Result, fingerprint, versions
 from .correlations import FISHER, LEAST
-from .regress import LEVEL
+from .levels import LEVEL
 
 __all__ = ["equivalence", "tost"]
 

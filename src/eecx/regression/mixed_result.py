@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,13 +11,17 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import special
 
-from ..errors import Caution, check_level, listing
+from .. import formula as grammar
+from ..errors import Caution, OptionError, check_level, listing, nearest
+from ..panel import Panel
 from ..results import Result, versions
 from .inference import estimates_table
-from .mixed import MixedFit
+from .levels import CONTEXT, LEVEL, contextual, figure, level_of
+from .mixed import Covariance, MixedFit, fit_mixed
 from .mixed_likelihood import INTERCEPT, Held, newton, root_of, told
+from .work import BETWEEN, WITHIN, Effects, prepare
 
-__all__ = ["mixed_result"]
+__all__ = ["mixed", "mixed_result"]
 
 Array = npt.NDArray[np.float64]
 
@@ -277,3 +282,100 @@ def _limits(fit: MixedFit, j: int | None, conf_level: float) -> Array:
     down = 0.0 if zero else end(-1, -float(min(wide, 2.0)))
     up = end(1, float(min(wide, 2.0)))
     return np.array([down, up]) * now * sums.scale**2
+
+
+def mixed(
+    data: object,
+    model: grammar.Formula,
+    effects: Effects,
+    unit: str | None,
+    wave: str | None,
+    random: str,
+    covariance: Covariance,
+    method: str,
+    conf_level: float,
+) -> Result:
+    """Fit a mixed model to the sums per unit."""
+    if unit is None and not isinstance(data, Panel):
+        raise OptionError("Mixed models need unit=, whose effects are random.")
+    kind: Effects = "pooled" if effects == "mixed" else effects
+    own = "unit" if isinstance(data, Panel) else unit
+    work = prepare(data, model, kind, unit=unit, wave=wave, cluster=own, vcov="CR0")
+    slopes = [t.label for t in grammar.parse_terms(random)]
+    within = [n.removesuffix(WITHIN) for n in work.terms if n.endswith(WITHIN)]
+    for name in slopes:
+        known = within if kind == "within-between" else list(work.terms)
+        if name not in known:
+            raise OptionError(
+                f"random={random!r}: {name!r} is not among the terms with a slope within units, "
+                f"{listing(known)}.{nearest(name, known)}"
+            )
+    labels = [f"{n}{WITHIN}" if kind == "within-between" else n for n in slopes]
+    fit = fit_mixed(
+        work.cells,
+        work.y,
+        work.terms,
+        labels,
+        unit=work.unit,
+        covariance=covariance,
+        method="ml" if method == "ml" else "reml",
+    )
+    if work.levels is not None:
+        fit = replace(fit, units=work.levels[fit.units.to_numpy(np.intp)])
+    name = unit or (data.unit if isinstance(data, Panel) else work.unit)
+    words = {
+        n: {"within units": level_of("within", work.waves), "both": "between and within units"}.get(
+            v, v
+        )
+        for n, v in zip(fit.names, fit.levels, strict=True)
+    }
+    spec = {"effects": effects, "unit": name, "data": work.fingerprint, "random": random}
+    result = mixed_result(
+        replace(fit, unit=name), model.text, conf_level=conf_level, levels=words, spec=spec
+    )
+    extra = {"waves": work.waves or None, "left_out": work.left_out}
+    result = replace(result, stats={**result.stats, **extra})
+    return _side_by_side(result, conf_level) if kind == "within-between" else result
+
+
+def _side_by_side(result: Result, conf_level: float) -> Result:
+    """Name the slopes within and between units by their terms, and add contextual effects."""
+    table, vcov = result.table.copy(), result.vcov
+    names = table["term"].tolist()
+    at = {name: i for i, name in enumerate(names)}
+    levels, terms = table["level"].tolist(), list(names)
+    for i, name in enumerate(names):
+        if name.endswith(WITHIN):
+            terms[i] = name.removesuffix(WITHIN)
+            levels[i] = level_of("within", result.stats["waves"] or 0)
+        elif name.endswith(BETWEEN):
+            terms[i], levels[i] = name.removesuffix(BETWEEN), LEVEL["between"]
+    table["term"], table["level"] = terms, levels
+    combine = [np.eye(len(names))]
+    rows = []
+    for name in names:
+        term = name.removesuffix(WITHIN)
+        if name.endswith(WITHIN) and f"{term}{BETWEEN}" in at and vcov is not None:
+            row = np.zeros(len(names))
+            row[at[f"{term}{BETWEEN}"]], row[at[name]] = 1.0, -1.0
+            combine.append(row[None])
+            se = float(np.sqrt(row @ vcov.to_numpy() @ row))
+            value = float(row @ table["estimate"].to_numpy())
+            df = float(table["df"].iloc[at[f"{term}{BETWEEN}"]])
+            one = (np.array([value]), np.array([se]), np.array([df]))
+            own = estimates_table([term], *one, conf_level)
+            own.insert(1, "level", CONTEXT)
+            rows.append(own)
+    whole = pd.concat([table, *rows], ignore_index=True)
+    c = np.vstack(combine)
+    keys = [f"{t} [{v}]" for t, v in zip(whole["term"], whole["level"], strict=True)]
+    matrix = c @ vcov.to_numpy() @ c.T if vcov is not None else np.empty((0, 0))
+    context = contextual(whole["estimate"].to_numpy(), matrix, whole["level"].tolist())
+    return replace(
+        result,
+        table=whole,
+        vcov=pd.DataFrame(matrix, index=keys, columns=keys),
+        stats={**result.stats, **context},
+        references=(*result.references, "mundlak1978"),
+        figure=figure,
+    )

@@ -4,66 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import special
 
 from .. import formula as grammar
-from .. import plotting
-from ..covariance import partial_leverage
 from ..errors import Caution, OptionError, check_level, listing, nearest
 from ..panel import Panel
 from ..resampling import generator, wild_tests
 from ..resampling.wild import Weights
 from ..results import Result, versions
+from .cautions import cautions
 from .glm import Family, glm, same_kind
 from .inference import (
     covariance_of,
     cr1_factor,
-    estimates,
     estimates_table,
     fit_work,
-    is_perfect,
     two_keys,
 )
+from .levels import contextual, figure, shown
 from .linear import Fit
-from .mixed import Covariance, fit_mixed
-from .mixed_result import mixed_result
-from .work import BETWEEN, CONSTANT, ROWWISE, WITHIN, Effects, Vcov, Work, prepare
+from .mixed import Covariance
+from .mixed_result import mixed
+from .work import CONSTANT, ROWWISE, Effects, Vcov, Work, prepare
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-__all__ = [
-    "Effects",
-    "Vcov",
-    "Work",
-    "covariance_of",
-    "estimates",
-    "estimates_table",
-    "fit_work",
-    "prepare",
-    "regress",
-]
+__all__ = ["regress"]
 
 Array = npt.NDArray[np.float64]
 Method = Literal["ols", "gls", "reml", "ml"]
 
-LEVEL = {
-    "pooled": "pooled",
-    "between": "between units",
-    "within": "within units over time",
-    "two-way": "within units over time",
-    "first-difference": "changes from wave to wave",
-    "random": "between units and within units over time, weighted",
-    "within-between": "",
-    "mixed": "",
-}
-AMONG = "within units, among people"
-CONTEXT = "contextual effect (between less within)"
 IN_WORDS = {
     "pooled": "ordinary least squares",
     "between": "ordinary least squares on the means of units over their waves",
@@ -196,8 +168,8 @@ def regress(
         )
     check_level(conf_level)
     method = _method(effects, method)
-    mixed = method in ("reml", "ml")
-    if not mixed and (random != "1" or covariance != "unstructured"):
+    by_likelihood = method in ("reml", "ml")
+    if not by_likelihood and (random != "1" or covariance != "unstructured"):
         raise OptionError(
             "random= and covariance= are for mixed models: effects='mixed', or 'within-between' "
             "with method='reml'."
@@ -220,13 +192,13 @@ def regress(
     }
     options |= {"random": random, "covariance": covariance}
     options["rng"] = rng if rng is None or isinstance(rng, int) else str(rng)
-    if mixed:
+    if by_likelihood:
         if cluster is not None or vcov is not None:
             raise OptionError(
                 "Mixed models have errors of their own; leave cluster= and vcov= out, or take "
                 "effects='within-between' with method='gls' for cluster-robust ones."
             )
-        result = _mixed(data, model, effects, unit, wave, random, covariance, method, conf_level)
+        result = mixed(data, model, effects, unit, wave, random, covariance, method, conf_level)
         result = replace(result, spec={**options, **result.spec, "formula": formula})
     else:
         work = prepare(
@@ -265,107 +237,6 @@ def _method(effects: Effects, given: Method | None) -> Method:
     return given or known[0]
 
 
-def _mixed(
-    data: object,
-    model: grammar.Formula,
-    effects: Effects,
-    unit: str | None,
-    wave: str | None,
-    random: str,
-    covariance: Covariance,
-    method: Method,
-    conf_level: float,
-) -> Result:
-    """Fit a mixed model to the sums per unit."""
-    if unit is None and not isinstance(data, Panel):
-        raise OptionError("Mixed models need unit=, whose effects are random.")
-    kind: Effects = "pooled" if effects == "mixed" else effects
-    own = "unit" if isinstance(data, Panel) else unit
-    work = prepare(data, model, kind, unit=unit, wave=wave, cluster=own, vcov="CR0")
-    slopes = [t.label for t in grammar.parse_terms(random)]
-    within = [n.removesuffix(WITHIN) for n in work.terms if n.endswith(WITHIN)]
-    for name in slopes:
-        known = within if kind == "within-between" else list(work.terms)
-        if name not in known:
-            raise OptionError(
-                f"random={random!r}: {name!r} is not among the terms with a slope within units, "
-                f"{listing(known)}.{nearest(name, known)}"
-            )
-    labels = [f"{n}{WITHIN}" if kind == "within-between" else n for n in slopes]
-    fit = fit_mixed(
-        work.cells,
-        work.y,
-        work.terms,
-        labels,
-        unit=work.unit,
-        covariance=covariance,
-        method="ml" if method == "ml" else "reml",
-    )
-    if work.levels is not None:
-        fit = replace(fit, units=work.levels[fit.units.to_numpy(np.intp)])
-    name = unit or (data.unit if isinstance(data, Panel) else work.unit)
-    words = {
-        n: {"within units": _level("within", work.waves), "both": "between and within units"}.get(
-            v, v
-        )
-        for n, v in zip(fit.names, fit.levels, strict=True)
-    }
-    spec = {"effects": effects, "unit": name, "data": work.fingerprint, "random": random}
-    result = mixed_result(
-        replace(fit, unit=name), model.text, conf_level=conf_level, levels=words, spec=spec
-    )
-    extra = {"waves": work.waves or None, "left_out": work.left_out}
-    result = replace(result, stats={**result.stats, **extra})
-    return _side_by_side(result, conf_level) if kind == "within-between" else result
-
-
-def _side_by_side(result: Result, conf_level: float) -> Result:
-    """Name the slopes within and between units by their terms, and add contextual effects."""
-    table, vcov = result.table.copy(), result.vcov
-    names = table["term"].tolist()
-    at = {name: i for i, name in enumerate(names)}
-    levels, terms = table["level"].tolist(), list(names)
-    for i, name in enumerate(names):
-        if name.endswith(WITHIN):
-            terms[i] = name.removesuffix(WITHIN)
-            levels[i] = _level("within", result.stats["waves"] or 0)
-        elif name.endswith(BETWEEN):
-            terms[i], levels[i] = name.removesuffix(BETWEEN), LEVEL["between"]
-    table["term"], table["level"] = terms, levels
-    combine = [np.eye(len(names))]
-    rows = []
-    for name in names:
-        term = name.removesuffix(WITHIN)
-        if name.endswith(WITHIN) and f"{term}{BETWEEN}" in at and vcov is not None:
-            row = np.zeros(len(names))
-            row[at[f"{term}{BETWEEN}"]], row[at[name]] = 1.0, -1.0
-            combine.append(row[None])
-            se = float(np.sqrt(row @ vcov.to_numpy() @ row))
-            value = float(row @ table["estimate"].to_numpy())
-            df = float(table["df"].iloc[at[f"{term}{BETWEEN}"]])
-            one = (np.array([value]), np.array([se]), np.array([df]))
-            own = estimates_table([term], *one, conf_level)
-            own.insert(1, "level", CONTEXT)
-            rows.append(own)
-    whole = pd.concat([table, *rows], ignore_index=True)
-    c = np.vstack(combine)
-    keys = [f"{t} [{v}]" for t, v in zip(whole["term"], whole["level"], strict=True)]
-    matrix = c @ vcov.to_numpy() @ c.T if vcov is not None else np.empty((0, 0))
-    context = _contextual(whole["estimate"].to_numpy(), matrix, whole["level"].tolist())
-    return replace(
-        result,
-        table=whole,
-        vcov=pd.DataFrame(matrix, index=keys, columns=keys),
-        stats={**result.stats, **context},
-        references=(*result.references, "mundlak1978"),
-        figure=_figure,
-    )
-
-
-# a share of one cluster in what tells a coefficient, above which its error is doubtful
-CONCENTRATED = 2 / 3
-
-
 def _bootstrapped(
     result: Result,
     work: Work,
@@ -377,7 +248,7 @@ def _bootstrapped(
 ) -> Result:
     """Replace p values and intervals by those of the restricted wild cluster bootstrap."""
     kind: Weights = wild or ("webb" if len(fit.scores) < 12 else "rademacher")
-    combine = _shown(work, fit)[0]
+    combine = shown(work, fit)[0]
     factor = cr1_factor(fit, work)
     table = result.table.copy()
     tests = wild_tests(
@@ -398,24 +269,24 @@ def _bootstrapped(
     ends = [t.interval(conf_level) if k else nan for t, k in zip(tests, told, strict=True)]
     table["conf_low"], table["conf_high"] = zip(*ends, strict=True)
     used = tests[0].top.shape[1]
-    cautions = list(result.warnings)
+    found = list(result.warnings)
     if tests[0].complete and used < 1 / (1 - conf_level) * 2:
         message = f"{len(fit.scores)} clusters give only {used} different draws: take wild='webb'."
-        cautions.append(Caution("few-draws", message, str(work.cluster)))
+        found.append(Caution("few-draws", message, str(work.cluster)))
     return replace(
         result,
         table=table,
         spec={**result.spec, "wild": kind},
         stats={**result.stats, "draws": used, "all_draws": "yes" if tests[0].complete else "no"},
         text=_methods(work, table, str(result.spec["formula"]), conf_level),
-        warnings=tuple(cautions),
+        warnings=tuple(found),
     )
 
 
 def _result(work: Work, fit: Fit, formula: str, conf_level: float) -> Result:
     clusters = len(fit.scores)
     residual_df = fit.n - len(fit.beta) - work.absorbed
-    combine, names, levels = _shown(work, fit)
+    combine, names, levels = shown(work, fit)
     covariance, df = covariance_of(work, fit, work.vcov, combine)
     beta, se = combine @ fit.beta, np.sqrt(np.diag(covariance).clip(0.0))
     se[np.diag(covariance) < 0] = np.nan
@@ -444,7 +315,7 @@ def _result(work: Work, fit: Fit, formula: str, conf_level: float) -> Result:
         statistics["sigma_within"] = float(np.sqrt(work.components.within))
         statistics["sigma_between"] = float(np.sqrt(work.components.between))
     if work.effects == "within-between":
-        statistics |= _contextual(beta, covariance, levels)
+        statistics |= contextual(beta, covariance, levels)
     spec = {
         "formula": formula,
         "effects": work.effects,
@@ -464,9 +335,9 @@ def _result(work: Work, fit: Fit, formula: str, conf_level: float) -> Result:
         statistics,
         _methods(work, table, formula, conf_level),
         vcov=vcov,
-        warnings=_cautions(work, fit, table, combine, conf_level),
+        warnings=cautions(work, fit, table, combine, conf_level),
         references=references,
-        figure=_figure,
+        figure=figure,
     )
 
 
@@ -475,187 +346,6 @@ def _cluster_count(work: Work, cells: int) -> int | str:
         return cells
     counts = [work.cells.keys[c].nunique() for c in two_keys(work)]
     return f"{counts[0]} and {counts[1]}"
-
-
-def _level(effects: str, waves: int) -> str:
-    """Return what is compared, in words: rows of a unit are people where there are no waves."""
-    words = LEVEL[effects]
-    return AMONG if waves == 1 and words == LEVEL["within"] else words
-
-
-def _shown(work: Work, fit: Fit) -> tuple[Array, list[str], list[str]]:
-    """Return what is reported as combinations of the coefficients, with terms and levels."""
-    rows, names, levels = [], [], []
-    each = np.eye(len(fit.beta))
-    for i, name in enumerate(fit.names):
-        if name in work.nuisance:
-            continue
-        level, term = _level(work.effects, work.waves), name
-        if work.effects == "within-between":
-            level = _level("within" if name.endswith(WITHIN) else "between", work.waves)
-            term = name.removesuffix(WITHIN).removesuffix(BETWEEN)
-        rows.append(each[i])
-        names.append(term)
-        levels.append(level)
-    if work.effects == "within-between":
-        at = {name: i for i, name in enumerate(fit.names)}
-        for name in fit.names:
-            term = name.removesuffix(WITHIN)
-            if name.endswith(WITHIN) and f"{term}{BETWEEN}" in at:
-                rows.append(each[at[f"{term}{BETWEEN}"]] - each[at[name]])
-                names.append(term)
-                levels.append(CONTEXT)
-    return np.array(rows), names, levels
-
-
-def _contextual(beta: Array, covariance: Array, levels: Sequence[str]) -> dict[str, float]:
-    """Test whether all contextual effects are zero: the cluster-robust Hausman test."""
-    at = [i for i, level in enumerate(levels) if level == CONTEXT]
-    if not at or np.isnan(covariance[np.ix_(at, at)]).any():
-        return {}
-    chi2 = float(beta[at] @ np.linalg.solve(covariance[np.ix_(at, at)], beta[at]))
-    p = float(special.chdtrc(len(at), chi2))
-    return {"contextual_chi2": chi2, "contextual_df": len(at), "contextual_p": p}
-
-
-def _cautions(
-    work: Work, fit: Fit, table: pd.DataFrame, combine: Array, conf_level: float
-) -> tuple[Caution, ...]:
-    found = []
-    df = table.set_index("term")["df"]
-    fewest = _fewest(work, fit)
-    if work.vcov.startswith(("CR0", "CR1")) and fewest < 40:
-        found.append(
-            Caution(
-                "few-clusters",
-                f"{work.vcov} with {fewest} clusters{_effective(work, fit, combine)} is too small "
-                "on average; CR2 is safer.",
-                str(work.cluster),
-            )
-        )
-    if work.vcov == "CR2" and df.min() < 5:
-        at = str(df.idxmin())
-        found.append(
-            Caution(
-                "few-clusters",
-                f"{at!r} rests on {df.min():.1f} effective clusters "
-                "(Satterthwaite df): its interval is rough.",
-                at,
-            )
-        )
-    if work.vcov in ("driscoll-kraay", "newey-west") and work.waves < 20:
-        found.append(
-            Caution(
-                "few-waves",
-                f"{work.vcov} errors rest on many waves; {work.waves} are few, and they are too "
-                "small then.",
-                "vcov",
-            )
-        )
-    if isinstance(work.cluster, tuple) and table["std_error"].isna().any():
-        found.append(
-            Caution(
-                "negative-variance",
-                "Two-way clustering gives a negative variance here, as it can with few clusters: "
-                "that error cannot be told this way.",
-                listing(work.cluster),
-            )
-        )
-    if work.components is not None and work.components.between == 0:
-        found.append(
-            Caution(
-                "boundary",
-                "The variance between units is estimated at zero: this is pooled least squares.",
-                "units",
-            )
-        )
-    if work.vcov == "CR2":
-        found += _doubted(work, fit, table, combine, conf_level)
-    if is_perfect(fit):
-        found.append(
-            Caution(
-                "perfect-fit",
-                f"The terms reproduce {work.y!r} exactly: is it computed from them? "
-                "No error can be told.",
-                work.y,
-            )
-        )
-    else:
-        found += _concentrated(work, fit, table, combine)
-    if work.absorbed and work.singletons:
-        found.append(
-            Caution(
-                "single-wave-units",
-                f"{work.singletons} of {work.units} units have one wave only; "
-                "with unit effects they contribute nothing.",
-                "units",
-            )
-        )
-    if fit.condition > 1e6:
-        found.append(
-            Caution(
-                "ill-conditioned",
-                f"The columns are nearly collinear (condition number "
-                f"{fit.condition:.1g}): single slopes are unstable.",
-                "formula",
-            )
-        )
-    return tuple(found)
-
-
-def _doubted(
-    work: Work, fit: Fit, table: pd.DataFrame, combine: Array, conf_level: float
-) -> list[Caution]:
-    """Caution where CR2 says that a slope is not zero and the jackknife does not, or vice versa."""
-    covariance, df = covariance_of(work, fit, "CR3", combine)
-    se = np.sqrt(np.diag(covariance))
-    other = estimates(combine @ fit.beta, se, df, conf_level)["p_value"]
-    found = []
-    for name, own, their in zip(table["term"], table["p_value"], other, strict=True):
-        if name != CONSTANT and (own < 1 - conf_level) != (their < 1 - conf_level):
-            message = (
-                f"For {name!r}, CR2 (p = {own:.3f}) and the jackknife CR3 (p = {their:.3f}) "
-                "disagree: few clusters decide. See vcov='wild'."
-            )
-            found.append(Caution("errors-disagree", message, str(name)))
-    return found
-
-
-def _fewest(work: Work, fit: Fit) -> int:
-    if isinstance(work.cluster, tuple):
-        return min(int(work.cells.keys[c].nunique()) for c in two_keys(work))
-    return len(fit.scores)
-
-
-def _effective(work: Work, fit: Fit, combine: Array) -> str:
-    """Return how many equal clusters the slopes rest on: one over the sum of squared shares."""
-    if isinstance(work.cluster, tuple):
-        return ""
-    share = partial_leverage(fit.bread, fit.cross, combine @ fit.move)
-    return f" (as if of {float(1 / (share**2).sum(axis=0).max()):.1f} equal ones)"
-
-
-def _concentrated(work: Work, fit: Fit, table: pd.DataFrame, combine: Array) -> list[Caution]:
-    """Caution against errors of what varies in one cluster (or row) alone, or mostly there."""
-    if work.vcov == "classical" or isinstance(work.cluster, tuple):
-        return []
-    share = partial_leverage(fit.bread, fit.cross, combine @ fit.move)
-    kind = "row" if work.vcov in ROWWISE else f"cluster ({work.cluster})"
-    found = []
-    for name, df, own in zip(table["term"], table["df"], share.T, strict=True):
-        at = int(own.argmax())
-        if np.isnan(df):
-            message = f"Nothing tells the error of {name!r}: it fits each {kind} exactly."
-        elif own[at] > CONCENTRATED:
-            which = "" if work.vcov in ROWWISE else f", {listing([work.cluster_name(at)])}"
-            message = (
-                f"{100 * own[at]:.0f}% of what tells {name!r} lies in one {kind}{which}: its "
-                "error, told by the rest, may be far too small."
-            )
-        else:
-            continue
-        found.append(Caution("one-cluster", message, str(name)))
-    return found
 
 
 def _methods(work: Work, table: pd.DataFrame, formula: str, conf_level: float) -> str:
@@ -690,11 +380,3 @@ def _methods(work: Work, table: pd.DataFrame, formula: str, conf_level: float) -
         f"We fitted {formula} by {IN_WORDS[work.effects]} to {rows}{units}, with {errors}: "
         f"{'; '.join(found)}."
     )
-
-
-def _figure(result: Result, ax: Axes | None = None, **options: Any) -> Axes:
-    table = result.table
-    if result.spec["effects"] == "within-between":
-        table = table[table["term"] != CONSTANT].rename(columns={"level": "group"})
-    given = {"title": f"Slopes: {result.spec['formula']}"}
-    return plotting.coefficients(table, ax=ax, **(given | options))

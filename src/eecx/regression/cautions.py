@@ -1,0 +1,161 @@
+"""What is doubtful about a least-squares fit and its errors."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ..covariance import partial_leverage
+from ..errors import Caution, listing
+from .inference import covariance_of, estimates, is_perfect, two_keys
+from .linear import Fit
+from .work import CONSTANT, ROWWISE, Work
+
+__all__ = ["cautions"]
+
+Array = npt.NDArray[np.float64]
+
+# a share of one cluster in what tells a coefficient, above which its error is doubtful
+CONCENTRATED = 2 / 3
+
+
+def cautions(
+    work: Work, fit: Fit, table: pd.DataFrame, combine: Array, conf_level: float
+) -> tuple[Caution, ...]:
+    """Return what a reader should doubt about a fit and its errors."""
+    found = []
+    df = table.set_index("term")["df"]
+    fewest = _fewest(work, fit)
+    if work.vcov.startswith(("CR0", "CR1")) and fewest < 40:
+        found.append(
+            Caution(
+                "few-clusters",
+                f"{work.vcov} with {fewest} clusters{_effective(work, fit, combine)} is too small "
+                "on average; CR2 is safer.",
+                str(work.cluster),
+            )
+        )
+    if work.vcov == "CR2" and df.min() < 5:
+        at = str(df.idxmin())
+        found.append(
+            Caution(
+                "few-clusters",
+                f"{at!r} rests on {df.min():.1f} effective clusters "
+                "(Satterthwaite df): its interval is rough.",
+                at,
+            )
+        )
+    if work.vcov in ("driscoll-kraay", "newey-west") and work.waves < 20:
+        found.append(
+            Caution(
+                "few-waves",
+                f"{work.vcov} errors rest on many waves; {work.waves} are few, and they are too "
+                "small then.",
+                "vcov",
+            )
+        )
+    if isinstance(work.cluster, tuple) and table["std_error"].isna().any():
+        found.append(
+            Caution(
+                "negative-variance",
+                "Two-way clustering gives a negative variance here, as it can with few clusters: "
+                "that error cannot be told this way.",
+                listing(work.cluster),
+            )
+        )
+    if work.components is not None and work.components.between == 0:
+        found.append(
+            Caution(
+                "boundary",
+                "The variance between units is estimated at zero: this is pooled least squares.",
+                "units",
+            )
+        )
+    if work.vcov == "CR2":
+        found += _doubted(work, fit, table, combine, conf_level)
+    if is_perfect(fit):
+        found.append(
+            Caution(
+                "perfect-fit",
+                f"The terms reproduce {work.y!r} exactly: is it computed from them? "
+                "No error can be told.",
+                work.y,
+            )
+        )
+    else:
+        found += _concentrated(work, fit, table, combine)
+    if work.absorbed and work.singletons:
+        found.append(
+            Caution(
+                "single-wave-units",
+                f"{work.singletons} of {work.units} units have one wave only; "
+                "with unit effects they contribute nothing.",
+                "units",
+            )
+        )
+    if fit.condition > 1e6:
+        found.append(
+            Caution(
+                "ill-conditioned",
+                f"The columns are nearly collinear (condition number "
+                f"{fit.condition:.1g}): single slopes are unstable.",
+                "formula",
+            )
+        )
+    return tuple(found)
+
+
+def _doubted(
+    work: Work, fit: Fit, table: pd.DataFrame, combine: Array, conf_level: float
+) -> list[Caution]:
+    """Caution where CR2 says that a slope is not zero and the jackknife does not, or vice versa."""
+    covariance, df = covariance_of(work, fit, "CR3", combine)
+    se = np.sqrt(np.diag(covariance))
+    other = estimates(combine @ fit.beta, se, df, conf_level)["p_value"]
+    found = []
+    for name, own, their in zip(table["term"], table["p_value"], other, strict=True):
+        if name != CONSTANT and (own < 1 - conf_level) != (their < 1 - conf_level):
+            message = (
+                f"For {name!r}, CR2 (p = {own:.3f}) and the jackknife CR3 (p = {their:.3f}) "
+                "disagree: few clusters decide. See vcov='wild'."
+            )
+            found.append(Caution("errors-disagree", message, str(name)))
+    return found
+
+
+def _fewest(work: Work, fit: Fit) -> int:
+    if isinstance(work.cluster, tuple):
+        return min(int(work.cells.keys[c].nunique()) for c in two_keys(work))
+    return len(fit.scores)
+
+
+def _effective(work: Work, fit: Fit, combine: Array) -> str:
+    """Return how many equal clusters the slopes rest on: one over the sum of squared shares."""
+    if isinstance(work.cluster, tuple):
+        return ""
+    share = partial_leverage(fit.bread, fit.cross, combine @ fit.move)
+    return f" (as if of {float(1 / (share**2).sum(axis=0).max()):.1f} equal ones)"
+
+
+def _concentrated(work: Work, fit: Fit, table: pd.DataFrame, combine: Array) -> list[Caution]:
+    """Caution against errors of what varies in one cluster (or row) alone, or mostly there."""
+    if work.vcov == "classical" or isinstance(work.cluster, tuple):
+        return []
+    share = partial_leverage(fit.bread, fit.cross, combine @ fit.move)
+    kind = "row" if work.vcov in ROWWISE else f"cluster ({work.cluster})"
+    found = []
+    for name, df, own in zip(table["term"], table["df"], share.T, strict=True):
+        at = int(own.argmax())
+        if np.isnan(df):
+            message = f"Nothing tells the error of {name!r}: it fits each {kind} exactly."
+        elif own[at] > CONCENTRATED:
+            which = "" if work.vcov in ROWWISE else f", {listing([work.cluster_name(at)])}"
+            message = (
+                f"{100 * own[at]:.0f}% of what tells {name!r} lies in one {kind}{which}: its "
+                "error, told by the rest, may be far too small."
+            )
+        else:
+            continue
+        found.append(Caution("one-cluster", message, str(name)))
+    return found
