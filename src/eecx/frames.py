@@ -369,8 +369,9 @@ class Table:
         self, columns: Sequence[str], numbers: Sequence[str] = ()
     ) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Bring columns into memory: some as they are, some as numbers, missing being NaN."""
-        if self.engine == "pandas" and not columns and {self.kinds[c] for c in numbers} <= NUMBERS:
-            return self._numbers_held(numbers)
+        if numbers and self.engine == "pandas" and {self.kinds[c] for c in numbers} <= NUMBERS:
+            values = self._numbers_held(numbers)
+            return (self.collect(columns)[0] if columns else values[[]]), values
         # pandas has no missing whole number but in its nullable types
         held = self.engine != "pandas"
         kinds = ("integer", "wide", "huge")
@@ -391,7 +392,7 @@ class Table:
         read = {c: raw[f"x{i}"].to_numpy(float, na_value=np.nan) for i, c in enumerate(numbers)}
         return kept, pd.DataFrame(read, raw.index)
 
-    def _numbers_held(self, numbers: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    def _numbers_held(self, numbers: Sequence[str]) -> pd.DataFrame:
         """Take numbers that are in memory already, without asking an engine."""
         rows = _pandas(self.rows)
         read = {c: _doubles(rows[c]) for c in numbers}
@@ -399,7 +400,7 @@ class Table:
         for c in numbers if codes else ():
             if self.kinds[c] != "parsed":
                 read[c][np.isin(read[c], codes)] = np.nan
-        return pd.DataFrame(index=rows.index), pd.DataFrame(read, rows.index)
+        return pd.DataFrame(read, rows.index)
 
     @contextmanager
     def _asking(self) -> Iterator[None]:

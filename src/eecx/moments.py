@@ -578,11 +578,12 @@ def from_rows(
     left_out: int = 0,
 ) -> Moments:
     """Sum complete rows ``x`` (rows, p) per combination of ``keys``."""
-    w = np.ones(len(x)) if w is None else w
-    one = np.ones(len(x))
     p = x.shape[1]
     if ROW in keys.columns:
+        one = np.ones(len(x))
+        w = one if w is None else w
         blank = np.zeros((len(x), p * (p + 1) // 2))
+        x = np.ascontiguousarray(x)
         return Moments(terms, keys.reset_index(drop=True), one, w, w * w, x, blank, left_out)
     codes, cells = group_codes(keys, list(keys.columns))
     n, total_w, w2, (mean, rest), m2 = _sum_rows(x, codes, len(cells), w)
@@ -590,19 +591,38 @@ def from_rows(
 
 
 def _sum_rows(
-    x: Array, codes: Codes, cells: int, w: Array
+    x: Array, codes: Codes, cells: int, w: Array | None
 ) -> tuple[Array, Array, Array, tuple[Array, Array], Array]:
+    """Sum rows about the rounded mean of their cell, and take off what rounding missed."""
     columns = np.ascontiguousarray(x.T)
-    anchor = np.zeros((len(columns), cells))
-    anchor[:, codes[::-1]] = columns[:, ::-1]
-    total_w = _summed(w, codes, cells)
-    away = columns - anchor[:, codes]
-    mean = np.stack([_summed(w * d, codes, cells) for d in away]) / total_w
-    away -= mean[:, codes]
-    pairs = zip(*triangle(len(columns)), strict=True)
-    m2 = np.stack([_summed(w * away[a] * away[b], codes, cells) for a, b in pairs], axis=1)
-    n = _summed(np.ones(len(x)), codes, cells)
-    return n, total_w, _summed(w * w, codes, cells), _two_sum(anchor.T, mean.T), m2
+    n = np.bincount(codes, minlength=cells).astype(float)
+    total_w, w2 = n, n
+    if w is not None:
+        total_w, w2 = _summed(w, codes, cells), _summed(w * w, codes, cells)
+
+    def total(values: Array) -> Array:
+        return _summed(values if w is None else w * values, codes, cells)
+
+    away = np.empty_like(columns)
+    mean, rest, square = np.empty((3, len(columns), cells))
+    for k, column in enumerate(columns):
+        mean[k] = total(column) / total_w
+        np.subtract(column, mean[k][codes], out=away[k])
+        rest[k] = total(away[k]) / total_w
+        square[k] = total(away[k] * away[k])
+        noise = n * np.finfo(float).eps * np.abs(mean[k])
+        constant = square[k] <= total_w * noise**2
+        if constant.any():
+            # the error of a first mean is all that is left of a constant: a second mean has none
+            better = np.where(constant, mean[k] + rest[k], mean[k])
+            away[k] += (mean[k] - better)[codes]
+            mean[k], rest[k] = better, total(away[k]) / total_w
+            square[k] = total(away[k] * away[k])
+    m2 = np.empty((cells, len(columns) * (len(columns) + 1) // 2))
+    for j, (a, b) in enumerate(zip(*triangle(len(columns)), strict=True)):
+        whole = square[a] if a == b else total(away[a] * away[b])
+        m2[:, j] = whole - total_w * rest[a] * rest[b]
+    return n, total_w, w2, _two_sum(mean.T, rest.T), m2
 
 
 def _infinite(name: str) -> DataError:

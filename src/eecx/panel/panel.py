@@ -90,6 +90,13 @@ class Panel:
     """How it was made: surveys, measures and options, for the record of an analysis."""
     cluster: str | None = None
     """The covariate within which errors are related by default; None: the unit."""
+    covariance: pd.DataFrame = field(default_factory=pd.DataFrame)
+    """Sampling covariance of two measures that the same people answered, rows as in ``frame``.
+
+    A column per pair of names, of measures that are means of people. Like ``variance`` it serves
+    the analyses and is not for publication: NaN in withheld cells, and where fewer people than
+    ``disclosure_n``, if any, answered both.
+    """
 
     # ------------------------------------------------------------------ made from a frame
 
@@ -318,17 +325,14 @@ class Panel:
         columns: list[Array] = []
         spans: dict[str, tuple[str, ...]] = {}
         for term in terms:
-            made = [("", np.ones(len(self.frame)))]
-            for factor in term.factors:
-                made = [
-                    (f"{a}:{b}" if a else b, u * v)
-                    for a, u in made
-                    for b, v in self._factor(factor, rows)
-                ]
+            made = self._factor(term.factors[0], rows)
+            for factor in term.factors[1:]:
+                made = [(f"{a}:{b}", u * v) for a, u in made for b, v in self._factor(factor, rows)]
             spans[term.label] = tuple(label for label, _ in made)
             names += spans[term.label]
             columns += [values for _, values in made]
-        x = np.column_stack(columns) if columns else np.empty((len(self.frame), 0))
+        # column after column, as sums are taken of them
+        x = np.stack(columns).T if columns else np.empty((len(self.frame), 0))
         return Design(tuple(names), x, spans)
 
     def _factor(
@@ -636,11 +640,10 @@ def read_columns(
     columns = list(dict.fromkeys(names))
     numbers = [c for c in columns if c in numeric or table.kinds[c] in frames.NUMBERS]
     held, read = table.collect([*keys, *(c for c in columns if c not in numbers)], numbers)
-    for name, wrong in zip(
-        numbers, np.isinf(read[numbers].to_numpy(float)).any(axis=0), strict=True
-    ):
-        if wrong:
-            first = int(np.argmax(np.isinf(read[name])))
+    for name in numbers:
+        infinite = np.isinf(read[name].to_numpy(float))
+        if infinite.any():
+            first = int(np.argmax(infinite))
             where = f"unit {held[keys[0]].iloc[first]!r}" if keys else f"row {first + 1}"
             raise DataError(f"Column {name!r} holds an infinite value (first in {where}).")
     if len(numbers) == len(columns) and not keys:
@@ -652,16 +655,17 @@ def drop_rows_without_key(
     rows: pd.DataFrame, keys: Sequence[str]
 ) -> tuple[pd.DataFrame, list[tuple[Any, ...]]]:
     """Return the rows that name all keys, and a loss for each of the others."""
-    blank = rows[list(keys)].isna().any(axis=1)
+    blank = np.logical_or.reduce([rows[k].isna().to_numpy() for k in keys])
     if blank.all():
         raise DataError(f"No row names all of {listing(keys)}.")
     lost = [
         ("keys", "both", row[0], row[1] if len(keys) > 1 else None, None, "no unit or wave")
         for row in rows.loc[blank, list(keys)].itertuples(index=False)
     ]
-    cells = rows.loc[~blank].reset_index(drop=True)
-    held = frames.plain_keys(cells[list(keys)])
-    return pd.concat([held, cells.drop(columns=list(keys))], axis=1), lost
+    cells = (rows.loc[~blank] if lost else rows).reset_index(drop=True)
+    return cells.assign(**frames.plain_keys(cells[list(keys)]))[
+        [*keys, *cells.columns.difference(list(keys), sort=False)]
+    ], lost
 
 
 def refuse_duplicates(cells: pd.DataFrame, keys: Sequence[str], name: str) -> None:
@@ -711,7 +715,8 @@ def _people(table: frames.Table, names: Sequence[str], unit: str) -> Panel | Non
     if not len(read):
         raise DataError(f"{table.subject} has no rows.")
     cells, _ = drop_rows_without_key(read, [unit])
-    if not cells[unit].duplicated().any():
+    # most tables of people show it in their first rows
+    if not (cells[unit].head(1000).duplicated().any() or cells[unit].duplicated().any()):
         return None
     return _unlinked(cells, unit, names, table.record)
 
