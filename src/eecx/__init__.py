@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from .agreement.reliability import reliability
     from .agreement.rwg import rwg
     from .agreement.split_sample import split_sample
-    from .disclosure import Release, release
+    from .disclosure.release import Release, release
     from .errors import (
         Caution,
         ColumnError,

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import metadata
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -77,6 +77,8 @@ class Result:
     failed_draws: int = 0
     references: tuple[str, ...] = ()
     figure: Callable[..., Axes | Figure] | None = None
+    predictor: Callable[..., Result] | None = None
+    """What :meth:`predict` calls, where the analysis is a model that predicts."""
 
     def __getitem__(self, term: str) -> pd.Series[Any]:
         """Return the row of one term (or effect), by its label."""
@@ -105,6 +107,78 @@ class Result:
         if self.figure is None:
             return plotting.coefficients(self.table, ax=ax, **options)
         return self.figure(self, ax=ax, **options)
+
+    def predict(
+        self,
+        at: object,
+        *,
+        reference: object | None = None,
+        interval: Literal["mean", "new"] = "mean",
+        conf_level: float | None = None,
+    ) -> Result:
+        r"""Predict the outcome of a regression at given values, with intervals.
+
+        The estimand is the expected outcome at x, with the variance :math:`x'Vx` and the degrees
+        of freedom of that combination of coefficients; with a reference :math:`x_0` it is the
+        difference :math:`(x - x_0)'\beta`:
+
+        .. math:: x'\hat\beta \pm t_\nu \sqrt{x'Vx}, \qquad
+                  x'\hat\beta \pm t_\nu \sqrt{x'Vx + s^2} \text{ for a new observation}
+
+        Parameters
+        ----------
+        at : data frame of any engine, path, or mapping
+            One row per prediction, with every column of the formula and no other;
+            ``{"engagement": [3.5, 4.0], "size": 20}``. A lag is given under its label,
+            ``"lag(engagement)"``. A within-between model takes ``"engagement (between)"``, the
+            unit's usual value, and ``"engagement (within)"``, the wave's distance from it; columns
+            that do not change within units keep their names.
+        reference : data frame, path or mapping, optional
+            What to compare with: one row, or as many as ``at``. Columns that it lacks are as in
+            ``at``; columns that both lack are held equal. Models with unit effects and first
+            differences know no level, and need it.
+        interval : {"mean", "new"}
+            ``"mean"``: the expected outcome. ``"new"``: one new observation, which is a row
+            (pooled), the mean of a new unit (between), or one wave of a new unit (random,
+            within-between, mixed).
+        conf_level : float, optional
+            That of the fit, if not given.
+
+        Returns
+        -------
+        Result
+            ``.table`` has the columns of ``at``, then ``estimate, std_error, df, conf_low,
+            conf_high``. Families predict the expected outcome itself; their intervals are formed on
+            the scale of the link, so that shares stay between 0 and 1. Their differences are of
+            expected outcomes, with delta-method errors.
+
+        Raises
+        ------
+        ColumnError, DataError, OptionError
+            Columns that are missing or not of the model, missing values, levels of a category that
+            were not fitted, no reference where one is needed.
+
+        Notes
+        -----
+        Assumes that the model holds at x: values beyond those observed get a warning. Intervals of
+        new observations take residuals as normal and of one variance, whatever ``vcov`` is. A
+        prediction for an intervened-on unit would need the slopes to be causal.
+
+        Examples
+        --------
+        >>> import eecx
+        >>> sim = eecx.simulate.panel(units=60, waves=4, same_wave=0.5, rng=1)
+        >>> fit = eecx.regress(sim.frame, "cx ~ ex", unit="unit", wave="wave", effects="between")
+        >>> fit.predict({"ex": [-0.5, 0.5]}).table.columns.tolist()
+        ['ex', 'estimate', 'std_error', 'df', 'conf_low', 'conf_high']
+        >>> change = eecx.regress(sim.frame, "cx ~ ex", unit="unit", wave="wave", effects="within")
+        >>> moved = change.predict({"ex": 0.5}, reference={"ex": 0.0}).table
+        >>> bool((moved["conf_low"] < moved["estimate"]).all())
+        True
+        """
+        if self.predictor is None:
+            raise OptionError(f"{self.analysis} gives no predictions; eecx.regress does.")
+        return self.predictor(self, at, reference, interval, conf_level)
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the draws as plain values, numbers with 12 significant digits."""

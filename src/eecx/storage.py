@@ -115,7 +115,7 @@ def save(
     -----
     Cells of one file do not overlap, so none of them follows from others. Two files can: sums
     by unit, taken off sums by region, leave what was withheld. Write one set of keys of the same
-    answers, or use :func:`eecx.disclosure.release` for tables of scores.
+    answers, or use :func:`eecx.release` for tables of scores.
 
     The checksum finds damage, not forgery: whoever changes a file can write a new one.
 

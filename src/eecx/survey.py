@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,16 @@ from scipy import special
 
 from . import formula, frames, moments
 from .errors import ColumnError, DataError, OptionError, check_level, listing, nearest
-from .measures import AcrossTouchpoints, Extreme, Mean, Measure, check_answers, summarise
+from .measures import (
+    AcrossTouchpoints,
+    Dispersion,
+    Extreme,
+    Mean,
+    Measure,
+    check_answers,
+    related_errors,
+    summarise,
+)
 
 __all__ = ["Survey"]
 
@@ -334,6 +344,93 @@ class Survey:
         long["measure"] = names.take(np.tile(np.arange(several), len(cells)))
         columns = {c: np.column_stack([s[c] for s in scored]).ravel() for c in scored[0]}
         return long.assign(**columns)
+
+    def _related(
+        self,
+        cells: pd.DataFrame,
+        *,
+        relabel: Mapping[str, Mapping[Any, Any]] | None = None,
+        least: int = 1,
+    ) -> pd.DataFrame:
+        """Return how the sampling errors of measures correlate in these cells, by pair of names.
+
+        The same people answer several measures of one survey, so that their errors are related.
+        Of measures that are means of people only; NaN where fewer than ``least``, if any, answered
+        both.
+        """
+        means = {
+            i: (name, measure)
+            for i, (name, measure) in enumerate(self.measures.items())
+            if not isinstance(measure, AcrossTouchpoints | Dispersion | Extreme)
+        }
+        pairs = list(combinations(means, 2))
+        names = pd.MultiIndex.from_tuples(
+            [(means[i][0], means[j][0]) for i, j in pairs], names=["measure", "with_measure"]
+        )
+        if not pairs:
+            return pd.DataFrame(index=cells.index)
+        keys, sums = self._pair_sums(list(cells.columns), means, pairs)
+        if relabel:
+            named = keys.assign(**{c: keys[c].map(dict(to)) for c, to in relabel.items()})
+            known = named.notna().all(axis=1).to_numpy()
+            codes, keys = moments.group_codes(
+                named[known].reset_index(drop=True), list(cells.columns)
+            )
+            sums = sums[known].groupby(codes).sum().reset_index(drop=True)
+        at = pd.MultiIndex.from_frame(keys).get_indexer(pd.MultiIndex.from_frame(cells))
+        own = {c: sums[c].to_numpy(float)[at] for c in sums.columns}
+        found = {}
+        for (i, j), name in zip(pairs, names, strict=True):
+            pair = f"{i}_{j}"
+            if f"n_{pair}" in own:
+                both = {k: own[f"{k}_{pair}"] for k in ("n", "w", "w2", "u", "uu", "v", "vv")}
+            else:
+                both = {k: own[f"{k}_{i}"] for k in ("n", "w", "w2", "u", "uu")}
+                both |= {"v": own[f"u_{j}"], "vv": own[f"uu_{j}"]}
+            both["uv"] = own[f"uv_{pair}"]
+            related = related_errors(both, (own[f"w2_{i}"], own[f"w2_{j}"]))
+            few = (both["n"] > 0) & (both["n"] < least)
+            found[name] = np.where(few, np.nan, related)
+        return pd.DataFrame(found, cells.index).set_axis(names, axis=1)
+
+    def _pair_sums(
+        self,
+        keys: list[str],
+        means: Mapping[int, tuple[str, Measure]],
+        pairs: Sequence[tuple[int, int]],
+    ) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Sum, over those who answered both measures of a pair, weights, values and products."""
+        table, origins = self._checked
+        rows: dict[str, frames.Expr] = {}
+        if self.weight:
+            rows["w"] = frames.real(table.number(self.weight))
+        for i, (name, measure) in means.items():
+            value = measure.row(table)
+            rows[f"u{i}"] = value - origins[name] if origins[name] else value
+
+        def weighted(seen: frames.Expr) -> frames.Expr:
+            return seen * frames.column("w") if self.weight else seen
+
+        named: dict[str, frames.Expr] = {}
+        for i in means:
+            u = frames.column(f"u{i}")
+            seen = frames.present([u])
+            w = weighted(seen)
+            own = {"n": seen, "w": w, "w2": weighted(w), "u": w * u, "uu": w * u * u}
+            named |= {f"{k}_{i}": amount for k, amount in own.items()}
+        for i, j in pairs:
+            u, v = frames.column(f"u{i}"), frames.column(f"u{j}")
+            # the product is missing where either answer is
+            seen = frames.present([u * v])
+            w = weighted(seen)
+            named[f"uv_{i}_{j}"] = w * u * v
+            if table.full.issuperset([*means[i][1].columns, *means[j][1].columns]):
+                continue  # all answered both: the sums of each will do
+            own = {"n": seen, "w": w, "w2": weighted(w), "u": w * u, "v": w * v}
+            own |= {"uu": w * u * u, "vv": w * v * v}
+            named |= {f"{k}_{i}_{j}": amount for k, amount in own.items()}
+        totals = {name: frames.total(name) for name in named}
+        return table.group(keys, rows, totals, then=named)
 
     def _scored(
         self,

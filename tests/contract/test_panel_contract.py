@@ -97,7 +97,7 @@ def test_a_printed_panel_counts_and_names(frame):
         ({"step": "1Q"}, OptionError, "step='1Q': these waves are whole numbers"),
         ({"step": 0}, OptionError, "step=0: these waves are whole numbers"),
         ({"step": True}, OptionError, "step=True"),
-        ({"step": 2}, DataError, "unit 'b' has two waves in one step .* Set a smaller step="),
+        ({"step": 2}, DataError, "unit 'a' has two waves in one step .* Set a smaller step="),
     ],
 )
 def test_definitions_that_cannot_be_met_are_refused(frame, options, error, says):

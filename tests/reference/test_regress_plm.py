@@ -3,7 +3,8 @@
 Which of the stored keys is ours, where they differ in counting parameters:
 
 - HC1 is ``hc1_kfull``: N - K counts the absorbed effects, as a regression on dummies does. With
-  ``hc1_kslopes`` (plm) the same model would have two errors, by how it is written.
+  ``hc1_kslopes`` (plm; ``vcov="HC1-plm"``) the same model would have two errors, by how it is
+  written.
 - CR1 is ``cr1_unit_kplus1``: unit effects are nested in the clusters and not counted, wave effects
   are (Stata's xtreg, fixest). Without effects all countings are one.
 """

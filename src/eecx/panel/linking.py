@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -131,6 +132,8 @@ def link(
     roles: dict[str, Role] = {}
     whole = _parts(values, wide, unit, str(customers.touchpoint)) if serves is not None else None
     n, variance = pd.DataFrame(index=joined.index), pd.DataFrame(index=joined.index)
+    one = _same_rows(employees, customers) and not customer_offset and serves is None
+    related = _related(sides, wide, joined, disclosure_n, serves, one)
     few = {}
     for side, survey in sides.items():
         who = "employees" if side == "employee" else "customers"
@@ -182,17 +185,70 @@ def link(
             "serves": None if serves is None else {str(k): str(v) for k, v in serves.items()},
         },
         cluster=whole,
+        covariance=_covariances(related, variance),
     )
+
+
+# ---------------------------------------------------------------------- errors of one's answers
+
+
+def _same_rows(employees: Survey, customers: Survey) -> bool:
+    """Whether both surveys read the same rows: the same people then answered both sides."""
+    same = ("unit", "wave", "weight", "parse")
+    return employees.data is customers.data and all(
+        getattr(employees, name) == getattr(customers, name) for name in same
+    )
+
+
+def _related(
+    sides: Mapping[str, Survey],
+    wide: Mapping[str, _Wide],
+    joined: pd.DataFrame,
+    minimum: int,
+    serves: Mapping[Any, Any] | None,
+    one: bool,
+) -> pd.DataFrame:
+    """Return how errors of a survey's measures correlate, by pair of names, rows as joined."""
+    asked = dict(sides)
+    if one:
+        first, second = sides.values()
+        asked = {"employee": replace(first, measures={**first.measures, **second.measures})}
+    parts = []
+    for side, survey in asked.items():
+        at = {str(survey.touchpoint): serves} if serves and side == "employee" else None
+        found = survey._related(wide[side].cells, relabel=at, least=minimum)
+        row = joined[f"_row_{side}"].to_numpy()
+        parts.append(found.reindex(row).set_axis(joined.index))
+    return pd.concat([p for p in parts if p.shape[1]] or parts[:1], axis=1)
+
+
+def _covariances(related: pd.DataFrame, variance: pd.DataFrame) -> pd.DataFrame:
+    """Return sampling covariances; NaN where either value is withheld."""
+    own = {}
+    pairs: list[Any] = related.columns.tolist()
+    for one, other in pairs:
+        own[(one, other)] = related[(one, other)] * np.sqrt(variance[one] * variance[other])
+    return pd.DataFrame(own, index=related.index).set_axis(related.columns, axis=1)
 
 
 # ---------------------------------------------------------------------- one side
 
 
 class _Wide:
-    """One survey's cells: keys (unit, wave, time, moment, …) and a column per measure."""
+    """One survey's cells: keys (unit, wave, time, moment, …) and a column per measure.
 
-    def __init__(self, keys: pd.DataFrame, scores: pd.DataFrame, names: list[str], minimum: int):
-        self.keys = keys
+    ``cells`` holds the keys under the names that the survey has for them.
+    """
+
+    def __init__(
+        self,
+        keys: pd.DataFrame,
+        cells: pd.DataFrame,
+        scores: pd.DataFrame,
+        names: list[str],
+        minimum: int,
+    ):
+        self.keys, self.cells = keys, cells
         self.n, self.value, self.variance, self.few = (
             pd.DataFrame(index=keys.index) for _ in range(4)
         )
@@ -223,7 +279,8 @@ def _wide(
         keys = keys.assign(whole=keys["unit"], touchpoint=place)
         joint = [f"{u} · {t}" for u, t in zip(keys["unit"], place, strict=True)]
         keys["unit"] = pd.Series(joint, dtype="str")
-    return _Wide(keys.assign(time=0, moment=0), scores, names, minimum)
+    cells = first[list(first.columns[: list(first.columns).index("measure")])]
+    return _Wide(keys.assign(time=0, moment=0), cells, scores, names, minimum)
 
 
 def _check_serves(employees: Survey, customers: Survey, serves: Mapping[Any, Any]) -> None:

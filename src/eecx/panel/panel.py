@@ -14,6 +14,7 @@ import pandas as pd
 from .. import formula, frames, moments
 from ..errors import Caution, ColumnError, DataError, OptionError, listing, nearest
 from ..measures import Better, as_sources
+from ..moments import group_codes
 from .audit import LOST, STAGES, Audit, near_misses
 from .waves import Step, Times, infer_step, origin_of, parse_step, place, read_waves
 
@@ -451,17 +452,19 @@ def _assemble(
     zero = np.zeros(len(values), dtype=np.int64)
     time = place(times, step, origin_of(times, step)) if times else zero
     time = time - time.min()
-    same = pd.DataFrame({"u": values[unit].to_numpy(), "t": time}).duplicated(keep=False)
-    if same.any() and wave:
-        first = values.loc[same.to_numpy()].iloc[0]
+    moment = (times.value if times else zero).astype(float)
+    cell = group_codes(values, [unit])[0] * (time.max() + 1) + time
+    if (np.diff(cell) < 0).any():
+        order = np.argsort(cell, kind="stable")
+        values, n, variance = (f.iloc[order].reset_index(drop=True) for f in (values, n, variance))
+        few = {m: hide[order] for m, hide in few.items()}
+        time, moment, cell = time[order], moment[order], cell[order]
+    if wave and (same := np.diff(cell) == 0).any():
+        first = values.iloc[int(np.argmax(same))]
         raise DataError(
             f"With a step of {step}, unit {first[unit]!r} has two waves in one step (one of them "
             f"{first[wave]}). Set a smaller step=."
         )
-    order = np.lexsort((time, pd.factorize(values[unit], sort=True)[0]))
-    values, n, variance = (f.iloc[order].reset_index(drop=True) for f in (values, n, variance))
-    few = {m: hide[order] for m, hide in few.items()}
-    moment = (times.value if times else zero)[order].astype(float)
     measures = [m for m, r in roles.items() if r.side != "covariate"]
     sides = {s: [m for m in measures if roles[m].side == s] for s in ("employee", "customer")}
     coverage, found = cell_status(values, unit, wave, sides, few)
@@ -486,7 +489,7 @@ def _assemble(
         roles,
         n,
         variance,
-        time[order],
+        time,
         step,
         audit,
         {"employee": moment, "customer": moment},
@@ -565,19 +568,19 @@ def cell_status(
                 (hide, "disclosure", "too few respondents"),
                 (blank & ~hide & (asked[side] if asked else True), "values", "missing value"),
             ):
+                if not where.any():
+                    continue
                 found = zip(values[unit][where], waves[where], strict=True)
                 lost += [(stage, side, u, w, name, reason) for u, w in found]
     both = all_of["employee"] & all_of["customer"]
-    status = np.select(
-        [
-            both,
-            hidden,
-            any_of["employee"] & ~any_of["customer"],
-            any_of["customer"] & ~any_of["employee"],
-        ],
-        ["paired", "withheld", "employees only", "customers only"],
-        "missing value",
-    )
+    which = [
+        both,
+        hidden,
+        any_of["employee"] & ~any_of["customer"],
+        any_of["customer"] & ~any_of["employee"],
+    ]
+    kinds = ["paired", "withheld", "employees only", "customers only", "missing value"]
+    status = pd.array(kinds, dtype="str").take(np.select(which, range(4), 4))
     return pd.DataFrame({"unit": values[unit], "wave": waves, "status": status}), lost
 
 
@@ -670,9 +673,14 @@ def drop_rows_without_key(
 
 def refuse_duplicates(cells: pd.DataFrame, keys: Sequence[str], name: str) -> None:
     """Raise where a combination of keys occurs more than once."""
-    twice = cells.duplicated(list(keys), keep=False)
-    if not twice.any():
+    place = np.zeros(len(cells), dtype=np.int64)
+    for key in keys:
+        codes, levels = group_codes(cells, [key])
+        place = place * len(levels) + codes
+    small = place.max() < 4 * len(place)
+    if (np.bincount(place).max() if small else len(place) - len(pd.unique(place)) + 1) < 2:
         return
+    twice = cells.duplicated(list(keys), keep=False)
     pairs = cells.loc[twice, list(keys)].drop_duplicates()
     shown = "; ".join(" × ".join(map(str, row)) for row in pairs.head(5).itertuples(index=False))
     more = f" and {len(pairs) - 5} more" if len(pairs) > 5 else ""
@@ -714,11 +722,11 @@ def _people(table: frames.Table, names: Sequence[str], unit: str) -> Panel | Non
     read = read_columns(table, [unit], names)
     if not len(read):
         raise DataError(f"{table.subject} has no rows.")
-    cells, _ = drop_rows_without_key(read, [unit])
+    cells, lost = drop_rows_without_key(read, [unit])
     # most tables of people show it in their first rows
     if not (cells[unit].head(1000).duplicated().any() or cells[unit].duplicated().any()):
         return None
-    return _unlinked(cells, unit, names, table.record)
+    return _unlinked(cells, unit, names, table.record, lost)
 
 
 def _single_rows(table: frames.Table, names: Sequence[str]) -> Panel:
@@ -734,10 +742,17 @@ def _single_rows(table: frames.Table, names: Sequence[str]) -> Panel:
     return _unlinked(values, own, names, table.record)
 
 
-def _unlinked(values: pd.DataFrame, unit: str, names: Sequence[str], record: pd.DataFrame) -> Panel:
-    """Return a panel of rows that are no waves: nothing is linked or lost."""
+def _unlinked(
+    values: pd.DataFrame,
+    unit: str,
+    names: Sequence[str],
+    record: pd.DataFrame,
+    lost: Sequence[tuple[Any, ...]] = (),
+) -> Panel:
+    """Return a panel of rows that are no waves: nothing is linked."""
     empty = pd.DataFrame(index=values.index)
-    audit = replace(NOTHING_LOST, text_cells=record)
+    table = pd.DataFrame(list(lost), columns=LOST)
+    audit = replace(NOTHING_LOST, table=table, text_cells=record)
     start = np.zeros(len(values))
     roles = _roles((), (), names, {}, {})
     return Panel(

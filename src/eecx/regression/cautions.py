@@ -10,6 +10,7 @@ from ..covariance import partial_leverage
 from ..errors import Caution, listing
 from .inference import covariance_of, estimates, is_perfect, two_keys
 from .linear import Fit
+from .swamy_arora import Components
 from .work import CONSTANT, ROWWISE, Work
 
 __all__ = ["cautions"]
@@ -18,6 +19,8 @@ Array = npt.NDArray[np.float64]
 
 # a share of one cluster in what tells a coefficient, above which its error is doubtful
 CONCENTRATED = 2 / 3
+# clusters below which the wild bootstrap has few draws that differ
+FEW = 10
 
 
 def cautions(
@@ -25,7 +28,8 @@ def cautions(
 ) -> tuple[Caution, ...]:
     """Return what a reader should doubt about a fit and its errors."""
     found = []
-    df = table.set_index("term")["df"]
+    names = _named(work, table)
+    df = pd.Series(table["df"].to_numpy(), names)
     fewest = _fewest(work, fit)
     if work.vcov.startswith(("CR0", "CR1")) and fewest < 40:
         found.append(
@@ -46,6 +50,15 @@ def cautions(
                 at,
             )
         )
+    if work.vcov == "wild" and fewest < FEW:
+        found.append(
+            Caution(
+                "few-clusters",
+                f"A wild bootstrap of {fewest} clusters moves in steps: the ends of its intervals "
+                "are rough, and may jump with conf_level.",
+                str(work.cluster),
+            )
+        )
     if work.vcov in ("driscoll-kraay", "newey-west") and work.waves < 20:
         found.append(
             Caution(
@@ -64,12 +77,15 @@ def cautions(
                 listing(work.cluster),
             )
         )
-    if work.components is not None and work.components.between == 0:
+    if work.components is not None:
+        found += _boundary(work.components)
+    if work.tau2 == 0:
         found.append(
             Caution(
-                "boundary",
-                "The variance between units is estimated at zero: this is pooled least squares.",
-                "units",
+                "no-variance-left",
+                "Sampling error explains all that the terms leave: its variance beyond that is "
+                "estimated at zero, and weights are 1/v.",
+                work.y,
             )
         )
     if work.vcov == "CR2":
@@ -106,6 +122,19 @@ def cautions(
     return tuple(found)
 
 
+def _boundary(components: Components) -> list[Caution]:
+    """Caution where a variance of random effects is estimated at zero, and say what is left."""
+    zero = {"units": components.between == 0, "waves": components.waves == 0}
+    rest = "this is pooled least squares"
+    if components.waves is not None and not all(zero.values()):
+        rest = f"the rows are weighted by effects of {'units' if zero['waves'] else 'waves'} alone"
+    return [
+        Caution("boundary", f"The variance between {name} is estimated at zero: {rest}.", name)
+        for name, is_zero in zero.items()
+        if is_zero
+    ]
+
+
 def _doubted(
     work: Work, fit: Fit, table: pd.DataFrame, combine: Array, conf_level: float
 ) -> list[Caution]:
@@ -114,14 +143,22 @@ def _doubted(
     se = np.sqrt(np.diag(covariance))
     other = estimates(combine @ fit.beta, se, df, conf_level)["p_value"]
     found = []
-    for name, own, their in zip(table["term"], table["p_value"], other, strict=True):
-        if name != CONSTANT and (own < 1 - conf_level) != (their < 1 - conf_level):
+    named = zip(_named(work, table), table["term"], table["p_value"], other, strict=True)
+    for name, term, own, their in named:
+        if term != CONSTANT and (own < 1 - conf_level) != (their < 1 - conf_level):
             message = (
                 f"For {name!r}, CR2 (p = {own:.3f}) and the jackknife CR3 (p = {their:.3f}) "
                 "disagree: few clusters decide. See vcov='wild'."
             )
             found.append(Caution("errors-disagree", message, str(name)))
     return found
+
+
+def _named(work: Work, table: pd.DataFrame) -> list[str]:
+    """Return the terms, with their level where a term has several."""
+    if work.effects != "within-between":
+        return table["term"].tolist()
+    return [f"{t}, {v}" for t, v in zip(table["term"], table["level"], strict=True)]
 
 
 def _fewest(work: Work, fit: Fit) -> int:
@@ -145,7 +182,7 @@ def _concentrated(work: Work, fit: Fit, table: pd.DataFrame, combine: Array) -> 
     share = partial_leverage(fit.bread, fit.cross, combine @ fit.move)
     kind = "row" if work.vcov in ROWWISE else f"cluster ({work.cluster})"
     found = []
-    for name, df, own in zip(table["term"], table["df"], share.T, strict=True):
+    for name, df, own in zip(_named(work, table), table["df"], share.T, strict=True):
         at = int(own.argmax())
         if np.isnan(df):
             message = f"Nothing tells the error of {name!r}: it fits each {kind} exactly."

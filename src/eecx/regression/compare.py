@@ -52,9 +52,17 @@ def compare(*fits: Result, names: Sequence[str] = (), digits: int = 3) -> Result
     """
     if len(fits) < 2 or not all(isinstance(f, Result) and "std_error" in f.table for f in fits):
         raise OptionError("compare takes two or more Results of eecx.regress.")
-    heads = list(names) or [f"({i + 1})" for i in range(len(fits))]
-    if len(heads) != len(fits) or len(set(heads)) < len(heads):
-        raise OptionError(f"names= needs {len(fits)} different headings.")
+    if not all("term" in f.table and f.table["term"].notna().all() for f in fits):
+        raise OptionError("compare takes Results with one term per row, as those of eecx.regress.")
+    listed = isinstance(names, Sequence) and not isinstance(names, str)
+    heads = list(names) if listed and names else [f"({i + 1})" for i in range(len(fits))]
+    texts = listed and all(isinstance(h, str) and h for h in heads)
+    if not texts or len(heads) != len(fits) or len(set(heads)) < len(heads):
+        raise OptionError(
+            f"names= needs {len(fits)} different headings, as texts; given: {names!r:.60}."
+        )
+    if isinstance(digits, bool) or not isinstance(digits, int) or not 0 <= digits <= 15:
+        raise OptionError(f"digits={digits!r}: a whole number from 0 to 15.")
     long = []
     for head, fit in zip(heads, fits, strict=True):
         own = fit.table.copy()
@@ -74,9 +82,12 @@ def compare(*fits: Result, names: Sequence[str] = (), digits: int = 3) -> Result
             se = found["std_error"].iloc[0] if len(found) else np.nan
             below.append(f"({se:.{digits}f})" if np.isfinite(se) else "")
         rows += [top, below]
+    families = [str(f.spec.get("family", "gaussian")) for f in fits]
     rows += [
         ["effects", *[str(f.spec.get("effects", "")) for f in fits]],
-        ["errors", *[str(f.spec.get("vcov", "")) for f in fits]],
+        *([["family", *families]] if set(families) != {"gaussian"} else []),
+        ["errors", *[str(f.spec.get("vcov") or "model-based") for f in fits]],
+        ["clusters", *[_clusters(f) for f in fits]],
         ["n", *[_whole(f.stats.get("n")) for f in fits]],
         ["units", *[_whole(f.stats.get("units")) for f in fits]],
         ["R²", *[_share(f.stats.get("r_squared")) for f in fits]],
@@ -93,6 +104,15 @@ def compare(*fits: Result, names: Sequence[str] = (), digits: int = 3) -> Result
         references=tuple(dict.fromkeys(r for f in fits for r in f.references)),
         figure=_figure,
     )
+
+
+def _clusters(fit: Result) -> str:
+    """Return what errors were clustered by, and how many there are."""
+    by = fit.spec.get("cluster")
+    count = fit.stats.get("clusters")
+    if by is None:
+        return ""
+    return f"{by if isinstance(by, str) else ' and '.join(by)} ({count})"
 
 
 def _whole(value: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -21,6 +22,7 @@ from ..panel.panel import as_panel
 from ..results import Result, fingerprint, versions
 from .levels import LEVEL
 from .linear import independent
+from .work import refuse_out_of_range, unkeyed
 
 __all__ = [
     "Level",
@@ -316,6 +318,7 @@ def _of_panel(
     if not complete.any():
         raise DataError(f"No unit × wave has a value for all of {listing(columns)}.")
     x, time = x[complete], panel.time[complete]
+    refuse_out_of_range(columns, x)
     waves = np.unique(time)
     labels = tuple(columns)
     if "within" in levels and panel.wave is not None:
@@ -329,13 +332,14 @@ def _of_panel(
         "cluster",
         cluster or panel.unit,
         len(waves),
-        int((~complete).sum()),
+        int((~complete).sum()) + unkeyed(data, panel),
         fingerprint(panel.fingerprint, x, "|".join(columns)),
     )
 
 
 def _levels(level: Level | Sequence[Level]) -> list[Level]:
-    levels = [level] if isinstance(level, str) else list(level)
+    several = isinstance(level, Sequence) and not isinstance(level, str)
+    levels: list[Any] = list(level) if several else [level]
     accepted = get_args(Level)
     for one in levels:
         if one not in accepted:
@@ -348,6 +352,8 @@ def _levels(level: Level | Sequence[Level]) -> list[Level]:
 
 
 def _checked(names: Sequence[str] | str | None, default: Sequence[str]) -> list[str]:
+    if not isinstance(names, Sequence | None):
+        raise OptionError(f"names={names!r:.60}: the names of two columns or more.")
     columns = list(default) if names is None else names_of(names)
     if len(columns) < 2:
         what = "names" if names is not None else "the data"
@@ -356,13 +362,15 @@ def _checked(names: Sequence[str] | str | None, default: Sequence[str]) -> list[
 
 
 def _given(reliability: Mapping[str, float] | None, columns: Sequence[str]) -> dict[str, float]:
-    given = {}
-    for name, value in dict(reliability or {}).items():
+    given: dict[str, float] = {}
+    if not isinstance(reliability, Mapping | None):
+        raise OptionError(f"reliability={reliability!r:.60}: by name, such as {{'nps': 0.85}}.")
+    for name, value in (reliability or {}).items():
         if name not in columns:
             raise OptionError(
                 f"reliability names {name!r}, which is not correlated.{nearest(name, columns)}"
             )
-        if isinstance(value, bool) or not 0 < value <= 1:
+        if isinstance(value, bool) or not (isinstance(value, Real) and 0 < value <= 1):
             raise OptionError(f"reliability of {name!r} is {value!r}: above 0 and at most 1.")
         given[name] = float(value)
     return given

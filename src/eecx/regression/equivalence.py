@@ -264,8 +264,9 @@ def _read(
     if std_error is None:
         raise OptionError("A number needs its error: std_error= (and df=), or n= of a correlation.")
     free = np.inf if df is None or df == np.inf else _number("df", df)
-    mark = fingerprint(np.array([b, std_error, free], dtype=float))
-    return Target(label, None, b, _number("std_error", std_error), free, False, mark)
+    error = _number("std_error", std_error)
+    mark = fingerprint(np.array([b, error, free], dtype=float))
+    return Target(label, None, b, error, free, False, mark)
 
 
 def _of_result(found: Result, term: str | Sequence[str] | None, level: str | None) -> Target:
@@ -290,6 +291,8 @@ def _of_result(found: Result, term: str | Sequence[str] | None, level: str | Non
         if rows["_label"].nunique() > 1:
             raise OptionError(f"term=: one of {listing(rows['_label'].unique())}.")
     else:
+        if not isinstance(term, Sequence) or not all(isinstance(t, str) for t in term):
+            raise OptionError(f"term={term!r:.60}: a name, or the two of a correlation.")
         wanted = term if isinstance(term, str) else ", ".join(term)
         if pairs and wanted not in set(rows["_label"]):
             swapped = rows["y"] + ", " + rows["x"]

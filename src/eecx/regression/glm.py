@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy import optimize
 
 from .. import formula as grammar
 from ..errors import Caution, DataError, OptionError, listing
+from ..moments import Moments
 from ..panel import Panel
 from ..panel.panel import as_panel
 from ..results import Result, fingerprint, versions
-from .inference import estimates_table
+from .inference import UNTOLD, estimates_table
 from .linear import independent
+from .predict import predictor_of_glm
+from .weights import Weighting, weight_column
+from .work import Rows, cluster_values, design, unkeyed
 
 __all__ = ["Family", "glm"]
 
@@ -35,26 +40,43 @@ def glm(
     unit: str | None,
     wave: str | None,
     cluster: str | None,
+    weights: Weighting | None,
     conf_level: float,
 ) -> Result:
     """Fit a generalized linear model to the rows by statsmodels, with clustered errors."""
     import statsmodels.api as sm
 
-    if family not in LINK:
-        raise OptionError(f"family={family!r}: accepted are {listing(get_args(Family))}.")
+    if isinstance(data, Moments):
+        raise DataError(f"family={family!r} needs the rows; Moments hold sums.")
     if isinstance(data, Panel):
-        cluster = {"unit": data.unit, "wave": data.wave}.get(cluster or "unit", cluster)
-        cluster = data.cluster or cluster
-    columns = [*model.columns, *([cluster] if cluster and cluster not in (unit, wave) else [])]
+        if cluster is None:
+            cluster = data.cluster or data.unit
+        elif cluster not in data.roles:
+            cluster = {"unit": data.unit, "wave": data.wave}.get(cluster) or cluster
+    columns = [*model.columns, *(c for c in [cluster] if c is not None and c not in (unit, wave))]
+    columns += [weights.column] if weights and weights.column else []
     panel = as_panel(data, columns, unit=unit, wave=wave)
-    design = panel.design((model.response, *model.terms))
-    names = [*design.names[1:]]
-    own = cluster or (panel.unit if unit is not None or isinstance(data, Panel) else None)
-    groups = np.arange(len(design.x)) if own is None else pd.factorize(panel.frame[own])[0]
-    complete = ~np.isnan(design.x).any(axis=1) & (groups >= 0)
-    y, x, groups = design.x[complete, 0], design.x[complete, 1:], groups[complete]
+    made = design(panel, (model.response, *model.terms))
+    values, labels = made.x, made.names
+    names = [*labels[1:]]
+    own = cluster if cluster is not None else panel.unit if unit is not None else None
+    groups = np.arange(len(values)) if own is None else pd.factorize(cluster_values(panel, own))[0]
+    w = np.ones(len(values))
+    if weights is not None:
+        w = weight_column(panel, weights, model.response.columns)
+    complete = ~(np.isnan(values).any(axis=1) | np.isnan(w)) & (groups >= 0)
+    if not complete.any():
+        needed = [*labels, *(c for c in columns if c not in (*labels, unit, wave))]
+        raise DataError(f"No unit × wave has a value for all of {listing(needed)}.")
+    seen, rows = Rows(panel, complete, made.spans), np.flatnonzero(complete)
+    if weights is not None and weights.kind == "frequency":
+        rows, w = np.repeat(rows, w[rows].astype(np.intp)), np.ones(len(w))
+    y, x, w = values[rows, 0], values[rows, 1:], w[rows] / w[rows].mean()
+    groups = np.arange(len(rows)) if own is None else groups[rows]
     _refuse(model.response.label, y, x, names, family)
     clusters = len(np.unique(groups))
+    if clusters < 2:
+        raise DataError(f"All rows lie in one cluster ({own}); robust errors need at least two.")
     whole = np.column_stack([np.ones(len(x)), x])
     centre, scale = x.mean(axis=0), np.maximum(x.std(axis=0), 1e-300)
     scaled = np.column_stack([np.ones(len(x)), (x - centre) / scale])
@@ -62,19 +84,16 @@ def glm(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what they say is checked below
         try:
-            fit = sm.GLM(y, scaled, family=kind).fit(
+            fit = sm.GLM(y, scaled, family=kind, var_weights=w).fit(
                 cov_type="cluster", cov_kwds={"groups": groups}, maxiter=100, tol=1e-12
             )
+            mu = np.asarray(fit.mu, dtype=float)
         except (ValueError, ArithmeticError, np.linalg.LinAlgError) as error:
+            _refuse_separation(model.response.label, y, scaled, names, family)
             raise DataError(f"The {family} model could not be fitted: {error}") from error
-    mu = np.asarray(fit.mu, dtype=float)
-    bounded = family != "poisson"
-    if bounded and ((mu < EXTREME) | (mu > 1 - EXTREME)).any():
-        at = int(np.argmax(np.abs(np.asarray(fit.params)[1:])))
-        raise DataError(
-            f"{names[at]!r} (perhaps with others) separates the rows with {model.response.label!r} "
-            "from those without: its slope is infinite. Leave it out."
-        )
+    low = mu < EXTREME * (y.mean() if family == "poisson" else 1.0)
+    if (low | (mu > 1 - EXTREME) & (family != "poisson")).any():
+        _refuse_separation(model.response.label, y, scaled, names, family)
     if not fit.converged:
         raise DataError(f"The {family} model did not converge in 100 steps.")
     move = np.zeros((len(names) + 1,) * 2)
@@ -83,12 +102,32 @@ def glm(
     move[0, 1:] = -centre / scale
     beta = move @ np.asarray(fit.params, dtype=float)
     v = move @ np.asarray(fit.cov_params(), dtype=float) @ move.T
-    df = np.full(len(beta), clusters - 1.0)
+    at_limit = not np.isfinite(v).all()
+    untold = at_limit | (np.diag(v) <= UNTOLD * np.diag(move @ fit.normalized_cov_params @ move.T))
+    v[untold, :] = v[:, untold] = np.nan
+    df = np.where(untold, np.nan, clusters - 1.0)
     terms = ["(intercept)", *names]
     table = estimates_table(terms, beta, np.sqrt(np.diag(v)), df, conf_level)
     table.insert(1, "level", "pooled")
-    effects = _marginal(whole, mu, beta, v, names, family, df, conf_level)
+    share = w if weights is not None and weights.kind == "sampling" else np.ones(len(y))
+    effects = _marginal(whole, mu, share, beta, v, names, family, df, conf_level)
     cautions = []
+    if at_limit:
+        message = (
+            f"Fitted values of {model.response.label!r} reach their limit to the last digit: no "
+            "error can be told. Leave out rows whose terms are extreme."
+        )
+        cautions.append(Caution("at-limit", message, model.response.label))
+    for name in (n for n, lost in zip(terms, untold, strict=True) if lost and not at_limit):
+        message = f"Nothing tells the error of {name!r}: it fits each cluster ({own}) exactly."
+        cautions.append(Caution("one-cluster", message, name))
+    condition = float(np.linalg.cond(scaled.T @ scaled))
+    if condition > 1e6:
+        message = (
+            f"The columns are nearly collinear (condition number {condition:.1g}): single slopes "
+            "are unstable."
+        )
+        cautions.append(Caution("ill-conditioned", message, "formula"))
     if clusters < 40 and own is not None:
         message = f"CR1 with {clusters} clusters is too small on average; no CR2 is offered here."
         cautions.append(Caution("few-clusters", message, str(own)))
@@ -120,7 +159,7 @@ def glm(
             "clusters": clusters,
             "deviance": float(fit.deviance),
             "null_deviance": float(fit.null_deviance),
-            "left_out": int((~complete).sum()),
+            "left_out": int((~complete).sum()) + unkeyed(data, panel),
         },
         f"We fitted {model.text} as a {family} model ({LINK[family]} link) to {len(y)} rows, with "
         f"errors clustered by {own or 'row'}. Average marginal effects, in units of the outcome: "
@@ -128,6 +167,7 @@ def glm(
         tables={"marginal_effects": effects},
         vcov=pd.DataFrame(v, index=terms, columns=terms),
         warnings=tuple(cautions),
+        predictor=predictor_of_glm(seen, model, family, beta, v, clusters - 1.0),
     )
 
 
@@ -154,9 +194,50 @@ def _refuse(name: str, y: Array, x: Array, names: list[str], family: Family) -> 
         raise DataError(f"{names[int(np.argmin(kept))]!r} is constant or collinear. Leave it out.")
 
 
+def _refuse_separation(name: str, y: Array, x: Array, names: list[str], family: Family) -> None:
+    """Name the columns whose slopes are infinite, if there are any: the first of x is constant."""
+    if not _infinite(y, x, family).any():
+        return
+    alone = [n for j, n in enumerate(names, 1) if _infinite(y, x[:, [0, j]], family).any()]
+    slopes = np.abs(_infinite(y, x, family)[1:])
+    found = alone or [n for n, s in zip(names, slopes, strict=True) if s > 1e-6 * slopes.max()]
+    one = len(found) == 1
+    raise DataError(
+        f"{listing(found)} {'separates' if one else 'separate'} the rows with {name!r} from those "
+        f"without: {'its slope is' if one else 'their slopes are'} infinite. Leave "
+        f"{'it' if one else 'them'} out."
+    )
+
+
+def _infinite(y: Array, x: Array, family: Family) -> Array:
+    r"""Return slopes that raise the likelihood without end, or zeros.
+
+    That is any :math:`\gamma \ne 0` with :math:`x_i'\gamma` not above 0 where y has its lowest
+    possible value, not below 0 where it has its highest, and 0 where it lies between: complete or
+    quasi-complete separation, told by a linear program.
+    """
+    side = np.where(y == 0, -1.0, np.where((y == 1) & (family != "poisson"), 1.0, 0.0))
+    at = side != 0
+    pushed = side[at, None] * x[at]
+    found = optimize.linprog(
+        -pushed.sum(axis=0),
+        A_ub=np.vstack([-pushed, pushed]),
+        b_ub=np.repeat([0.0, 1.0], len(pushed)),
+        A_eq=None if at.all() else x[~at],
+        b_eq=None if at.all() else np.zeros(int((~at).sum())),
+        bounds=(None, None),
+        method="highs",
+    )
+    if found.status != 0:
+        return np.zeros(x.shape[1])
+    slopes = np.asarray(found.x, dtype=float)
+    return slopes if (pushed @ slopes).sum() > 1e-6 else np.zeros(x.shape[1])
+
+
 def _marginal(
     x: Array,
     mu: Array,
+    share: Array,
     beta: Array,
     v: Array,
     names: list[str],
@@ -164,14 +245,14 @@ def _marginal(
     df: Array,
     conf_level: float,
 ) -> pd.DataFrame:
-    """Return mean derivatives of the expected outcome, with delta-method errors.
+    """Return derivatives of the expected outcome, averaged by share, with delta-method errors.
 
     For products and powers it is the derivative along that column alone.
     """
     first = mu if family == "poisson" else mu * (1 - mu)
     second = mu if family == "poisson" else mu * (1 - mu) * (1 - 2 * mu)
-    slope = float(first.mean())
-    along = (second[:, None] * x).mean(axis=0)
+    slope = float(np.average(first, weights=share))
+    along = np.average(second[:, None] * x, axis=0, weights=share)
     jacobian = beta[1:, None] * along[None, :]
     jacobian[:, 1:] += slope * np.eye(len(names))
     se = np.sqrt(np.diag(jacobian @ v @ jacobian.T))

@@ -34,6 +34,7 @@ __all__ = [
     "estimates_table",
     "fit_work",
     "is_perfect",
+    "r_squared",
     "two_keys",
 ]
 
@@ -101,6 +102,7 @@ def _wave_dummies(work: Work) -> list[str]:
 def _refuse_constant(work: Work) -> None:
     """Name a column whose variation, after effects are taken out, is rounding error only."""
     own = work.cells.select([work.y, *work.terms])
+    rows = f"{own.n.sum():.0f} {'units' if work.effects == 'between' else 'rows'}"
     spread = np.diag(own.collapse().cross[0])
     noise = float(own.n.sum()) * (1e-14 * work.size[: len(own.terms)]) ** 2
     for name, found, least in zip(own.terms, spread, noise, strict=True):
@@ -108,16 +110,20 @@ def _refuse_constant(work: Work) -> None:
             continue
         if work.effects == "first-difference":
             raise DataError(
-                f"{name!r} changes in no unit from wave to wave, or by the same always."
+                f"{name!r} changes in no unit from wave to wave, or by the same always. "
+                f"{work.way_out(name)}"
+            )
+        if work.absorbed and work.singletons == work.units:
+            raise DataError(
+                f"No unit has more than one row with all values, so nothing, {name!r} among it, "
+                "changes within units over time. Use effects='between' or 'pooled'."
             )
         if work.absorbed:
             raise DataError(
                 f"{name!r} does not change within units over time, so unit effects take it up. "
                 "Use effects='between' or 'pooled' for it."
             )
-        raise DataError(
-            f"{name!r} is constant over the {own.n.sum():.0f} rows that are left. Leave it out."
-        )
+        raise DataError(f"{name!r} is constant over the {rows} that are left. {work.way_out(name)}")
 
 
 def covariance_of(
@@ -143,8 +149,8 @@ def covariance_of(
         own, few = _two_way(work, fit, vcov)
         df = np.full(len(move), few - 1.0)
     elif vcov.startswith("HC"):
-        h = leverage(fit.bread, fit.cross) + _absorbed_leverage(work, vcov)
-        own = hc(vcov, fit.bread, fit.scores, h, k + work.absorbed)
+        parameters = counted(work, k, vcov) if vcov.endswith("-plm") else k + work.absorbed
+        own = hc(vcov[:3], fit.bread, fit.scores, _leverage(work, fit, vcov), parameters)
     elif vcov == "driscoll-kraay":
         time = work.cells.keys["wave"].to_numpy(np.int64)
         own = driscoll_kraay(fit.bread, fit.scores, time)
@@ -178,7 +184,8 @@ def covariance_of(
 def _two_way(work: Work, fit: Fit, vcov: Vcov) -> tuple[Array, int]:
     """Return :math:`V_a + V_b - V_{ab}` and the smaller number of clusters.
 
-    Cameron, Gelbach and Miller; CR1 with one factor, of the smaller number (as fixest).
+    Cameron, Gelbach and Miller; CR1 with one factor, of the smaller number (as fixest),
+    ``CR1-each`` with that of its own clusters for each term.
     """
     keys = work.cells.keys
     first, second = two_keys(work)
@@ -188,9 +195,12 @@ def _two_way(work: Work, fit: Fit, vcov: Vcov) -> tuple[Array, int]:
     few = min(len(t) for t in totals[:2])
     if few < 2:
         raise DataError("All rows lie in one cluster; robust errors need at least two.")
+    parameters = counted(work, len(fit.beta), vcov)
+    if vcov == "CR1-each":
+        a, b, ab = (cr1(fit.bread, t, fit.n, parameters) for t in totals)
+        return a + b - ab, few
     own = cr0(fit.bread, totals[0]) + cr0(fit.bread, totals[1]) - cr0(fit.bread, totals[2])
     if vcov == "CR1":
-        parameters = counted(work, len(fit.beta), vcov)
         own = own * (few / (few - 1) * (fit.n - 1) / (fit.n - parameters))
     return own, few
 
@@ -208,17 +218,39 @@ def _summed(scores: Array, codes: npt.NDArray[np.intp]) -> Array:
     return out
 
 
-def _absorbed_leverage(work: Work, vcov: Vcov) -> Array | float:
-    """Return the part of a row's leverage that is its unit's effect: one over its waves."""
-    if not work.absorbed or vcov in ("HC0", "HC1"):
-        return 0.0
-    unit = group_codes(work.cells.keys, [work.unit])[0]
-    return np.asarray(1 / np.bincount(unit)[unit], dtype=float)
+def _leverage(work: Work, fit: Fit, vcov: Vcov) -> Array:
+    """Return rows' leverages: that of the unit's effect, one over its waves, is added.
+
+    Of ``HC3-plm`` that of the effects is left out instead: the leverage of the transformed terms.
+    """
+    h = leverage(fit.bread, fit.cross)
+    waves = [i for i, name in enumerate(fit.names) if name in work.nuisance]
+    if vcov == "HC3-plm" and waves:
+        cross = fit.cross[:, waves][:, :, waves]
+        h -= leverage(np.linalg.inv(cross.sum(axis=0)), cross)
+    if not work.absorbed or vcov not in ("HC2", "HC3"):
+        return h
+    unit, w = group_codes(work.cells.keys, [work.unit])[0], work.cells.w
+    return np.asarray(h + w / np.bincount(unit, w)[unit])
 
 
 def is_perfect(fit: Fit) -> bool:
     """Whether the residuals are rounding errors."""
     return fit.rss <= 1e-13 * fit.tss
+
+
+def r_squared(work: Work, fit: Fit) -> float:
+    """Return the share explained; with random effects, of what a constant weighted alike leaves.
+
+    That is Buse's (1973, The American Statistician, 27(3), 106-108). A correlation of weighted
+    outcome and fit, as R's plm gives, would change with the outcome's origin where units have
+    unequal numbers of waves.
+    """
+    total = fit.tss
+    if work.centre is not None:
+        whole = work.cells.select([work.y, CONSTANT]).about(np.zeros(2)).sum(axis=0)
+        total = float(whole[0, 0] - whole[0, 1] ** 2 / whole[1, 1])
+    return 1 - fit.rss / total if total > 0 else np.nan
 
 
 def cr1_factor(fit: Fit, work: Work) -> float:
@@ -230,15 +262,17 @@ def cr1_factor(fit: Fit, work: Work) -> float:
 def counted(work: Work, k: int, vcov: Vcov) -> int:
     """Return K of CR1: of a kind of effects that is nested in clusters only one is counted.
 
-    ``CR1-areg`` counts all effects, ``CR1-plm`` the slopes (and an intercept that is estimated).
+    ``CR1-areg`` counts all effects, ``-plm`` the slopes (and an intercept that is estimated),
+    ``CR1-each`` wave effects even where each lies in a cluster.
     """
     if vcov == "CR1-areg":
         return k + work.absorbed
     shown = len(work.terms) + work.intercept
-    if vcov == "CR1-plm":
+    if vcov.endswith("-plm"):
         return shown
     units = min(work.absorbed, 1) if "unit" in work.nested else work.absorbed
-    return shown + units + (0 if "wave" in work.nested else k - shown)
+    waves = 0 if "wave" in work.nested and vcov != "CR1-each" else k - shown
+    return shown + units + waves
 
 
 def estimates(beta: Array, se: Array, df: Array, conf_level: float) -> dict[str, Array]:

@@ -28,6 +28,7 @@ LEVEL = {
     "two-way": "within units over time",
     "first-difference": "changes from wave to wave",
     "random": "between units and within units over time, weighted",
+    "random-two-way": "between units and waves, and within units over time, weighted",
     "within-between": "",
     "mixed": "",
 }

@@ -11,7 +11,7 @@ Rows of unit i follow, with q random effects and relative covariance :math:`T`,
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -27,6 +27,7 @@ from .mixed_likelihood import (
     Model,
     Sums,
     eliminate,
+    gathered,
     minimise,
     sums_of,
     told,
@@ -194,10 +195,11 @@ def fit_mixed(
     sums = sums_of(cells, x, random, intercept, random_intercept, about_zero)
     _refuse_unidentified(sums, y, unit, covariance)
     free = sums.n - (len(sums.names) if method == "reml" else 0)
-    model = Model(sums, free, method == "reml", covariance == "diagonal")
+    whole = Model(sums, free, method == "reml", covariance == "diagonal")
+    model = replace(whole, sums=gathered(sums))
     factor, converged = minimise(model)
     factor, singular = without_nothing(model, factor)
-    found = _described(model, factor)
+    found = _described(whole, factor)
     return MixedFit(
         **found,
         names=sums.names,

@@ -21,7 +21,7 @@ Cholesky factor of T is found by Newton's method with exact first and second der
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +37,7 @@ __all__ = [
     "Model",
     "Sums",
     "eliminate",
+    "gathered",
     "minimise",
     "newton",
     "root_of",
@@ -78,6 +79,7 @@ class Sums:
     log_scales: float  # log of what the columns of X were divided by, together
     spread: Array  # (p, p): covariance of the columns of X over rows
     condition: float
+    times: Array | float = 1.0  # (G,): units that each column of R and C stands for
 
 
 def sums_of(
@@ -177,18 +179,20 @@ def _parted(
     return np.ascontiguousarray(rows[:q]), np.ascontiguousarray(c), rest, alive + swept * len(n)
 
 
-def eliminate(square: Array, rows: Array, least: Array | None = None) -> float:
+def eliminate(
+    square: Array, rows: Array, least: Array | None = None, times: Array | float = 1.0
+) -> float:
     """Solve with the Cholesky factor of every unit's ``square``, in place.
 
     ``square`` (m, m, G) is overwritten; ``rows`` (K, m, G) holds K right-hand sides. Returns the
-    log-determinants summed up; with ``least``, pivots below it count as zero, and the number of
-    the others is returned.
+    log-determinants summed up, each so many ``times``; with ``least``, pivots below it count as
+    zero, and the number of the others is returned.
     """
     total = 0.0
     for j in range(len(square)):
         pivot = square[j, j]
         if least is None:
-            total += float(np.log(pivot).sum())
+            total += float((times * np.log(pivot)).sum())
             inverse = 1 / np.sqrt(pivot)
         else:
             alive = pivot > least[j]
@@ -200,6 +204,28 @@ def eliminate(square: Array, rows: Array, least: Array | None = None) -> float:
             rows[:, i] -= weight * rows[:, j]
             square[i, j + 1 :] -= weight * (square[j, j + 1 :] * inverse)
     return total
+
+
+def gathered(sums: Sums) -> Sums:
+    """Put units of equal R together: what they add to M is the square of few columns.
+
+    The likelihood of a random intercept then costs as many steps as units differ in size.
+    """
+    size, group = np.unique(sums.r[0, 0], return_inverse=True)
+    wide = len(sums.c)
+    if len(sums.r) > 1 or len(size) * wide >= len(group):
+        return sums
+    c = np.empty((wide, 1, len(size), wide))
+    for k in range(len(size)):
+        own = sums.c[:, 0, group == k]
+        values, axes = np.linalg.eigh(own @ own.T)
+        c[:, 0, k] = axes * np.sqrt(values.clip(0))
+    return replace(
+        sums,
+        r=np.repeat(size, wide).reshape(1, 1, -1),
+        c=c.reshape(wide, 1, -1),
+        times=np.repeat(np.bincount(group) / wide, wide),
+    )
 
 
 # ---------------------------------------------------------------------- the deviance
@@ -270,7 +296,7 @@ class Model:
         for j in range(q):
             h[j, j] += 1.0
         rows = np.concatenate([sums.r, sums.c])
-        logs = eliminate(h, rows)
+        logs = eliminate(h, rows, times=sums.times)
         flat = rows[q:].reshape(p + 1, -1)
         m = sums.rest + flat @ flat.T
         low = np.linalg.cholesky(m)
@@ -303,9 +329,10 @@ class Model:
         if self.reml:
             fixed = (low @ g[:p].reshape(p, -1)).reshape(p, q, -1)
             weight += np.einsum("sag,sbg->abg", fixed, fixed)
-        gamma = (inner - weight).sum(axis=2)
+        counted = self.sums.times * inner
+        gamma = (counted - weight).sum(axis=2)
         # the sum over units of tr(dT P dT' (2 weight - P)), with P = R'H^{-1}R
-        pairs = inner.reshape(q * q, -1) @ (2 * weight - inner).reshape(q * q, -1).T
+        pairs = inner.reshape(q * q, -1) @ (2 * weight - counted).reshape(q * q, -1).T
         turned = pairs.reshape(q, q, q, q).transpose(3, 0, 1, 2).reshape(q * q, q * q)
         flat = turns.reshape(-1, q * q)
         hessian = flat @ turned @ flat.T + np.tensordot(bends, gamma, 2)
@@ -390,7 +417,8 @@ def minimise(model: Model) -> tuple[Array, bool]:
 
 def _information(sums: Sums) -> Array:
     """Return the root of what a unit tells of each random effect, on average."""
-    return np.asarray(np.sqrt(np.einsum("jag,jag->j", sums.r, sums.r) / sums.r.shape[2]))
+    units = float(np.sum(np.broadcast_to(sums.times, sums.r.shape[2])))
+    return np.asarray(np.sqrt(np.diag(told(sums)) / units))
 
 
 def newton(model: Model, factor: Array, held: Held | None = None) -> tuple[Array, bool]:
@@ -452,4 +480,4 @@ def without_nothing(model: Model, factor: Array) -> tuple[Array, bool]:
 
 def told(sums: Sums) -> Array:
     """Return Z'Z over all units."""
-    return np.asarray(np.tensordot(sums.r, sums.r, ((1, 2), (1, 2))))
+    return np.asarray(np.tensordot(sums.r * sums.times, sums.r, ((1, 2), (1, 2))))

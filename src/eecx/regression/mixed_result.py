@@ -19,6 +19,8 @@ from .inference import estimates_table
 from .levels import CONTEXT, LEVEL, contextual, figure, level_of
 from .mixed import Covariance, MixedFit, fit_mixed
 from .mixed_likelihood import INTERCEPT, Held, newton, root_of, told
+from .predict import predictor_of_mixed
+from .weights import Weighting
 from .work import BETWEEN, WITHIN, Effects, prepare
 
 __all__ = ["mixed", "mixed_result"]
@@ -293,6 +295,7 @@ def mixed(
     random: str,
     covariance: Covariance,
     method: str,
+    weights: Weighting | None,
     conf_level: float,
 ) -> Result:
     """Fit a mixed model to the sums per unit."""
@@ -300,7 +303,9 @@ def mixed(
         raise OptionError("Mixed models need unit=, whose effects are random.")
     kind: Effects = "pooled" if effects == "mixed" else effects
     own = "unit" if isinstance(data, Panel) else unit
-    work = prepare(data, model, kind, unit=unit, wave=wave, cluster=own, vcov="CR0")
+    work = prepare(
+        data, model, kind, unit=unit, wave=wave, cluster=own, vcov="CR0", weights=weights
+    )
     slopes = [t.label for t in grammar.parse_terms(random)]
     within = [n.removesuffix(WITHIN) for n in work.terms if n.endswith(WITHIN)]
     for name in slopes:
@@ -334,7 +339,11 @@ def mixed(
         replace(fit, unit=name), model.text, conf_level=conf_level, levels=words, spec=spec
     )
     extra = {"waves": work.waves or None, "left_out": work.left_out}
-    result = replace(result, stats={**result.stats, **extra})
+    result = replace(
+        result,
+        stats={**result.stats, **extra},
+        predictor=predictor_of_mixed(model, work, fit),
+    )
     return _side_by_side(result, conf_level) if kind == "within-between" else result
 
 

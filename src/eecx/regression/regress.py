@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -12,8 +13,9 @@ import pandas as pd
 
 from .. import formula as grammar
 from ..errors import Caution, OptionError, check_level, listing, nearest
+from ..frames import open_table
 from ..panel import Panel
-from ..resampling import generator, wild_tests
+from ..resampling import check_draws, generator, wild_tests
 from ..resampling.wild import Weights
 from ..results import Result, versions
 from .cautions import cautions
@@ -23,12 +25,15 @@ from .inference import (
     cr1_factor,
     estimates_table,
     fit_work,
+    r_squared,
     two_keys,
 )
 from .levels import contextual, figure, shown
 from .linear import Fit
 from .mixed import Covariance
 from .mixed_result import mixed
+from .predict import predictor_of_least_squares
+from .weights import Kind, weighting
 from .work import CONSTANT, ROWWISE, Effects, Vcov, Work, prepare
 
 __all__ = ["regress"]
@@ -43,6 +48,7 @@ IN_WORDS = {
     "two-way": "least squares with unit and wave fixed effects",
     "first-difference": "least squares on first differences",
     "random": "generalized least squares with random unit effects (Swamy-Arora)",
+    "random-two-way": "generalized least squares with random unit and wave effects (Swamy-Arora)",
     "within-between": "a within-between (Mundlak) model",
 }
 
@@ -57,6 +63,7 @@ def regress(
     cluster: str | Sequence[str] | None = None,
     vcov: Vcov | None = None,
     family: Family = "gaussian",
+    weights: Mapping[Kind, str] | Literal["variance"] | None = None,
     random: str = "1",
     covariance: Covariance = "unstructured",
     method: Method | None = None,
@@ -72,7 +79,8 @@ def regress(
     (``"pooled"``), of unit means (``"between"``), of deviations from the unit's own mean
     (``"within"``), of those net of what each wave has in common (``"two-way"``), of changes since
     the unit's last step of time (``"first-difference"``), a weighted mean of the between and
-    within slope (``"random"``), or both slopes beside each other (``"within-between"``):
+    within slope (``"random"``; ``"random-two-way"``: and of the slope between waves), or both
+    slopes beside each other (``"within-between"``):
 
     .. math:: y_{it} = \alpha_i + \gamma_t + x_{it}'\beta + \varepsilon_{it}, \qquad
               y_{it} = \mu + (x_{it} - \bar x_i)'\beta_W + \bar x_i'\beta_B + u_i + \varepsilon_{it}
@@ -90,8 +98,11 @@ def regress(
         ``lag(a)``, ``lags(a, 0:3)``.
     effects : str
         ``"pooled"``, ``"between"``, ``"within"``, ``"two-way"``, ``"first-difference"``,
-        ``"random"``, ``"within-between"`` or ``"mixed"``. First differences are taken over one step
-        of time: a wave that is missing is not bridged. ``"within-between"`` (Mundlak; REWB) gives
+        ``"random"``, ``"random-two-way"``, ``"within-between"`` or ``"mixed"``. First differences
+        are taken over one step of time: a wave that is missing is not bridged.
+        ``"random-two-way"`` weights by random effects of units and of waves (Swamy-Arora); its
+        weights relate different units, so its errors are classical by default, and others need
+        every unit in every wave. ``"within-between"`` (Mundlak; REWB) gives
         each term its slope within units over time, its slope between units and their difference,
         the contextual effect. ``"mixed"``: random intercepts, and random slopes, of units, by
         (restricted) maximum likelihood.
@@ -100,14 +111,16 @@ def regress(
     cluster : str or two of them, optional
         What errors may be correlated within: the unit (default where units are named), the wave,
         or another column, such as a region. In a Panel, ``"unit"`` and ``"wave"`` mean its keys.
-        Two columns, ``("unit", "wave")``: errors related within either (CR1, or CR0).
+        Two columns, ``("unit", "wave")``: errors related within either (CR1, CR1-each or CR0).
     vcov : str, optional
         Default ``"CR2"``: bias-reduced cluster-robust errors with Satterthwaite degrees of
         freedom. ``"CR3"``: the jackknife by cluster, t with G-1. ``"CR1"`` takes the factor
         G/(G-1) · (N-1)/(N-K) and t with G-1 degrees of freedom; effects nested in clusters are not
         counted in K (the convention of Stata's xtreg and of fixest); ``"CR1-areg"`` counts them
-        all, ``"CR1-plm"`` none; ``"CR0"`` takes no factor. ``"HC0"`` to ``"HC3"`` and
-        ``"classical"`` take no clusters and t with N-K, all effects counted.
+        all, ``"CR1-plm"`` none; ``"CR0"`` takes no factor. Of two kinds of clusters CR1 takes G of
+        the fewer, ``"CR1-each"`` each term's own, wave effects counted in K. ``"HC0"`` to
+        ``"HC3"`` and ``"classical"`` take no clusters and t with N-K, all effects counted;
+        ``"HC1-plm"`` counts none in its factor, ``"HC3-plm"`` leaves their leverage out.
         ``"wild"``: CR1 errors, with p values and intervals of the restricted wild cluster
         bootstrap. ``"driscoll-kraay"`` and ``"newey-west"``: errors related over time (see the
         docs).
@@ -115,6 +128,12 @@ def regress(
         For outcomes of yes or no (0 and 1), shares, and counts: a generalized linear model of all
         rows (``effects="pooled"``) with CR1 errors; ``.tables["marginal_effects"]`` holds slopes in
         units of the outcome, averaged over rows.
+    weights : mapping or "variance", optional
+        What a row weighs, and what that means: ``{"precision": "w"}``, inverse variances;
+        ``{"sampling": "w"}``, how many of the population a row stands for; ``{"frequency": "w"}``,
+        how many equal rows it stands for; ``{"variance": "v"}``, sampling variances of the outcome
+        (``"variance"`` alone: those a Panel of surveys knows), with weights
+        :math:`1/(\tau^2 + v_i)` and :math:`\tau^2`, what sampling does not explain, estimated.
     random : str
         Of mixed models: ``"1"``, a random intercept; ``"1 + engagement"``, also a random slope of a
         term of the formula (of a within-between model: of its part within units over time).
@@ -135,8 +154,10 @@ def regress(
     -------
     Result
         ``.table`` has ``term, level, estimate, …``. Wave effects are estimated, not shown;
-        ``r_squared`` is the share explained of what all effects leave. A standard error is NaN
-        where the data cannot tell it, and a warning says why.
+        ``r_squared`` is the share explained of what all effects leave; with random effects, of
+        what a constant leaves that is weighted alike (Buse, 1973). A standard error is NaN where
+        the data cannot tell it, and a warning says why. ``.predict(…)`` predicts
+        (:meth:`eecx.Result.predict`).
 
     Raises
     ------
@@ -166,7 +187,10 @@ def regress(
         raise OptionError(
             f"vcov={vcov!r}: accepted are {listing(get_args(Vcov))}.{nearest(vcov, get_args(Vcov))}"
         )
+    if family not in get_args(Family):
+        raise OptionError(f"family={family!r}: accepted are {listing(get_args(Family))}.")
     check_level(conf_level)
+    _check_draws(vcov, draws, wild, rng)
     method = _method(effects, method)
     by_likelihood = method in ("reml", "ml")
     if not by_likelihood and (random != "1" or covariance != "unstructured"):
@@ -174,15 +198,20 @@ def regress(
             "random= and covariance= are for mixed models: effects='mixed', or 'within-between' "
             "with method='reml'."
         )
+    if not isinstance(drift, bool):
+        raise OptionError(f"drift={drift!r}: True or False.")
     if not drift and effects != "first-difference":
         raise OptionError("drift=False is for effects='first-difference'.")
     model = grammar.parse(formula)
+    weighted = weighting(weights, effects, vcov)
+    if isinstance(data, str | Path):  # a file is read once
+        data = open_table(data)
     if family != "gaussian":
         same_kind({"effects": effects != "pooled", "vcov": vcov not in (None, "CR1")})
         if cluster is not None and not isinstance(cluster, str):
             raise OptionError("A family takes one kind of clusters.")
         own = {"unit": unit, "wave": wave, "cluster": cluster}
-        return glm(data, model, family, **own, conf_level=conf_level)
+        return glm(data, model, family, **own, weights=weighted, conf_level=conf_level)
     options: dict[str, Any] = {
         "family": family,
         "method": method,
@@ -191,6 +220,7 @@ def regress(
         "wild": wild,
     }
     options |= {"random": random, "covariance": covariance}
+    options["weights"] = None if weighted is None else {weighted.kind: weighted.column}
     options["rng"] = rng if rng is None or isinstance(rng, int) else str(rng)
     if by_likelihood:
         if cluster is not None or vcov is not None:
@@ -198,7 +228,9 @@ def regress(
                 "Mixed models have errors of their own; leave cluster= and vcov= out, or take "
                 "effects='within-between' with method='gls' for cluster-robust ones."
             )
-        result = mixed(data, model, effects, unit, wave, random, covariance, method, conf_level)
+        result = mixed(
+            data, model, effects, unit, wave, random, covariance, method, weighted, conf_level
+        )
         result = replace(result, spec={**options, **result.spec, "formula": formula})
     else:
         work = prepare(
@@ -211,10 +243,15 @@ def regress(
             vcov=vcov,
             gls=method == "gls",
             drift=drift,
+            weights=weighted,
         )
         fit = fit_work(work)
         result = _result(work, fit, formula, conf_level)
-        result = replace(result, spec={**result.spec, **options})
+        result = replace(
+            result,
+            spec={**result.spec, **options},
+            predictor=predictor_of_least_squares(model, work, fit),
+        )
         if work.vcov == "wild":
             result = _bootstrapped(result, work, fit, draws, wild, rng, conf_level)
     if isinstance(data, Panel) and len(model.response.columns) == 1:
@@ -235,6 +272,16 @@ def _method(effects: Effects, given: Method | None) -> Method:
             f"method={given!r} of effects={effects!r}: accepted are {listing(known)}."
         )
     return given or known[0]
+
+
+def _check_draws(
+    vcov: Vcov | None, draws: int, wild: Weights | None, rng: int | np.random.Generator | None
+) -> None:
+    """Refuse options of the bootstrap that it could not use, also where it is not asked for."""
+    if wild is not None and vcov != "wild":
+        raise OptionError(f"wild={wild!r} is for vcov='wild'. Leave it out, or ask for that.")
+    check_draws(draws)
+    generator(rng)
 
 
 def _bootstrapped(
@@ -303,7 +350,7 @@ def _result(work: Work, fit: Fit, formula: str, conf_level: float) -> Result:
         "units": work.units or None,
         "waves": work.waves or None,
         **({"clusters": _cluster_count(work, clusters)} if clustered else {}),
-        "r_squared": 1 - fit.rss / fit.tss if fit.tss > 0 else np.nan,
+        "r_squared": r_squared(work, fit),
         "sigma": float(np.sqrt(fit.rss / residual_df)),
         "df_residual": residual_df,
         "left_out": work.left_out,
@@ -314,6 +361,12 @@ def _result(work: Work, fit: Fit, formula: str, conf_level: float) -> Result:
     if work.components is not None:
         statistics["sigma_within"] = float(np.sqrt(work.components.within))
         statistics["sigma_between"] = float(np.sqrt(work.components.between))
+        if work.components.waves is not None:
+            statistics["sigma_waves"] = float(np.sqrt(work.components.waves))
+    if work.effective is not None:
+        statistics["n_effective"] = work.effective
+    if work.tau2 is not None:
+        statistics["tau2"] = work.tau2
     if work.effects == "within-between":
         statistics |= contextual(beta, covariance, levels)
     spec = {
@@ -326,6 +379,7 @@ def _result(work: Work, fit: Fit, formula: str, conf_level: float) -> Result:
         "versions": versions(),
     }
     references: tuple[str, ...] = ("pustejovsky2018",) if work.vcov == "CR2" else ()
+    references += ("lewis2005",) if work.tau2 is not None else ()
     if work.effects == "within-between":
         references += ("mundlak1978",)
     return Result(
@@ -346,6 +400,19 @@ def _cluster_count(work: Work, cells: int) -> int | str:
         return cells
     counts = [work.cells.keys[c].nunique() for c in two_keys(work)]
     return f"{counts[0]} and {counts[1]}"
+
+
+def _weighted_by(work: Work) -> str:
+    if work.weighting is None:
+        return "without weights"
+    column = work.weighting.column or "the outcome's sampling variance"
+    return {
+        "precision": f"weighted by {column} (inverse variances)",
+        "sampling": f"weighted by {column} (sampling weights)",
+        "frequency": f"each counted {column} times",
+        "variance": f"weighted by 1/(tau2 + v), with the sampling variances v ({column}) and "
+        f"tau2 = {work.tau2 or 0:.3g} estimated",
+    }[work.weighting.kind]
 
 
 def _methods(work: Work, table: pd.DataFrame, formula: str, conf_level: float) -> str:
@@ -376,6 +443,7 @@ def _methods(work: Work, table: pd.DataFrame, formula: str, conf_level: float) -
     what = "units" if work.effects == "between" else "unit-waves" if work.units else "rows"
     rows = f"{int(work.cells.n.sum())} {what}"
     units = f" of {work.units} units" if work.units and work.effects != "between" else ""
+    units += f", {_weighted_by(work)}" if work.weighting else ""
     return (
         f"We fitted {formula} by {IN_WORDS[work.effects]} to {rows}{units}, with {errors}: "
         f"{'; '.join(found)}."

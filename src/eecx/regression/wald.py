@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -72,10 +73,16 @@ def wald(
     labels = [str(v) for v in result.vcov.index]
     if terms is None:
         terms = [n for n in labels if n.split(" [")[0] != CONSTANT and "contextual" not in n]
-    names = [terms] if isinstance(terms, str) else list(terms)
-    for name in names:
+    if isinstance(terms, str) or not isinstance(terms, Sequence):
+        terms = [terms]
+    names = list(dict.fromkeys(terms))
+    if not names:
+        raise OptionError(f"wald needs a term to test.{nearest('', labels)}")
+    for name in (*names, *_checked(values)):
         if name not in labels:
             raise OptionError(f"The result has no term {name!r}.{nearest(name, labels)}")
+    if unasked := [n for n in values or {} if n not in names]:
+        raise OptionError(f"values= names {listing(unasked)}; tested are {listing(names)}.")
     at = [labels.index(n) for n in names]
     null = np.array([(values or {}).get(n, 0.0) for n in names])
     b = result.table["estimate"].to_numpy(float)[at] - null
@@ -92,9 +99,10 @@ def wald(
         )
     q = len(b)
     chi2 = float(b @ np.linalg.solve(v, b))
-    df2 = float(np.nanmin(result.table["df"].to_numpy(float)[at]))
-    if np.isnan(df2):
-        df2 = np.inf
+    free = result.table["df"].to_numpy(float)[at]
+    if result.spec.get("vcov") == "wild":  # whose covariance is that of CR1
+        free = np.full(len(at), result.stats["clusters"] - 1.0)
+    df2 = float(free.min())
     p_f = float(special.fdtrc(q, df2, chi2 / q)) if np.isfinite(df2) else np.nan
     p_chi2 = float(special.chdtrc(q, chi2))
     table = pd.DataFrame(
@@ -124,6 +132,17 @@ def wald(
         tables={"slopes": result.table.iloc[at].reset_index(drop=True)},
         figure=_figure,
     )
+
+
+def _checked(values: Mapping[str, float] | None) -> Mapping[str, float]:
+    """Return the values of the null, if they are finite numbers by term."""
+    given = {} if values is None else values
+    good = isinstance(given, Mapping) and all(
+        isinstance(v, Real) and np.isfinite(v) for v in given.values()
+    )
+    if not good:
+        raise OptionError(f"values={values!r:.60}: a number for each term, such as {{'x': 0.5}}.")
+    return given
 
 
 def hausman(
@@ -170,16 +189,23 @@ def hausman(
     within = prepare(data, model, "within", unit=unit, wave=wave, vcov="classical")
     random = prepare(data, model, "random", unit=unit, wave=wave, vcov="classical")
     first, second = fit_work(within), fit_work(random)
-    names = list(within.terms)
+    both = prepare(data, model, "within-between", unit=unit, wave=wave, vcov="classical", gls=True)
+    names = [n for n in within.terms if f"{n}{BETWEEN}" in both.terms]
+    if not names:
+        raise DataError(
+            f"No unit differs from others in the mean of {listing(within.terms)}: there are no "
+            "slopes between units to compare with those within."
+        )
     v1 = covariance_of(within, first, "classical")[0]
     v2 = covariance_of(random, second, "classical")[0]
     at = [second.names.index(n) for n in names]
     gap = first.beta[[first.names.index(n) for n in names]] - second.beta[at]
-    spread = v1 - v2[np.ix_(at, at)]
-    classic = float(gap @ np.linalg.solve(spread, gap))
-    rows = [("classic", classic, len(names))]
+    own = [first.names.index(n) for n in names]
+    spread = v1[np.ix_(own, own)] - v2[np.ix_(at, at)]
     cautions = []
-    if np.linalg.eigvalsh(spread)[0] <= 0 or classic < 0:
+    if np.linalg.eigvalsh(spread)[0] > 0:
+        rows = [("classic", float(gap @ np.linalg.solve(spread, gap)), len(names))]
+    else:
         message = (
             "The classic statistic rests on a difference of covariances that is no covariance."
         )
@@ -204,6 +230,10 @@ def hausman(
             combine[i, between], combine[i, moving] = 1.0, -1.0
         v = covariance_of(work, fit, vcov, combine)[0]
         context = combine @ fit.beta
+        if np.isnan(v).any() or np.linalg.matrix_rank(v) < len(v):
+            message = f"Too few units for {len(v)} contextual effects at once: no {vcov} errors."
+            cautions.append(Caution("too-few-units", message, label))
+            v = np.full_like(v, np.nan)
         rows.append((label, float(context @ np.linalg.solve(v, context)), len(context)))
     statistic = np.array([r[1] for r in rows])
     df = np.array([r[2] for r in rows], dtype=float)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -14,11 +14,26 @@ from .. import formula as grammar
 from ..errors import DataError, FormulaError, OptionError, listing
 from ..moments import ROW, Moments, from_rows, group_codes, pack
 from ..panel import Panel
-from ..panel.panel import as_panel
+from ..panel.panel import Design, as_panel
 from ..results import fingerprint
 from .swamy_arora import Components, components
+from .two_way_random import Crossing, two_way_components
+from .weights import Weighting, remaining_variance, weight_column
 
-__all__ = ["BETWEEN", "CONSTANT", "ROWWISE", "WITHIN", "Effects", "Vcov", "Work", "prepare"]
+__all__ = [
+    "BETWEEN",
+    "CONSTANT",
+    "ROWWISE",
+    "WITHIN",
+    "Effects",
+    "Vcov",
+    "Work",
+    "cluster_values",
+    "design",
+    "prepare",
+    "refuse_out_of_range",
+    "unkeyed",
+]
 
 Array = npt.NDArray[np.float64]
 Effects = Literal[
@@ -28,6 +43,7 @@ Effects = Literal[
     "two-way",
     "first-difference",
     "random",
+    "random-two-way",
     "within-between",
     "mixed",
 ]
@@ -37,20 +53,42 @@ Vcov = Literal[
     "HC1",
     "HC2",
     "HC3",
+    "HC1-plm",
+    "HC3-plm",
     "CR0",
     "CR1",
     "CR1-areg",
     "CR1-plm",
+    "CR1-each",
     "CR2",
     "CR3",
     "wild",
     "driscoll-kraay",
     "newey-west",
 ]
-ROWWISE = ("HC0", "HC1", "HC2", "HC3", "driscoll-kraay", "newey-west")
+ROWWISE = (
+    "HC0",
+    "HC1",
+    "HC2",
+    "HC3",
+    "HC1-plm",
+    "HC3-plm",
+    "driscoll-kraay",
+    "newey-west",
+)
 """Covariances that need every row."""
 CONSTANT = "(intercept)"
 WITHIN, BETWEEN = " (within)", " (between)"
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """The rows that a model rests on, for what looks at their columns again."""
+
+    panel: Panel
+    complete: npt.NDArray[np.bool_]
+    spans: Mapping[str, tuple[str, ...]]
+    """Labels of the columns that each term has become."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +99,7 @@ class Work:
     y: str
     terms: tuple[str, ...]
     nuisance: tuple[str, ...]
+    source: Rows | Moments
     effects: Effects
     vcov: Vcov
     cluster: str | tuple[str, str] | None
@@ -83,11 +122,20 @@ class Work:
     """Variance components, where GLS was prepared."""
     unit: str = "unit"
     """The key of the units among the cells' keys."""
+    weighting: Weighting | None = None
+    tau2: float | None = None
+    """Variance that sampling error leaves, where weights rest on it."""
+    effective: float | None = None
+    """As many rows of equal weight tell as much: (sum of weights)^2 / sum of their squares."""
 
     @property
     def rowwise(self) -> bool:
         """Whether the cells are rows: for errors that need each, or two kinds of clusters."""
         return self.vcov in ROWWISE or isinstance(self.cluster, tuple)
+
+    def way_out(self, name: str) -> str:
+        """Return what to do about a column that does not vary."""
+        return "There is nothing to explain." if name == self.y else "Leave it out."
 
     def cluster_name(self, cell: int) -> object:
         """Return the name of the cluster that a cell is."""
@@ -121,6 +169,7 @@ def prepare(
     rows: npt.NDArray[np.bool_] | None = None,
     gls: bool = False,
     drift: bool = True,
+    weights: Weighting | None = None,
 ) -> Work:
     """Turn data and a formula into cells of sums.
 
@@ -130,7 +179,11 @@ def prepare(
     """
     clusters = _clusters(cluster)
     _refuse_arguments(model, effects, vcov, {"unit": unit, "wave": wave}, clusters)
+    if effects == "random-two-way" and not clusters:
+        vcov = vcov or "classical"  # its weights relate units: no clusters unless asked for
     if isinstance(data, Moments):
+        if weights is not None:
+            raise OptionError("Moments hold their weights: make them with weight=, not weights=.")
         if wave is not None:
             raise OptionError(f"wave={wave!r}: Moments have no order in time. Leave wave= out.")
         if len(clusters) > 1:
@@ -142,50 +195,73 @@ def prepare(
         if not clusters and data.cluster and vcov not in (*ROWWISE, "classical"):
             clusters = (data.cluster,)
     columns = [*model.columns, *(c for c in clusters if c not in (unit, wave))]
+    columns += [weights.column] if weights and weights.column else []
     panel = as_panel(data, columns, unit=unit, wave=wave)
     own_units = isinstance(data, Panel) or unit is not None
     if not own_units and effects != "pooled":
         raise OptionError(f"effects={effects!r} needs unit= to say which rows belong together.")
     if panel.wave is None and (needs := _needs_waves(effects, vcov)):
         raise OptionError(f"{needs} needs wave=.")
-    x, names = _design(panel, (model.response, *model.terms))
+    made = design(panel, (model.response, *model.terms))
+    x, names = made.x, made.names
     clusters = clusters or ((panel.unit,) if own_units else ())
     # numbers tell units apart faster than names
     codes, levels = np.arange(len(x)), pd.Index([])
     if own_units:
-        codes, levels = pd.factorize(panel.frame[panel.unit], sort=True)
+        codes, named = group_codes(panel.frame, [panel.unit])
+        levels = pd.Index(named[panel.unit])
     keys = pd.DataFrame({"unit": codes})
     by = ["unit"]
     for i, name in enumerate(clusters):
         if name != panel.unit:
             own = f"cluster{i or ''}"
-            keys[own], found = pd.factorize(_cluster_values(panel, name), sort=True)
+            keys[own], found = pd.factorize(cluster_values(panel, name), sort=True)
             levels, by = (found if i == 0 else levels), [*by[:i], own]
         else:
             by = [*by[:i], "unit"]
-    complete = np.asarray(~np.isnan(x).any(axis=1) & (keys.to_numpy() >= 0).all(axis=1))
+    missing = [np.isnan(column) for column in x.T]
+    missing += [keys[k].to_numpy() < 0 for k in keys]
+    own_weight: Array | None = None
+    if weights is not None:
+        own_weight = weight_column(panel, weights, model.response.columns)
+        missing.append(np.isnan(own_weight))
+    complete = ~np.logical_or.reduce(missing)
     if effects == "first-difference":
         x, complete = _differences(panel, x, complete)
     if rows is not None:
         complete &= rows
     if not complete.any():
-        raise DataError(f"No unit × wave has a value for all of {listing(names)}.")
-    keys, x, time = keys[complete].reset_index(drop=True), x[complete], panel.time[complete]
-    sizes = np.bincount(keys["unit"])
-    sizes = sizes[sizes > 0]
+        needed = [*names, *(c for c in columns if c not in (panel.unit, panel.wave, *names))]
+        raise DataError(f"No unit × wave has a value for all of {listing(needed)}.")
+    time = panel.time
+    if not complete.all():
+        keys, x, time = keys[complete].reset_index(drop=True), x.T[:, complete].T, time[complete]
+        own_weight = None if own_weight is None else own_weight[complete]
     vcov = vcov or ("CR1" if len(clusters) > 1 else "CR2" if clusters else "HC1")
     robust = vcov not in (*ROWWISE, "classical")
     if (robust or vcov == "newey-west") and not clusters:
         raise OptionError(f"vcov={vcov!r} needs cluster= or unit=.")
-    if len(clusters) > 1 and vcov not in ("CR0", "CR1"):
-        raise OptionError(f"Two kinds of clusters take vcov='CR1' or 'CR0', not {vcov!r}.")
+    if len(clusters) > 1 and vcov not in ("CR0", "CR1", "CR1-each"):
+        raise OptionError(
+            f"Two kinds of clusters take vcov='CR1', 'CR1-each' or 'CR0', not {vcov!r}."
+        )
     nuisance: tuple[str, ...] = ()
     if effects == "two-way" or wave_effects:
         waves = np.unique(time)[1:]
         nuisance = tuple(f"(wave {w})" for w in waves)
-        x = np.column_stack([x, *[(time == w).astype(float) for w in waves]])
+        x = np.stack([*x.T, *[(time == w).astype(float) for w in waves]]).T
     labels = (*names, *nuisance)
-    rowwise = vcov in ROWWISE or len(clusters) > 1
+    rowwise = vcov in ROWWISE or len(clusters) > 1 or effects == "random-two-way"
+    frequencies = own_weight if weights and weights.kind == "frequency" else None
+    if frequencies is not None and rowwise and effects != "between":
+        each = np.repeat(np.arange(len(x)), frequencies.astype(np.intp))
+        keys, x, time = keys.iloc[each].reset_index(drop=True), x.T[:, each].T, time[each]
+        frequencies = own_weight = None  # written out
+    sizes = np.bincount(keys["unit"], weights=frequencies)
+    sizes = sizes[sizes > 0]
+    tau2, of_units = None, None
+    if weights and weights.kind == "variance" and own_weight is not None:
+        tau2, own_weight, of_units = _by_variance(x, own_weight, keys["unit"], effects)
     nested = frozenset({"unit"})
     waves_of = 1 if panel.wave is None else len(np.unique(time))
     counts = vcov.startswith("CR1") or vcov == "wild"
@@ -204,19 +280,25 @@ def prepare(
         keys = keys.drop(columns="wave")
     if robust and not rowwise and effects in ("pooled", "first-difference"):
         keys = keys[by]  # units are not taken out: sums per cluster will do
-    cells = from_rows(x, labels, keys)
+    if own_weight is not None and frequencies is None:
+        own_weight = own_weight / own_weight.mean()
+    cells = from_rows(x, labels, keys, own_weight)
+    if frequencies is not None:
+        cells = replace(cells, n=cells.w, w2=cells.w)
+    used = of_units if of_units is not None else own_weight
     work = Work(
         cells,
         names[0],
         names[1:],
         nuisance,
+        Rows(panel, complete, made.spans),
         effects,
         vcov,
         (clusters[0], clusters[1]) if len(clusters) > 1 else clusters[0] if clusters else None,
         units=len(sizes) if own_units else 0,
         waves=waves_of if own_units else 0,
         singletons=int((sizes == 1).sum()),
-        left_out=int((~complete).sum()),
+        left_out=int((~complete).sum()) + unkeyed(data, panel),
         fingerprint=fingerprint(_mark(panel, codes), x),
         absorbed=len(sizes) if effects in ("within", "two-way") else 0,
         size=np.abs(cells.mean).max(axis=0),
@@ -225,8 +307,32 @@ def prepare(
         intercept=effects in ("pooled", "between")
         or (effects == "first-difference" and drift)
         or (effects == "within-between" and not gls),
+        weighting=weights,
+        tau2=tau2,
+        effective=None if used is None else float(used.sum() ** 2 / (used**2).sum()),
     )
-    return _transformed(work, "unit", by[0], gls)
+    return _transformed(work, "unit", by[0], gls, of_units)
+
+
+def _by_variance(
+    x: Array, variance: Array, units: pd.Series[Any], effects: Effects
+) -> tuple[float, Array | None, Array | None]:
+    """Return the variance that sampling leaves, and weights of rows, or of units' means."""
+    codes = group_codes(pd.DataFrame({"unit": units}), ["unit"])[0]
+    if effects == "between":
+        size = np.bincount(codes)
+        x = np.stack([np.bincount(codes, column) / size for column in x.T]).T
+        variance = np.bincount(codes, variance) / size**2
+    absorbed = codes if effects in ("within", "two-way") else None
+    tau2 = remaining_variance(x, variance, absorbed)
+    if tau2 == 0 and (variance == 0).any():
+        raise DataError(
+            "Rows without sampling variance, and no variance beyond it in the others: weights "
+            "1/v are infinite. Check the column of variances."
+        )
+    weight = 1 / (tau2 + variance)
+    weight = weight / weight.mean()
+    return (tau2, None, weight) if effects == "between" else (tau2, weight, None)
 
 
 def _mark(panel: Panel, codes: npt.NDArray[np.intp]) -> str:
@@ -237,14 +343,17 @@ def _mark(panel: Panel, codes: npt.NDArray[np.intp]) -> str:
 
 
 def _clusters(given: str | Sequence[str] | None) -> tuple[str, ...]:
-    names = (given,) if isinstance(given, str) else tuple(given or ())
-    if len(names) > 2 or len(set(names)) < len(names) or not all(isinstance(n, str) for n in names):
-        raise OptionError(f"cluster={given!r}: the name of one column, or of two.")
-    return names
+    if given is None:
+        return ()
+    several = isinstance(given, Sequence) and not isinstance(given, str)
+    names = tuple(given) if several else (given,)
+    if not all(isinstance(n, str) for n in names) or len(names) > 2 or len(set(names)) < len(names):
+        raise OptionError(f"cluster={given!r:.60}: the name of one column, or of two.")
+    return tuple(str(n) for n in names)
 
 
 def _needs_waves(effects: Effects, vcov: Vcov | None) -> str:
-    if effects in ("two-way", "first-difference"):
+    if effects in ("two-way", "random-two-way", "first-difference"):
         return f"effects={effects!r}"
     return f"vcov={vcov!r}" if vcov in ("driscoll-kraay", "newey-west") else ""
 
@@ -254,6 +363,8 @@ def _differences(
 ) -> tuple[Array, npt.NDArray[np.bool_]]:
     """Return changes since the unit's last step of time, and where both ends are known."""
     at = panel.lag_rows(1)
+    if not complete.any():  # not for want of steps
+        return x, complete
     known = complete & (at >= 0)
     known[known] &= complete[at[known]]
     if not known.any():
@@ -274,9 +385,24 @@ def _refuse_arguments(
     for name, given in columns.items():
         if given is not None and not isinstance(given, str):
             raise OptionError(f"{name}={given!r}: the name of one column.")
+    if effects == "between" and vcov in ("driscoll-kraay", "newey-west"):
+        raise OptionError(
+            f"vcov={vcov!r} is for rows over time, and effects='between' has one row per unit. "
+            "Take vcov='CR2' or 'HC3'."
+        )
+    if effects == "between" and len(clusters) > 1:
+        raise OptionError(
+            f"cluster={clusters!r}: effects='between' takes one kind of clusters, of whole units. "
+            "Name one column."
+        )
     if clusters and vcov in (*ROWWISE, "classical"):
         raise OptionError(
             f"vcov={vcov!r} knows no clusters. Leave cluster= out, or take vcov='CR2'."
+        )
+    if vcov == "CR1-each" and len(clusters) < 2:
+        raise OptionError(
+            "vcov='CR1-each' is for two kinds of clusters, such as cluster=('unit', 'wave'). "
+            "Take vcov='CR1'."
         )
     if not model.terms and effects in ("within", "two-way", "within-between"):
         raise FormulaError(
@@ -284,24 +410,34 @@ def _refuse_arguments(
         )
 
 
-def _design(panel: Panel, terms: Sequence[grammar.Term]) -> tuple[Array, tuple[str, ...]]:
+def design(panel: Panel, terms: Sequence[grammar.Term]) -> Design:
     """Return the columns of the terms; refuse those whose sums of squares a double cannot hold."""
     try:
         with np.errstate(over="raise"):
-            design = panel.design(terms)
+            made = panel.design(terms)
     except FloatingPointError as error:
         raise DataError(
             "A product or power in the formula goes beyond the largest number. "
             "Divide its columns by a constant first."
         ) from error
-    size = np.nan_to_num(np.abs(design.x)).max(axis=0)
-    for name, most in zip(design.names, size, strict=True):
+    refuse_out_of_range(made.names, made.x)
+    return made
+
+
+def refuse_out_of_range(names: Sequence[str], x: Array) -> None:
+    """Name a column whose squares a double cannot hold."""
+    for name, column in zip(names, x.T, strict=True):
+        most = max(np.fmax.reduce(column), -np.fmin.reduce(column))
         if most > LARGEST or 0 < most < 1 / LARGEST:
             raise DataError(
                 f"{name!r} has values up to {most:.1g}, whose squares a computer cannot add up. "
                 "Divide the column by a constant first."
             )
-    return design.x, design.names
+
+
+def unkeyed(data: object, panel: Panel) -> int:
+    """Return how many rows of a plain frame name no unit or wave; a Panel's audit has its own."""
+    return 0 if isinstance(data, Panel) else int((panel.audit.table["stage"] == "keys").sum())
 
 
 def _is_nested(keys: pd.DataFrame, inner: str, outer: str) -> bool:
@@ -311,7 +447,8 @@ def _is_nested(keys: pd.DataFrame, inner: str, outer: str) -> bool:
     return len(group_codes(keys, [inner, outer])[1]) == len(group_codes(keys, [inner])[1])
 
 
-def _cluster_values(panel: Panel, name: str | None) -> pd.Series[Any]:
+def cluster_values(panel: Panel, name: str | None) -> pd.Series[Any]:
+    """Return the column of the clusters: a key of the panel, or one of its columns."""
     if name is None or name == panel.unit:
         return panel.frame[panel.unit]
     if name == panel.wave:
@@ -320,26 +457,34 @@ def _cluster_values(panel: Panel, name: str | None) -> pd.Series[Any]:
     return panel.frame[name]
 
 
-def _transformed(work: Work, unit: str, cluster: str, gls: bool) -> Work:
+def _transformed(
+    work: Work, unit: str, cluster: str, gls: bool, of_units: Array | None = None
+) -> Work:
     """Take out units, go to their means or weight them; keep what the covariance is summed over."""
     cells, effects = work.cells, work.effects
     robust = work.vcov not in (*ROWWISE, "classical")
     if effects == "between":
         if robust and not _is_nested(cells.keys, unit, cluster):
             raise DataError(
-                "Between units, every unit must lie in one cluster; some lie in several."
+                "Between units, every unit must lie in one cluster; some lie in several of "
+                f"{work.cluster!r}. Name a column that is the same in all rows of a unit."
             )
         by = [unit, cluster] if robust and cluster != unit else [unit]
         cells = cells.collapse(by).means()
+        if of_units is not None:
+            cells = replace(cells, w=of_units, w2=of_units**2)
     elif effects in ("within", "two-way"):
         if work.vcov in ("CR2", "CR3") and not _is_nested(cells.keys, unit, cluster):
             raise DataError(
                 f"{work.vcov} with unit effects needs units nested in clusters; some lie in "
-                "several. Use CR1."
+                f"several of {work.cluster!r}. Use CR1."
             )
         cells = cells.within(unit)
     elif effects in ("random", "within-between"):
         work = _weighted(work, unit, gls or effects == "random")
+        cells = work.cells
+    elif effects == "random-two-way":
+        work = _weighted_two_way(work)
         cells = work.cells
     if not work.rowwise:
         cells = cells.collapse(cluster if robust else ())
@@ -352,8 +497,12 @@ def _weighted(work: Work, unit: str, gls: bool) -> Work:
     The constant becomes a column of its own, and all others are counted from their means.
     """
     cells, y, x = work.cells, work.y, list(work.terms)
-    found = components(cells.collapse([unit]), y, x) if gls else None
-    centre = cells.collapse().mean[0]
+    units, whole = cells.collapse([unit]), cells.collapse()
+    _refuse_flat(work, whole)
+    found = components(units, y, x) if gls else None
+    if found is not None:
+        _refuse_exact(y, found, whole)
+    centre = whole.mean[0]
     cells = replace(cells, mean=cells._away(centre), mean_rest=None)
     codes, levels = group_codes(cells.keys, [unit])
     means = cells.collapse([unit]).mean
@@ -368,15 +517,67 @@ def _weighted(work: Work, unit: str, gls: bool) -> Work:
         )
         size = np.abs(made.mean).max(axis=0)
         return replace(work, cells=made, terms=tuple(terms[1:]), size=size)
-    theta = found.theta[codes]
+    theta = found.theta(units.n)[codes]
     mean = np.column_stack([mean - theta[:, None] * means[codes], 1 - theta])
     wide = np.zeros((len(mean), len(terms) + 1, len(terms) + 1))
     wide[:, :-1, :-1] = cross
     made = Moments(
         (*terms, CONSTANT), cells.keys, cells.n, cells.w, cells.w2, mean, pack(wide), cells.left_out
     )
-    shift = np.append(centre, 0.0)
-    order = [y, CONSTANT, *[t for t in terms if t != y]]
+    return _with_constant(work, made, np.append(centre, 0.0), found)
+
+
+def _refuse_flat(work: Work, whole: Moments) -> None:
+    """Name a column that varies neither within units nor between them."""
+    spread, n = np.diag(whole.cross[0]), float(whole.n[0])
+    for name, found, size in zip(whole.terms, spread, work.size, strict=True):
+        if found <= n * (1e-14 * size) ** 2:
+            raise DataError(
+                f"{name!r} is constant over the {n:.0f} rows that are left. {work.way_out(name)}"
+            )
+
+
+def _refuse_exact(y: str, found: Components, whole: Moments) -> None:
+    """Refuse weights by components of which the one within units is rounding error."""
+    spread = whole.cross[0][whole.terms.index(y), whole.terms.index(y)] / whole.n[0]
+    if found.within <= 1e-13 * spread:
+        raise DataError(
+            f"Within units the terms reproduce {y!r} exactly: no residual variance is left to "
+            "weight units by. Is it computed from them, or constant in each unit? See "
+            "effects='between' and 'within'."
+        )
+
+
+def _weighted_two_way(work: Work) -> Work:
+    """Weight rows by the inverse root of the covariance of random unit and wave effects."""
+    cells = work.cells
+    unit, wave = (group_codes(cells.keys, [k])[0] for k in ("unit", "wave"))
+    rows = Crossing.of(unit, wave)
+    if work.vcov != "classical" and not rows.balanced:
+        units, waves = rows.seen.shape
+        raise OptionError(
+            f"vcov={work.vcov!r} of effects='random-two-way' needs every unit in every wave: here "
+            f"{units} units have {len(unit)} of {units * waves} unit-waves, and the weights relate "
+            "different units. Take vcov='classical', or effects='two-way'."
+        )
+    whole = cells.collapse()
+    _refuse_flat(work, whole)
+    centre = whole.mean[0]
+    away = cells._away(centre)
+    at = [cells.terms.index(name) for name in work.terms]
+    largest = np.abs(cells.mean[:, at]).max(axis=0, initial=0.0)
+    y = away[:, cells.terms.index(work.y)]
+    found = two_way_components(rows, y, away[:, at], largest)
+    mean = rows.weighted(np.column_stack([away, np.ones(len(away))]), found)
+    terms = (*cells.terms, CONSTANT)
+    blank = np.zeros((len(mean), len(terms) * (len(terms) + 1) // 2))
+    made = Moments(terms, cells.keys, cells.n, cells.w, cells.w2, mean, blank, cells.left_out)
+    return _with_constant(work, made, np.append(centre, 0.0), found)
+
+
+def _with_constant(work: Work, made: Moments, centre: Array, found: Components) -> Work:
+    """Return weighted cells with the constant, a column by now, in front of the terms."""
+    order = [work.y, CONSTANT, *[t for t in made.terms if t not in (work.y, CONSTANT)]]
     at = [made.terms.index(t) for t in order]
     return replace(
         work,
@@ -384,7 +585,7 @@ def _weighted(work: Work, unit: str, gls: bool) -> Work:
         terms=tuple(order[1:]),
         size=np.abs(made.mean).max(axis=0)[at],
         intercept=False,
-        centre=shift[at],
+        centre=centre[at],
         components=found,
     )
 
@@ -440,6 +641,11 @@ def _from_moments(
         raise OptionError(
             "Moments have no waves to take out: put wave dummies among the terms and use 'within'."
         )
+    if effects == "random-two-way":
+        raise OptionError(
+            "Moments have no waves to weigh by: give the panel or the rows, or put wave dummies "
+            "among the terms and use 'random'."
+        )
     if effects == "first-difference" or vcov in ("driscoll-kraay", "newey-west"):
         raise OptionError("Moments have no order in time: give the panel or the rows.")
     if effects != "pooled" and unit is None:
@@ -463,6 +669,7 @@ def _from_moments(
         labels[0],
         tuple(labels[1:]),
         (),
+        data,
         effects,
         vcov,
         cluster,

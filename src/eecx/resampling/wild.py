@@ -29,13 +29,15 @@ from scipy import optimize
 
 from ..errors import OptionError, listing
 
-__all__ = ["Weights", "WildTest", "wild_tests"]
+__all__ = ["Weights", "WildTest", "check_draws", "wild_tests"]
 
 Array = npt.NDArray[np.float64]
 Weights = Literal["rademacher", "webb"]
 
 # weights of one batch: few enough to stay in the processor's cache
 BATCH = 200_000
+# share of the largest quadratic part of a draw's variance, below which it is a rounding error
+FLAT = 1e-12
 WEBB = np.sqrt(np.array([1.5, 1.0, 0.5, 0.5, 1.0, 1.5])) * np.array([-1, -1, -1, 1, 1, 1])
 
 
@@ -54,6 +56,12 @@ def _weights(
         for start in range(0, draws, size)
     )
     return batches, False
+
+
+def check_draws(draws: int) -> None:
+    """Raise for a number of draws that tells no small p value, or is no number."""
+    if isinstance(draws, bool) or not isinstance(draws, int | np.integer) or draws < 99:
+        raise OptionError(f"draws={draws!r}: a whole number, at least 99; 9999 are usual.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,8 +145,7 @@ def wild_tests(
     draws, kind, rng :
         How many draws, of which weights; where fewer different ones exist, each is taken once.
     """
-    if isinstance(draws, bool) or not isinstance(draws, int | np.integer) or draws < 99:
-        raise OptionError(f"draws={draws!r}: a whole number, at least 99; 9999 are usual.")
+    check_draws(draws)
     sides = combine @ bread
     moved = [cross @ m / (r @ m) for r, m in zip(combine, sides, strict=True)]
     reach = [cross @ m @ bread for m in sides]
@@ -149,32 +156,36 @@ def wild_tests(
     # it add up by three products of the weights with what clusters have
     owns = [(scores @ m, w @ m) for m, w in zip(sides, moved, strict=True)]
     for v in batches:
-        plain, v2 = v @ scores, v * v
+        plain, v2 = v @ scores, None if kind == "rademacher" else v * v
         for j, m in enumerate(sides):
             t = (plain, v @ moved[j])
             top[j].append(np.stack([each @ m for each in t]))
             below[j].append(factor * _squares(v, v2, t, owns[j], reach[j]))
-    return [
-        WildTest(
-            float(estimates[j]),
-            float(np.sqrt(factor * np.sum((scores @ m) ** 2))),
-            np.concatenate(top[j], axis=1),
-            np.concatenate(below[j], axis=1),
-            complete,
-        )
-        for j, m in enumerate(sides)
-    ]
+    found = []
+    for j, m in enumerate(sides):
+        under = np.concatenate(below[j], axis=1)
+        # draws that turn no cluster against another have errors that no null moves: the linear and
+        # quadratic part are rounding errors, which a distant null would blow up
+        under[1:, under[2] <= FLAT * under[2].max()] = 0.0
+        error = float(np.sqrt(factor * np.sum((scores @ m) ** 2)))
+        numbers = float(estimates[j]), error, np.concatenate(top[j], axis=1), under
+        found.append(WildTest(*numbers, complete))
+    return found
 
 
 def _squares(
-    v: Array, v2: Array, t: tuple[Array, Array], own: tuple[Array, Array], q: Array
+    v: Array, v2: Array | None, t: tuple[Array, Array], own: tuple[Array, Array], q: Array
 ) -> Array:
-    """Return the constant, linear and quadratic part of the sum of squared pulls, per draw."""
+    """Return the constant, linear and quadratic part of the sum of squared pulls, per draw.
+
+    ``v2`` are squared weights; None where they are signs, whose squares are one.
+    """
     inner = q.T @ q
     weighted = [v @ (o[:, None] * q) for o in own]
     out = []
     for a, b, times in ((0, 0, 1), (0, 1, 2), (1, 1, 1)):
         crossed = ((t[a] * weighted[b]) + (t[b] * weighted[a])).sum(axis=1)
-        own_part = v2 @ (own[a] * own[b])
+        squares = own[a] * own[b]
+        own_part = squares.sum() if v2 is None else v2 @ squares
         out.append(times * (own_part - crossed + ((t[a] @ inner) * t[b]).sum(axis=1)))
     return np.stack(out)

@@ -1,0 +1,509 @@
+r"""Predictions of fitted regressions, with intervals.
+
+At values x of the predictors the expected outcome is :math:`x'\hat\beta`, with the variance
+:math:`x'Vx`; its degrees of freedom are those of this combination of coefficients, not of any
+single one. A new observation scatters about it, with the variance :math:`s^2` of the model's
+kind of observation:
+
+.. math:: x'\hat\beta \pm t_\nu \sqrt{x'Vx}, \qquad x'\hat\beta \pm t_\nu \sqrt{x'Vx + s^2}
+
+For the new observation :math:`\nu` is the Satterthwaite value of the sum of the two variances.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import special
+
+from .. import formula as grammar
+from ..covariance import cr2
+from ..errors import Caution, OptionError, check_level, listing
+from ..moments import Moments
+from ..plotting.prediction import prediction
+from ..results import Result, versions
+from .inference import UNTOLD, covariance_of, is_perfect
+from .linear import Fit
+from .mixed import MixedFit, _inverse
+from .predict_inputs import Inputs, inputs_of, names_in, open_values, read_values
+from .work import BETWEEN, CONSTANT, Rows, Work
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["Predictor", "predictor_of_glm", "predictor_of_least_squares", "predictor_of_mixed"]
+
+Array = npt.NDArray[np.float64]
+
+BLOCK = 256  # rows whose covariances are formed together
+NO_LEVEL = {
+    "within": "the unit effects take it up, and a new unit has none that is known",
+    "two-way": "the unit and wave effects take it up, and a new unit has none that is known",
+    "first-difference": "changes do not tell it",
+}
+NEW = {
+    "pooled": "a new row of the data",
+    "between": "the mean over waves of a new unit",
+    "random": "one wave of a new unit",
+    "random-two-way": "a new unit in a new wave",
+    "within-between": "one wave of a new unit",
+    "mixed": "one wave of a new unit",
+}
+
+
+# ---------------------------------------------------------------------- variances
+
+
+@dataclass(frozen=True, eq=False)
+class LeastSquares:
+    """What errors of combinations of least-squares coefficients need.
+
+    CR2 needs the sums of every cluster; of all else the covariance of the coefficients (of the
+    centred model) is kept, in ``own``. ``residual`` is the variance of a new observation.
+    """
+
+    fit: Fit
+    own: Array | None
+    df: float
+    residual: float
+    residual_df: float
+
+    def expected(self, combine: Array) -> tuple[Array, Array]:
+        """Return the variance of each combination (rows of ``combine``), and its df."""
+        blocks = [self._block(combine[i : i + BLOCK]) for i in range(0, len(combine), BLOCK)]
+        variance, df = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
+        return variance, df
+
+    def _block(self, combine: Array) -> tuple[Array, Array]:
+        fit, move = self.fit, combine @ self.fit.move
+        if self.own is None:
+            covariance, df = cr2(fit.bread, fit.cross, fit.scores, move)
+            variance = np.diag(covariance).copy()
+        else:
+            variance = np.einsum("ij,jk,ik->i", move, self.own, move)
+            df = np.full(len(move), self.df)
+        # zero where the data fit exactly; negative where two kinds of clusters disagree
+        least = UNTOLD * np.einsum("ij,jk,ik->i", move, fit.bread, move) * fit.rss / fit.n
+        untold = (variance <= least) | is_perfect(fit)
+        return np.where(untold, np.nan, variance), np.where(untold, np.nan, df)
+
+    def new(self, combine: Array) -> tuple[Array, Array]:
+        """Return the variance of a new observation, and its Satterthwaite df."""
+        mean, df = self.expected(combine)
+        whole = mean + self.residual
+        free = whole**2 / (mean**2 / df + self.residual**2 / self.residual_df)
+        # the two rest on the same residuals: no more df than those leave
+        return whole, np.minimum(free, self.fit.n - len(self.fit.beta))
+
+
+@dataclass(frozen=True, eq=False)
+class Mixed:
+    """Errors of combinations of a mixed model's fixed effects, Satterthwaite df with gradients."""
+
+    fit: MixedFit
+
+    def expected(self, combine: Array) -> tuple[Array, Array]:
+        """Return the variance of each combination, and its df, as lmerTest's contest."""
+        variance, slope, _, spread = self._with_gradient(combine)
+        return variance, 2 * variance**2 / np.einsum("cj,jk,ck->c", slope, spread, slope)
+
+    def new(self, combine: Array) -> tuple[Array, Array]:
+        """Return the variance of one row of a new unit, and its Satterthwaite df."""
+        fit = self.fit
+        variance, slope, turns, spread = self._with_gradient(combine)
+        z = combine[:, [fit.names.index(name) for name in fit.random]]
+        whole = variance + np.einsum("ca,ab,cb->c", z, fit.cov, z) + fit.sigma2
+        slope = slope + np.einsum("ca,jab,cb->cj", z, turns, z)
+        slope[:, -1] += 2 * np.sqrt(fit.sigma2) * fit.model.sums.scale
+        return whole, 2 * whole**2 / np.einsum("cj,jk,ck->c", slope, spread, slope)
+
+    def _with_gradient(self, combine: Array) -> tuple[Array, Array, Array, Array]:
+        """Return c'Vc, its gradient in the variance parameters, and what else df are made of.
+
+        That is the gradient of the random effects' covariance, and the parameters' own covariance.
+        """
+        fit, model, sums = self.fit, self.fit.model, self.fit.model.sums
+        point = model.at(fit.factor)
+        sigma2 = model.sigma2(point, fit.factor)
+        slopes, sigma = model.slopes(point, fit.factor, sigma2), np.sqrt(sigma2)
+        variance = np.einsum("ij,jk,ik->i", combine, fit.vcov, combine)
+        moved = combine @ sums.move @ np.linalg.inv(point.m[:-1, :-1])
+        slope = -sigma2 * np.einsum("cs,kst,ct->ck", moved, slopes.m[:, :-1, :-1], moved)
+        turns = [*(sigma2 * sums.lift @ slopes.turns @ sums.lift.T), 2 / sigma * fit.cov]
+        cross = -2 * slopes.rss / sigma**3
+        hessian = np.block([[slopes.hessian, cross[:, None]], [cross, 4 * model.free / sigma2]])
+        gradient = np.column_stack([slope, 2 * variance / sigma])
+        return variance, gradient, np.array(turns), 2 * _inverse(hessian)
+
+
+@dataclass(frozen=True, eq=False)
+class Link:
+    """Errors of a generalized linear model's linear predictor."""
+
+    vcov: Array
+    df: float
+    log: bool
+
+    def expected(self, combine: Array) -> tuple[Array, Array]:
+        """Return the variance of each combination, and its df."""
+        variance = np.einsum("ij,jk,ik->i", combine, self.vcov, combine)
+        return variance, np.full(len(combine), self.df)
+
+    def mean(self, eta: Array) -> Array:
+        """Return the expected outcome."""
+        return np.asarray(np.exp(eta) if self.log else special.expit(eta))
+
+    def slope(self, eta: Array) -> Array:
+        """Return its derivative in the linear predictor."""
+        mu = self.mean(eta)
+        return mu if self.log else mu * special.expit(-eta)
+
+
+# ---------------------------------------------------------------------- the predictor
+
+
+@dataclass(frozen=True, eq=False)
+class Predictor:
+    """What a fitted model keeps in order to predict: names, estimates and sums, no data."""
+
+    kind: str
+    outcome: str
+    names: tuple[str, ...]
+    beta: Array
+    inputs: Inputs
+    errors: LeastSquares | Mixed | Link
+
+    def __call__(
+        self,
+        fitted: Result,
+        at: object,
+        reference: object | None,
+        interval: str,
+        conf_level: float | None,
+    ) -> Result:
+        """Predict; the arguments are those of :meth:`eecx.Result.predict`."""
+        level = fitted.spec["conf_level"] if conf_level is None else conf_level
+        check_level(level)
+        self._refuse(reference, interval, fitted.spec.get("weights"))
+        inputs, values, base = self._read(at, reference)
+        rows = self._rows(inputs, values)
+        if base is None:
+            numbers = self._outcomes(rows, interval, level)
+        else:
+            numbers = self._differences(rows, self._rows(inputs, base), level)
+        table = pd.concat([values, numbers], axis=1)
+        seen = values if base is None else pd.concat([values, base]).drop_duplicates()
+        cautions = [*inputs.beyond(seen), *self._doubts(fitted, numbers)]
+        return Result(
+            "predict",
+            table,
+            {
+                "formula": fitted.spec["formula"],
+                "interval": interval,
+                "reference": base is not None,
+                "conf_level": level,
+                "of": dict(fitted.spec),
+                "versions": versions(),
+            },
+            {
+                "predictions": len(table),
+                **{k: fitted.stats.get(k) for k in ("n", "units", "waves", "clusters")},
+            },
+            self._text(fitted, values, base, numbers, interval, level),
+            tables={} if base is None else {"reference": base},
+            warnings=(*fitted.warnings, *cautions),
+            references=fitted.references,
+            figure=partial(
+                _figure,
+                outcome=self.outcome,
+                columns=tuple(map(str, values.columns)),
+                observed={c: inputs.ranges[c] for c in values.columns if c in inputs.ranges},
+                kind=self._what(fitted, interval, base is not None),
+            ),
+        )
+
+    def _refuse(self, reference: object | None, interval: str, weights: object) -> None:
+        if interval not in ("mean", "new"):
+            raise OptionError(f"interval={interval!r}: accepted are {listing(('mean', 'new'))}.")
+        if interval == "new" and isinstance(self.errors, Link):
+            raise OptionError(
+                f"interval='new' is not for family={self.kind!r}: a new outcome of such a model is "
+                "no amount with a symmetric interval. Take interval='mean'."
+            )
+        if interval == "new" and (reference is not None or self.kind in NO_LEVEL):
+            raise OptionError(
+                "interval='new' is for one new observation, and this is a difference of expected "
+                "outcomes. Take interval='mean'."
+            )
+        unknown = isinstance(self.errors, LeastSquares) and np.isnan(self.errors.residual)
+        if interval == "new" and (unknown or (weights and "frequency" not in str(weights))):
+            raise OptionError(
+                "interval='new' is not for weighted models: their observations differ in variance, "
+                "and a new one's is not known. Take interval='mean'."
+            )
+        if reference is None and self.kind in NO_LEVEL:
+            raise OptionError(
+                f"effects={self.kind!r} does not tell the level of {self.outcome!r}: "
+                f"{NO_LEVEL[self.kind]}. It predicts differences: give reference=, the values to "
+                "compare with. For levels fit effects='between', 'random' or 'within-between'."
+            )
+
+    def _read(
+        self, at: object, reference: object | None
+    ) -> tuple[Inputs, pd.DataFrame, pd.DataFrame | None]:
+        """Return what is asked, the values at which, and those of the reference.
+
+        Of a difference, columns in neither are held equal, whatever they are; those that only the
+        reference lacks are as in ``at``.
+        """
+        opened = open_values(at)
+        if reference is None:
+            return self.inputs, read_values(opened, self.inputs, self.inputs.columns), None
+        other = open_values(reference, "reference")
+        given = (*names_in(opened), *names_in(other))
+        inputs = self.inputs.moved_by(given)
+        if not set(names_in(other)) & set(inputs.columns):
+            read_values(other, inputs, (), "reference")  # names what is strange about it
+            raise OptionError("reference= has no column of the model: give the values that differ.")
+        values = read_values(opened, inputs, inputs.columns)
+        named = [c for c in inputs.columns if c in names_in(other)]
+        base = read_values(other, inputs, named, "reference")
+        if len(base) not in (1, len(values)):
+            raise OptionError(
+                f"reference= has {len(base)} rows and at= has {len(values)}: give one row, or as "
+                "many."
+            )
+        base = base.iloc[[0] * len(values)] if len(base) == 1 else base
+        return inputs, values, values.assign(**{c: base[c].to_numpy() for c in named})
+
+    def _rows(self, inputs: Inputs, values: pd.DataFrame) -> Array:
+        rows = inputs.design(values, self.names)
+        if CONSTANT in self.names:
+            rows[:, self.names.index(CONSTANT)] = 1.0
+        return rows
+
+    def _outcomes(self, rows: Array, interval: str, level: float) -> pd.DataFrame:
+        estimate = rows @ self.beta
+        if isinstance(self.errors, Link):
+            variance, df = self.errors.expected(rows)
+            se = np.sqrt(variance)
+            reach = _t(df, level) * se
+            low, high = self.errors.mean(estimate - reach), self.errors.mean(estimate + reach)
+            own = self.errors.slope(estimate) * se
+            return _numbers(self.errors.mean(estimate), own, df, low, high)
+        variance, df = (self.errors.new if interval == "new" else self.errors.expected)(rows)
+        return _around(estimate, np.sqrt(variance), df, level)
+
+    def _differences(self, rows: Array, base: Array, level: float) -> pd.DataFrame:
+        if isinstance(self.errors, Link):  # of expected outcomes, by the delta method
+            one, other = rows @ self.beta, base @ self.beta
+            slope = self.errors.slope
+            moved = slope(one)[:, None] * rows - slope(other)[:, None] * base
+            estimate = self.errors.mean(one) - self.errors.mean(other)
+        else:
+            moved = rows - base
+            estimate = moved @ self.beta
+        same = ~(rows != base).any(axis=1)
+        variance, df = np.zeros(len(rows)), np.full(len(rows), np.nan)
+        if not same.all():
+            variance[~same], df[~same] = self.errors.expected(moved[~same])
+        # no difference from oneself is sure
+        numbers = _around(estimate, np.sqrt(variance), np.where(same, np.inf, df), level)
+        numbers["df"] = df
+        return numbers
+
+    def _doubts(self, fitted: Result, numbers: pd.DataFrame) -> list[Caution]:
+        found = []
+        if fitted.spec.get("vcov") == "wild":
+            message = (
+                "The wild bootstrap tests single coefficients and gives no covariance of "
+                "combinations: these intervals rest on CR1 errors and t with G-1 degrees of "
+                "freedom, G clusters."
+            )
+            found.append(Caution("wild-errors", message, "vcov"))
+        df = numbers["df"].min()
+        if df < 5 and (fitted.spec.get("vcov") == "CR2" or isinstance(self.errors, Mixed)):
+            message = (
+                f"Predictions rest on as few as {df:.1f} degrees of freedom (Satterthwaite): their "
+                "intervals are rough."
+            )
+            found.append(Caution("few-clusters", message, "df"))
+        untold = int(numbers["std_error"].isna().sum())
+        if untold:
+            message = (
+                f"The error of {untold} of {len(numbers)} predictions cannot be told: the rows "
+                "that tell them fit exactly, or two kinds of clusters give a negative variance."
+            )
+            found.append(Caution("untold", message, "std_error"))
+        return found
+
+    def _what(self, fitted: Result, interval: str, difference: bool) -> str:
+        """Return what is predicted: "mean", "difference", or what a new observation is."""
+        if difference or interval == "mean":
+            return "difference" if difference else "mean"
+        words = NEW[self.kind]
+        if (fitted.stats.get("waves") or 1) == 1:  # rows of a unit are its people
+            words = words.replace("one wave", "one row").replace(" over waves", "")
+        return words
+
+    def _text(
+        self,
+        fitted: Result,
+        values: pd.DataFrame,
+        base: pd.DataFrame | None,
+        numbers: pd.DataFrame,
+        interval: str,
+        level: float,
+    ) -> str:
+        spec = fitted.spec
+        kind = spec.get("family", "gaussian")
+        model = spec["effects"] if kind == "gaussian" else kind
+        if isinstance(self.errors, Mixed):
+            errors = "model-based errors and Satterthwaite degrees of freedom"
+        else:
+            by = spec.get("cluster")
+            by = f" by {listing(by) if isinstance(by, tuple) else by}" if by else ""
+            vcov = "CR1" if spec.get("vcov") == "wild" else spec.get("vcov")
+            errors = f"{vcov} errors{by}"
+            errors += " and Satterthwaite degrees of freedom" if vcov == "CR2" else ""
+        if base is not None:
+            what = f"differences in the expected {self.outcome} from the reference values"
+        elif interval == "new":
+            what = f"{self.outcome} of {self._what(fitted, interval, False)}"
+        else:
+            what = f"the expected {self.outcome}"
+        scale = ""
+        if isinstance(self.errors, Link) and base is None:
+            scale = ", formed on the scale of the link and transformed"
+        new = " These intervals take residuals as normal." if interval == "new" else ""
+        of = "units" if model == "between" else "rows"
+        return (
+            f"From {spec['formula']} ({model}), fitted to {fitted.stats['n']} {of}, we predicted "
+            f"{what}, with {100 * level:g}% intervals from {errors}{scale}"
+            f"{_said(values, base, numbers)}.{new}"
+        )
+
+
+def _said(values: pd.DataFrame, base: pd.DataFrame | None, numbers: pd.DataFrame) -> str:
+    """Return the first predictions in words, what is the same for all of them first."""
+    same = [c for c in values.columns if len(values) > 1 and values[c].nunique() == 1]
+    if base is not None:
+        same = [c for c in same if values[c].equals(base[c])]
+    held = ", ".join(f"{c} = {_shown(values[c].iloc[0])}" for c in same)
+    said = []
+    for i, row in enumerate(numbers.to_numpy(float)[:6]):
+        here = {c: _shown(values[c].iloc[i]) for c in values.columns if c not in same}
+        if base is not None:
+            old = {c: _shown(base[c].iloc[i]) for c in here}
+            here = {c: v if v == old[c] else f"{v} against {old[c]}" for c, v in here.items()}
+        place = ", ".join(f"{c} = {v}" for c, v in here.items())
+        b, low, high = row[0], row[3], row[4]
+        ends = f"{low:.3g} to {high:.3g}" if np.isfinite(low) else "its error cannot be told"
+        said.append(f"{f'at {place}, ' if place else ''}{b:.3g} ({ends})")
+    more = f"; and {len(numbers) - 6} more" if len(numbers) > 6 else ""
+    return f"{f' (at {held} throughout)' if held else ''}: {'; '.join(said)}{more}"
+
+
+def _t(df: Array, level: float) -> Array:
+    return np.asarray(-special.stdtrit(df, (1 - level) / 2))
+
+
+def _around(estimate: Array, se: Array, df: Array, level: float) -> pd.DataFrame:
+    reach = _t(df, level) * se
+    return _numbers(estimate, se, df, estimate - reach, estimate + reach)
+
+
+def _numbers(estimate: Array, se: Array, df: Array, low: Array, high: Array) -> pd.DataFrame:
+    return pd.DataFrame(
+        {"estimate": estimate, "std_error": se, "df": df, "conf_low": low, "conf_high": high}
+    )
+
+
+def _shown(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _figure(
+    result: Result,
+    ax: Axes | None = None,
+    *,
+    outcome: str,
+    columns: tuple[str, ...],
+    observed: Mapping[str, tuple[float, float]],
+    kind: str,
+    **options: Any,
+) -> Axes:
+    """Draw predictions along the numeric column with most values, others as lines of their own."""
+    label = {"mean": f"expected {outcome}", "difference": f"difference in {outcome}"}
+    given: dict[str, Any] = {
+        "y_label": label.get(kind, outcome),
+        "title": f"Predictions: {result.spec['formula']}",
+        "note": (
+            f"{100 * result.spec['conf_level']:g}% intervals of "
+            + {"mean": "the expected outcome", "difference": "the difference"}.get(kind, kind)
+        ),
+        "observed": observed,
+        "zero": kind == "difference",
+    }
+    return prediction(result.table, columns=columns, ax=ax, **(given | options))
+
+
+# ---------------------------------------------------------------------- made from a fit
+
+
+def predictor_of_least_squares(model: grammar.Formula, work: Work, fit: Fit) -> Predictor:
+    """Return the predictor of a least-squares fit."""
+    inputs = inputs_of(work.source, model, fit.names, work.effects)
+    residual, free = _observed_variance(work, fit)
+    if isinstance(work.source, Moments) and not np.array_equal(work.source.w, work.source.n):
+        residual = np.nan  # weights: observations differ in variance
+    own, df, kept = None, np.nan, fit
+    if work.vcov != "CR2":
+        # of the centred model; where nothing tells a coefficient its variance is zero
+        away = np.asarray(np.linalg.inv(fit.move), dtype=float)
+        own, dfs = covariance_of(work, fit, work.vcov, away)
+        own, df = np.nan_to_num(own), float(np.nanmax(dfs, initial=0.0))
+        kept = replace(fit, cross=fit.cross[:0], scores=fit.scores[:0])
+    errors = LeastSquares(kept, own, df, residual, free)
+    return Predictor(work.effects, model.response.label, fit.names, fit.beta, inputs, errors)
+
+
+def _observed_variance(work: Work, fit: Fit) -> tuple[float, float]:
+    """Return the variance of a new observation about its expectation, and its df.
+
+    With variance components it is their sum; its df are those of the two mean squares that they
+    rest on, with the mean number of waves.
+    """
+    k = len(fit.beta)
+    free = max(fit.n - k - work.absorbed, 1.0)
+    if work.components is None:
+        return fit.rss / free, free
+    waves, within = fit.n / work.units, work.components.within
+    other = work.components.between + (work.components.waves or 0.0)
+    level, rest = within / waves + other, within * (1 - 1 / waves)
+    across = sum(n.endswith(BETWEEN) for n in fit.names) + 1
+    across = k if across == 1 else across
+    square = level**2 / max(work.units - across, 1) + rest**2 / max(fit.n - work.units - k, 1)
+    return level + rest, (level + rest) ** 2 / square
+
+
+def predictor_of_mixed(model: grammar.Formula, work: Work, fit: MixedFit) -> Predictor:
+    """Return the predictor of a mixed model: of its fixed part, for units at large."""
+    inputs = inputs_of(work.source, model, fit.names, "mixed")
+    return Predictor("mixed", model.response.label, fit.names, fit.beta, inputs, Mixed(fit))
+
+
+def predictor_of_glm(
+    rows: Rows, model: grammar.Formula, family: str, beta: Array, vcov: Array, df: float
+) -> Predictor:
+    """Return the predictor of a generalized linear model."""
+    inputs = inputs_of(rows, model, (), "pooled")
+    names = (CONSTANT, *(n for part in inputs.parts for n in part.names))
+    errors = Link(vcov, df, family == "poisson")
+    return Predictor(family, model.response.label, names, beta, inputs, errors)

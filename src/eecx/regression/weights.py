@@ -1,0 +1,150 @@
+r"""Weights of rows: what they mean, and those of means whose sampling variance is known.
+
+============  ============================================  =====================================
+kind          a row's weight is                             errors
+============  ============================================  =====================================
+precision     the inverse of its variance, up to a factor   any; classical ones rest on it
+sampling      how many of the population it stands for      robust ones only
+frequency     how many equal rows it stands for             as if these rows were written out
+variance      :math:`1/(\tau^2 + v_i)`, with :math:`v_i`    any; classical ones rest on it
+              its sampling variance given
+============  ============================================  =====================================
+
+A unit's mean differs from what the model says by sampling error, of variance :math:`v_i`, and by
+what the model does not know of the unit, of variance :math:`\tau^2`. Weights :math:`1/v_i` leave
+the second out: they give large units nearly all weight, and errors that are too small (Lewis and
+Linzer, 2005). Least squares without weights tells :math:`\tau^2` first, by the sum of squared
+residuals and the hat matrix h (Hedges' estimator for regressions on published effects):
+
+.. math:: \hat\tau^2 = \max\Big(0, \frac{\sum e_i^2 - \sum v_i (1 - h_{ii})}{N - K}\Big)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import DataError, OptionError, listing, nearest
+from ..panel import Panel
+
+__all__ = ["Kind", "Weighting", "remaining_variance", "weight_column", "weighting"]
+
+Array = npt.NDArray[np.float64]
+Kind = Literal["precision", "sampling", "frequency", "variance"]
+
+
+@dataclass(frozen=True)
+class Weighting:
+    """What a column of weights means. Without a column: the outcome's own sampling variances."""
+
+    kind: Kind
+    column: str | None
+
+
+def weighting(
+    given: Mapping[Kind, str] | Literal["variance"] | None, effects: str, vcov: str | None
+) -> Weighting | None:
+    """Read ``weights=``; refuse what has no agreed meaning."""
+    kinds = get_args(Kind)
+    if given is None:
+        return None
+    if given == "variance":
+        found = Weighting("variance", None)
+    elif not isinstance(given, Mapping) or len(given) != 1:
+        raise OptionError(
+            f"weights={given!r}: say what the column's weights are: weights={{'precision': 'w'}} "
+            "(inverse variances), {'sampling': 'w'} (people of the population that a row stands "
+            "for), {'frequency': 'w'} (equal rows) or {'variance': 'v'} (sampling variances of the "
+            "outcome; of a Panel of surveys: weights='variance')."
+        )
+    else:
+        ((kind, column),) = given.items()
+        if kind not in kinds:
+            raise OptionError(
+                f"weights={dict(given)!r}: kinds are {listing(kinds)}.{nearest(kind, kinds)}"
+            )
+        if not isinstance(column, str):
+            raise OptionError(f"weights={dict(given)!r}: the name of one column.")
+        found = Weighting(kind, column)
+    accepted: tuple[str, ...] = ("pooled", "within", "two-way")
+    if found.kind in ("variance", "frequency"):
+        accepted = (*accepted, "between")
+    if found.kind == "frequency":
+        accepted = (*accepted, "random", "within-between", "mixed")
+    if effects not in accepted:
+        raise OptionError(
+            f"Weights of kind {found.kind!r} are for effects {listing(accepted)}, not {effects!r}."
+        )
+    if found.kind == "sampling" and vcov == "classical":
+        raise OptionError(
+            "Sampling weights say nothing of a row's variance, which classical errors need. Take "
+            "the default vcov, or weights of kind 'precision'."
+        )
+    return found
+
+
+def weight_column(panel: Panel, given: Weighting, outcome: tuple[str, ...]) -> Array:
+    """Return the column of weights, or of sampling variances, NaN where one is missing."""
+    if given.column is None:
+        own = outcome[0] if len(outcome) == 1 else ""
+        values = panel.variance.get(own)
+        if values is None or values.isna().all():
+            raise DataError(
+                f"weights='variance' needs sampling variances of {listing(outcome)}, which this "
+                "panel does not have. Link surveys, or give weights={'variance': 'v'}, a column."
+            )
+        name = f"sampling variance of {own}"
+        found = np.asarray(values, dtype=float)
+    else:
+        name = given.column
+        panel.require(name, "weights")
+        if panel.frame[name].dtype.kind not in "iufb":
+            raise DataError(f"Weights {name!r} are not numbers. Name a numeric column.")
+        found = panel.frame[name].to_numpy(float)
+    wrong = (found < 0) | np.isinf(found) if given.kind == "variance" else ~(found > 0)
+    wrong &= ~np.isnan(found)
+    if wrong.any():
+        what = "negative" if given.kind == "variance" else "zero or negative"
+        raise DataError(
+            f"{name!r}, given as {given.kind} weights, is {what} in {wrong.sum()} rows (first "
+            f"{_place(panel, int(wrong.argmax()))}). Leave these rows out, or correct them."
+        )
+    if given.kind == "frequency" and (part := np.mod(found, 1) > 0).any():
+        raise DataError(
+            f"{name!r}, given as frequency weights, is not whole in {part.sum()} rows (first "
+            f"{_place(panel, int(part.argmax()))}). Is it of kind 'sampling' or 'precision'?"
+        )
+    return found
+
+
+def _place(panel: Panel, row: int) -> str:
+    where = panel.frame.iloc[row]
+    wave = f", wave {where[panel.wave]}" if panel.wave else ""
+    return f"unit {where[panel.unit]}{wave}"
+
+
+def remaining_variance(rows: Array, variance: Array, groups: npt.NDArray[np.intp] | None) -> float:
+    r"""Return :math:`\hat\tau^2` of the rows' first column given the others.
+
+    ``groups`` are the units, numbered without gaps, whose effects the model takes out.
+    """
+    groups = np.zeros(len(rows), dtype=np.intp) if groups is None else groups
+    size = np.bincount(groups)
+    means = np.stack([np.bincount(groups, column) for column in rows.T]).T / size[:, None]
+    x, absorbed = rows - means[groups], 1 / size[groups]
+    scale = np.sqrt((x**2).sum(axis=0))
+    base, r = np.linalg.qr(x[:, 1:] / np.where(scale[1:] > 0, scale[1:], 1.0))
+    base = base[:, np.abs(np.diag(r)) > 1e-8]
+    residual = x[:, 0] - base @ (base.T @ x[:, 0])
+    left = 1 - absorbed - (base**2).sum(axis=1)
+    free = float(left.sum())  # the trace: rows less all parameters
+    if free < 0.5:
+        raise DataError(
+            f"{len(rows)} rows leave no degree of freedom to tell what sampling error does not "
+            "explain. Take weights of kind 'precision', or fewer terms."
+        )
+    return max((float(residual @ residual) - float(variance @ left)) / free, 0.0)
