@@ -369,9 +369,10 @@ class Table:
         self, columns: Sequence[str], numbers: Sequence[str] = ()
     ) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Bring columns into memory: some as they are, some as numbers, missing being NaN."""
-        if numbers and self.engine == "pandas" and {self.kinds[c] for c in numbers} <= NUMBERS:
-            values = self._numbers_held(numbers)
-            return (self.collect(columns)[0] if columns else values[[]]), values
+        if self.engine == "pandas" and self._held_as_they_are(columns, numbers):
+            rows = _pandas(self.rows)
+            kept = pd.DataFrame({c: plain(rows[c]) for c in columns}, rows.index, copy=False)
+            return kept, self._numbers_held(rows, numbers)
         # pandas has no missing whole number but in its nullable types
         held = self.engine != "pandas"
         kinds = ("integer", "wide", "huge")
@@ -392,15 +393,22 @@ class Table:
         read = {c: raw[f"x{i}"].to_numpy(float, na_value=np.nan) for i, c in enumerate(numbers)}
         return kept, pd.DataFrame(read, raw.index)
 
-    def _numbers_held(self, numbers: Sequence[str]) -> pd.DataFrame:
+    def _held_as_they_are(self, columns: Sequence[str], numbers: Sequence[str]) -> bool:
+        own = {self.kinds[c] for c in columns}
+        return not own & {"huge", "zoned", "parsed"} and {self.kinds[c] for c in numbers} <= NUMBERS
+
+    def _numbers_held(self, rows: pd.DataFrame, numbers: Sequence[str]) -> pd.DataFrame:
         """Take numbers that are in memory already, without asking an engine."""
-        rows = _pandas(self.rows)
-        read = {c: _doubles(rows[c]) for c in numbers}
         codes = self.parse.codes if self.parse else ()
-        for c in numbers if codes else ():
-            if self.kinds[c] != "parsed":
-                read[c][np.isin(read[c], codes)] = np.nan
-        return pd.DataFrame(read, rows.index)
+        read = {}
+        for c in numbers:
+            read[c] = rows[c]
+            if rows[c].dtype != np.float64 or codes:  # doubles are taken as they are, not copied
+                values = _doubles(rows[c])
+                if codes and self.kinds[c] != "parsed":
+                    values[np.isin(values, codes)] = np.nan
+                read[c] = pd.Series(values, rows.index)
+        return pd.DataFrame(read, rows.index, copy=False)
 
     @contextmanager
     def _asking(self) -> Iterator[None]:
@@ -678,15 +686,16 @@ def _from_periods(values: pd.Series[Any]) -> pd.Series[Any]:
 
 def plain_keys(keys: pd.DataFrame) -> pd.DataFrame:
     """Return keys in pandas' usual types; whole numbers kept as floats become whole again."""
-    out = keys.apply(plain)
-    for name in out.columns:
-        values = out[name]
+    out = {}
+    for name in keys.columns:
+        values = plain(keys[name])
         if values.dtype == np.float64 and len(values) and (abs(values) < 2.0**53).all():
             whole = values.astype(np.int64)
-            out[name] = whole if (whole == values).all() else values
-        elif pd.api.types.is_integer_dtype(values.dtype):
-            out[name] = _plain_nullable(values)
-    return out
+            values = whole if (whole == values).all() else values
+        elif pd.api.types.is_integer_dtype(values.dtype) and values.dtype != np.int64:
+            values = _plain_nullable(values)
+        out[name] = values
+    return pd.DataFrame(out, keys.index, copy=False)
 
 
 # ---------------------------------------------------------------------- files

@@ -444,6 +444,8 @@ def _small_numbers(values: pd.Series[Any]) -> tuple[Codes, npt.NDArray[Any]] | N
     seen = np.zeros(int(own.max()) + 1, dtype=bool)
     seen[own] = True
     levels = np.flatnonzero(seen).astype(own.dtype)
+    if len(levels) == len(seen):
+        return own.astype(np.intp, copy=False), levels
     return (np.cumsum(seen) - 1)[own].astype(np.intp, copy=False), levels
 
 
@@ -595,32 +597,41 @@ def _sum_rows(
 ) -> tuple[Array, Array, Array, tuple[Array, Array], Array]:
     """Sum rows about the rounded mean of their cell, and take off what rounding missed."""
     columns = np.ascontiguousarray(x.T)
-    n = np.bincount(codes, minlength=cells).astype(float)
-    total_w, w2 = n, n
-    if w is not None:
-        total_w, w2 = _summed(w, codes, cells), _summed(w * w, codes, cells)
+    count = np.bincount(codes, minlength=cells)
+    n = count.astype(float)
+    start = np.cumsum(count) - count
+    in_order = bool(count.all() and (codes[1:] >= codes[:-1]).all())
 
-    def total(values: Array) -> Array:
-        return _summed(values if w is None else w * values, codes, cells)
+    def summed(values: Array) -> Array:
+        return np.add.reduceat(values, start) if in_order else _summed(values, codes, cells)
 
-    away = np.empty_like(columns)
+    def each_row(values: Array) -> Array:
+        return np.repeat(values, count) if in_order else values[codes]
+
+    def total(values: Array, times: Array | None = None) -> Array:
+        for factor in (times, w):
+            values = values if factor is None else np.multiply(values, factor, out=product)
+        return summed(values)
+
+    total_w, w2 = (n, n) if w is None else (summed(w), summed(w * w))
+    away, product = np.empty_like(columns), np.empty(len(x))
     mean, rest, square = np.empty((3, len(columns), cells))
     for k, column in enumerate(columns):
         mean[k] = total(column) / total_w
-        np.subtract(column, mean[k][codes], out=away[k])
+        np.subtract(column, each_row(mean[k]), out=away[k])
         rest[k] = total(away[k]) / total_w
-        square[k] = total(away[k] * away[k])
+        square[k] = total(away[k], away[k])
         noise = n * np.finfo(float).eps * np.abs(mean[k])
         constant = square[k] <= total_w * noise**2
         if constant.any():
             # the error of a first mean is all that is left of a constant: a second mean has none
             better = np.where(constant, mean[k] + rest[k], mean[k])
-            away[k] += (mean[k] - better)[codes]
+            away[k] += each_row(mean[k] - better)
             mean[k], rest[k] = better, total(away[k]) / total_w
-            square[k] = total(away[k] * away[k])
+            square[k] = total(away[k], away[k])
     m2 = np.empty((cells, len(columns) * (len(columns) + 1) // 2))
     for j, (a, b) in enumerate(zip(*triangle(len(columns)), strict=True)):
-        whole = square[a] if a == b else total(away[a] * away[b])
+        whole = square[a] if a == b else total(away[a], away[b])
         m2[:, j] = whole - total_w * rest[a] * rest[b]
     return n, total_w, w2, _two_sum(mean.T, rest.T), m2
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import metadata
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["Result", "fingerprint", "json_ready", "safe_csv", "versions"]
+__all__ = ["Result", "Tables", "fingerprint", "json_ready", "safe_csv", "versions"]
 
 SCHEMA = "eecx.result/1"
 """Version of the JSON that :meth:`Result.to_dict` writes."""
@@ -33,6 +33,25 @@ PRINTED = {
     "df": "df",
     "p_value": "p",
 }
+
+
+class Tables(Mapping[str, pd.DataFrame]):
+    """Named tables, each made when it is first asked for: some cost more than the fit itself."""
+
+    def __init__(self, **makers: Callable[[], pd.DataFrame]):
+        self._makers = makers
+        self._made: dict[str, pd.DataFrame] = {}
+
+    def __getitem__(self, name: str) -> pd.DataFrame:
+        if name not in self._made:
+            self._made[name] = self._makers[name]()
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._makers)
+
+    def __len__(self) -> int:
+        return len(self._makers)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""Fixed effects against pyfixest, the wild bootstrap against wildboottest, and fits from Moments."""
+"""Fixed effects against pyfixest, the wild bootstrap against wildboottest, fits from Moments."""
 
 import numpy as np
 import pandas as pd
@@ -26,7 +26,7 @@ def fixed_effects(frame, wave=None):
 
 @pytest.mark.parametrize(("wave", "limit"), [(None, 1 / 8), ("wave", 1 / 2)])
 def test_fixed_effects_of_a_million_rows_against_pyfixest(million, ratio, wave, limit):
-    """With waves named, their order, gaps and duplicates are checked too, which pyfixest does not."""
+    """With waves named, duplicates, order and gaps are checked too."""
     pyfixest = pytest.importorskip("pyfixest")
 
     def peer():

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from .. import plotting
@@ -92,8 +91,6 @@ def near_misses(sides: Sequence[tuple[str, Sequence[Any]]]) -> pd.DataFrame:
            side      key other_side looks_like
     0  employee  Store 7   customer  store 007
     """
-    if len(sides) == 1 and all(isinstance(u, int | np.integer) for u in sides[0][1]):
-        sides = []  # whole numbers that look alike are equal
     seen: dict[str, list[tuple[str, Any]]] = {}
     for side, units in sides:
         for unit in units:

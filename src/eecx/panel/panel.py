@@ -212,7 +212,8 @@ class Panel:
         for name in extra:
             if (cells[name] < 0).any():
                 raise DataError(f"Column {name!r} (n or variance) holds negative numbers.")
-        values = cells[[*keys, *everything]].copy()
+        values = cells[[*keys, *everything]]
+        values = values.copy() if counts else values  # small cells are withheld in place
         sizes = pd.DataFrame({m: cells[c] for m, c in counts.items()}, values.index)
         spread = pd.DataFrame({m: cells[c] for m, c in variances.items()}, values.index)
         for name in measures:
@@ -454,12 +455,12 @@ def _assemble(
     time = time - time.min()
     moment = (times.value if times else zero).astype(float)
     cell = group_codes(values, [unit])[0] * (time.max() + 1) + time
-    if (np.diff(cell) < 0).any():
+    if (cell[1:] < cell[:-1]).any():
         order = np.argsort(cell, kind="stable")
         values, n, variance = (f.iloc[order].reset_index(drop=True) for f in (values, n, variance))
         few = {m: hide[order] for m, hide in few.items()}
         time, moment, cell = time[order], moment[order], cell[order]
-    if wave and (same := np.diff(cell) == 0).any():
+    if wave and (same := cell[1:] == cell[:-1]).any():
         first = values.iloc[int(np.argmax(same))]
         raise DataError(
             f"With a step of {step}, unit {first[unit]!r} has two waves in one step (one of them "
@@ -478,7 +479,9 @@ def _assemble(
         ],
         columns=STAGES,
     )
-    near = near_misses([("panel", list(pd.unique(values[unit])))])
+    # whole numbers that look alike are equal
+    whole = pd.api.types.is_integer_dtype(values[unit])
+    near = EMPTY_NEAR if whole else near_misses([("panel", list(pd.unique(values[unit])))])
     notes = [f"Step between waves: {step}." if wave else "A single cross-section: no waves."]
     warnings = constant_measures(values, roles)
     audit = Audit(stages, table, coverage, near, text_cells, tuple(notes))
@@ -651,7 +654,8 @@ def read_columns(
             raise DataError(f"Column {name!r} holds an infinite value (first in {where}).")
     if len(numbers) == len(columns) and not keys:
         return read
-    return pd.concat([held, read], axis=1)[[*keys, *columns]]
+    own = {c: read[c] if c in read else held[c] for c in [*keys, *columns]}
+    return pd.DataFrame(own, held.index, copy=False)
 
 
 def drop_rows_without_key(
@@ -666,9 +670,9 @@ def drop_rows_without_key(
         for row in rows.loc[blank, list(keys)].itertuples(index=False)
     ]
     cells = (rows.loc[~blank] if lost else rows).reset_index(drop=True)
-    return cells.assign(**frames.plain_keys(cells[list(keys)]))[
-        [*keys, *cells.columns.difference(list(keys), sort=False)]
-    ], lost
+    for name, values in frames.plain_keys(cells[list(keys)]).items():
+        cells[name] = values
+    return cells, lost
 
 
 def refuse_duplicates(cells: pd.DataFrame, keys: Sequence[str], name: str) -> None:

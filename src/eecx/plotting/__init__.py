@@ -14,6 +14,7 @@ from eecx.plotting.ladder import ladder
 from eecx.plotting.lag_profile import lag_profile
 from eecx.plotting.linkage import linkage
 from eecx.plotting.mediation_path import mediation_path
+from eecx.plotting.prediction import prediction
 from eecx.plotting.style import PALETTE, figure_context, render, save
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "lag_profile",
     "linkage",
     "mediation_path",
+    "prediction",
     "render",
     "save",
 ]

@@ -19,6 +19,8 @@ Array = npt.NDArray[np.float64]
 
 # a share of one cluster in what tells a coefficient, above which its error is doubtful
 CONCENTRATED = 2 / 3
+# clusters for each effective one, from which they are very unequal
+UNEQUAL = 5
 # clusters below which the wild bootstrap has few draws that differ
 FEW = 10
 
@@ -30,13 +32,14 @@ def cautions(
     found = []
     names = _named(work, table)
     df = pd.Series(table["df"].to_numpy(), names)
-    fewest = _fewest(work, fit)
+    fewest, effective = _fewest(work, fit), _effective(work, fit, combine)
     if work.vcov.startswith(("CR0", "CR1")) and fewest < 40:
         found.append(
             Caution(
                 "few-clusters",
-                f"{work.vcov} with {fewest} clusters{_effective(work, fit, combine)} is too small "
-                "on average; CR2 is safer.",
+                f"{work.vcov} with {fewest} clusters"
+                + (f" (as if of {effective.min():.1f} equal ones)" if effective.min() < 1e9 else "")
+                + " is too small on average; CR2 is safer.",
                 str(work.cluster),
             )
         )
@@ -47,6 +50,17 @@ def cautions(
                 "few-clusters",
                 f"{at!r} rests on {df.min():.1f} effective clusters "
                 "(Satterthwaite df): its interval is rough.",
+                at,
+            )
+        )
+    if effective.min() < fewest / UNEQUAL:
+        at = names[int(effective.argmin())]
+        found.append(
+            Caution(
+                "unequal-clusters",
+                f"The {fewest} clusters ({work.cluster}) tell {at!r} as {effective.min():.1f} "
+                "equal ones would: any cluster-robust interval may be too short. See what is left "
+                "of the slope without the largest.",
                 at,
             )
         )
@@ -167,12 +181,12 @@ def _fewest(work: Work, fit: Fit) -> int:
     return len(fit.scores)
 
 
-def _effective(work: Work, fit: Fit, combine: Array) -> str:
-    """Return how many equal clusters the slopes rest on: one over the sum of squared shares."""
-    if isinstance(work.cluster, tuple):
-        return ""
+def _effective(work: Work, fit: Fit, combine: Array) -> Array:
+    """Return how many equal clusters each slope rests on: one over the sum of squared shares."""
+    if isinstance(work.cluster, tuple) or work.vcov in (*ROWWISE, "classical"):
+        return np.full(len(combine), np.inf)
     share = partial_leverage(fit.bread, fit.cross, combine @ fit.move)
-    return f" (as if of {float(1 / (share**2).sum(axis=0).max()):.1f} equal ones)"
+    return np.asarray(1 / (share**2).sum(axis=0), dtype=float)
 
 
 def _concentrated(work: Work, fit: Fit, table: pd.DataFrame, combine: Array) -> list[Caution]:

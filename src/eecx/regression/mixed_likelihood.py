@@ -215,15 +215,15 @@ def gathered(sums: Sums) -> Sums:
     wide = len(sums.c)
     if len(sums.r) > 1 or len(size) * wide >= len(group):
         return sums
-    c = np.empty((wide, 1, len(size), wide))
-    for k in range(len(size)):
-        own = sums.c[:, 0, group == k]
-        values, axes = np.linalg.eigh(own @ own.T)
-        c[:, 0, k] = axes * np.sqrt(values.clip(0))
+    square = np.empty((len(size), wide, wide))
+    for a, b in np.ndindex(wide, wide):
+        square[:, a, b] = np.bincount(group, sums.c[a, 0] * sums.c[b, 0])
+    values, axes = np.linalg.eigh(square)
+    roots = axes * np.sqrt(values.clip(0))[:, None]
     return replace(
         sums,
         r=np.repeat(size, wide).reshape(1, 1, -1),
-        c=c.reshape(wide, 1, -1),
+        c=np.ascontiguousarray(roots.swapaxes(0, 1).reshape(wide, 1, -1)),
         times=np.repeat(np.bincount(group) / wide, wide),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from scipy import special
 from .. import formula as grammar
 from ..errors import Caution, OptionError, check_level, listing, nearest
 from ..panel import Panel
-from ..results import Result, versions
+from ..results import Result, Tables, versions
 from .inference import estimates_table
 from .levels import CONTEXT, LEVEL, contextual, figure, level_of
 from .mixed import Covariance, MixedFit, fit_mixed
@@ -77,7 +78,6 @@ def mixed_result(
     table = estimates_table(names, fit.beta, np.sqrt(np.diag(fit.vcov)), fit.df, conf_level)
     shown = dict(zip(names, fit.levels, strict=True)) | dict(levels or {})
     table.insert(1, "level", [shown[name] for name in names])
-    effects = _random_effects(fit, conf_level)
     deviance, parts = -2 * fit.loglik, fit.random_variance + fit.sigma2
     stats = {
         "n": fit.n,
@@ -109,7 +109,9 @@ def mixed_result(
         arguments | dict(spec or {}) | {"versions": versions()},
         stats,
         _methods(fit, table, formula, conf_level),
-        tables={"random_effects": effects, "blups": _blups(fit)},
+        tables=Tables(
+            random_effects=partial(_random_effects, fit, conf_level), blups=partial(_blups, fit)
+        ),
         vcov=pd.DataFrame(fit.vcov, index=names, columns=names),
         warnings=_cautions(fit),
         references=("bates2015", "kuznetsova2017"),
@@ -249,23 +251,29 @@ def _limits(fit: MixedFit, j: int | None, conf_level: float) -> Array:
     zero = j is not None and fit.random[j] in fit.zero
     if zero and w is not None:  # about what one unit's data leave open
         now = sigma2 * float(w**2 @ (1 / np.diag(told(sums)))) * len(fit.units)
-    t = factor @ factor.T
+    last = 0.0, factor
 
     def at(log: float) -> tuple[float, float]:
         """Return the signed root of D - min D, and the derivative of D."""
-        held, start = Held(w, now * np.exp(log)), factor
-        if w is not None:
-            v = w / (w @ w)
-            turn = np.eye(len(t)) + ((0.0 if zero else np.exp(log / 2)) - 1) * np.outer(v, w)
-            moved = turn @ t @ turn.T + zero * held.value / sigma2 * np.outer(v, v)
+        nonlocal last
+        held, (before, start) = Held(w, now * np.exp(log)), last
+        if w is not None:  # what was best at the last value, with the variance brought to this one
+            v, t = w / (w @ w), start @ start.T
+            first = zero and start is factor
+            stretch = 0.0 if first else np.exp((log - before) / 2)
+            turn = np.eye(len(t)) + (stretch - 1) * np.outer(v, w)
+            moved = turn @ t @ turn.T + first * held.value / sigma2 * np.outer(v, v)
             start = root_of(moved, model.diagonal)
         found = newton(model, start, held)[0]
+        last = log, found
         point = model.at(found)
         own = model.sigma2(point, found, held)
         fall = max(model.deviance(point, own) - least, 0.0)
         return float(np.sqrt(fall)), model.free - point.rss / own
 
     def end(sign: int, log: float) -> float:
+        nonlocal last
+        last = 0.0, factor
         near, far = -LOWEST if sign > 0 and zero else 0.0, sign * np.inf
         for _ in range(50):
             if log < -LOWEST:

@@ -23,10 +23,10 @@ import pandas as pd
 from scipy import special
 
 from .. import formula as grammar
+from .. import plotting
 from ..covariance import cr2
 from ..errors import Caution, OptionError, check_level, listing
 from ..moments import Moments
-from ..plotting.prediction import prediction
 from ..results import Result, versions
 from .inference import UNTOLD, covariance_of, is_perfect
 from .linear import Fit
@@ -451,7 +451,7 @@ def _figure(
         "observed": observed,
         "zero": kind == "difference",
     }
-    return prediction(result.table, columns=columns, ax=ax, **(given | options))
+    return plotting.prediction(result.table, columns=columns, ax=ax, **(given | options))
 
 
 # ---------------------------------------------------------------------- made from a fit

@@ -210,7 +210,7 @@ def prepare(
     if own_units:
         codes, named = group_codes(panel.frame, [panel.unit])
         levels = pd.Index(named[panel.unit])
-    keys = pd.DataFrame({"unit": codes})
+    keys = pd.DataFrame({"unit": codes}, copy=False)
     by = ["unit"]
     for i, name in enumerate(clusters):
         if name != panel.unit:
@@ -257,13 +257,13 @@ def prepare(
         each = np.repeat(np.arange(len(x)), frequencies.astype(np.intp))
         keys, x, time = keys.iloc[each].reset_index(drop=True), x.T[:, each].T, time[each]
         frequencies = own_weight = None  # written out
-    sizes = np.bincount(keys["unit"], weights=frequencies)
+    sizes = np.bincount(keys["unit"].to_numpy(), weights=frequencies)
     sizes = sizes[sizes > 0]
     tau2, of_units = None, None
     if weights and weights.kind == "variance" and own_weight is not None:
         tau2, own_weight, of_units = _by_variance(x, own_weight, keys["unit"], effects)
     nested = frozenset({"unit"})
-    waves_of = 1 if panel.wave is None else len(np.unique(time))
+    waves_of = 1 if panel.wave is None else int(np.count_nonzero(np.bincount(time)))
     counts = vcov.startswith("CR1") or vcov == "wild"
     if rowwise or (counts and waves_of > 1):
         keys["wave"] = time
@@ -299,7 +299,7 @@ def prepare(
         waves=waves_of if own_units else 0,
         singletons=int((sizes == 1).sum()),
         left_out=int((~complete).sum()) + unkeyed(data, panel),
-        fingerprint=fingerprint(_mark(panel, codes), x),
+        fingerprint=fingerprint(*_marks(cells)),
         absorbed=len(sizes) if effects in ("within", "two-way") else 0,
         size=np.abs(cells.mean).max(axis=0),
         nested=nested,
@@ -335,11 +335,9 @@ def _by_variance(
     return (tau2, None, weight) if effects == "between" else (tau2, weight, None)
 
 
-def _mark(panel: Panel, codes: npt.NDArray[np.intp]) -> str:
-    """Return what tells this panel from others; of rows without waves, their units and names."""
-    if panel.wave is not None or len(panel.audit.coverage):
-        return panel.fingerprint
-    return fingerprint("|".join(map(str, panel.frame.columns)), codes)
+def _marks(cells: Moments) -> tuple[str | Array, ...]:
+    """Return all that an analysis knows of its data."""
+    return ("|".join(cells.terms), cells.n, cells.w, cells.mean, cells.m2)
 
 
 def _clusters(given: str | Sequence[str] | None) -> tuple[str, ...]:
@@ -444,7 +442,11 @@ def _is_nested(keys: pd.DataFrame, inner: str, outer: str) -> bool:
     """Whether every level of one key lies in a single level of another."""
     if inner == outer:
         return True
-    return len(group_codes(keys, [inner, outer])[1]) == len(group_codes(keys, [inner])[1])
+    codes, levels = group_codes(keys, [inner])
+    around = group_codes(keys, [outer])[0]
+    one = np.zeros(len(levels), dtype=np.intp)
+    one[codes] = around
+    return bool((one[codes] == around).all())
 
 
 def cluster_values(panel: Panel, name: str | None) -> pd.Series[Any]:
@@ -662,7 +664,6 @@ def _from_moments(
     if robust and not cluster:
         raise OptionError(f"vcov={vcov!r} from Moments needs cluster=, one of their keys.")
     sizes = cells.collapse([unit]).n if unit else np.array([])
-    mark = fingerprint("|".join(labels), cells.n, cells.w, cells.mean, cells.m2)
     nested = unit is None or _is_nested(cells.keys, unit, cluster or unit)
     work = Work(
         cells,
@@ -677,7 +678,7 @@ def _from_moments(
         waves=0,
         singletons=int((sizes == 1).sum()),
         left_out=data.left_out,
-        fingerprint=mark,
+        fingerprint=fingerprint(*_marks(cells)),
         absorbed=len(sizes) if effects == "within" else 0,
         size=np.abs(cells.mean).max(axis=0),
         nested=frozenset({"unit"} if nested else ()),
