@@ -23,7 +23,8 @@ from eecx.moments import Moments, from_rows
 from eecx.regression.inference import covariance_of, cr1_factor, fit_work
 from eecx.regression.linear import Fit
 from eecx.regression.mixed import fit_mixed
-from eecx.regression.work import Work, prepare
+from eecx.regression.prepare import prepare
+from eecx.regression.work import Work
 from eecx.resampling import wild_tests
 
 SLOPE = 0.5

@@ -338,3 +338,18 @@ def test_labels_are_shown_as_they_are(frame):
     ax = fit.predict({hostile: [10, 12]}).plot()
     assert ax.get_xlabel() == hostile
     plotting.render(ax.figure, "svg")
+
+
+def test_the_range_of_peoples_answers_is_neither_said_nor_drawn():
+    """The largest answer is one person's; that something lies beyond it is said without it."""
+    rng = np.random.default_rng(4)
+    people = pd.DataFrame({"team": np.repeat(np.arange(20), 8), "tenure": rng.uniform(0, 9, 160)})
+    people["mood"] = 0.1 * people["tenure"] + rng.normal(size=160)
+    people.loc[77, "tenure"] = 41.25
+    for options in ({"unit": "team"}, {}):
+        found = eecx.regress(people, "mood ~ tenure", **options).predict({"tenure": [3.0, 60.0]})
+        (warning,) = [w for w in found.warnings if w.code == "extrapolation"]
+        assert "41" not in warning.message
+        assert "41.2" not in found.to_json()
+        ax = found.plot()
+        assert not any("beyond" in t.get_text() for t in ax.figure.texts)

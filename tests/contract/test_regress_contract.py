@@ -13,7 +13,7 @@ import eecx
 from eecx import formula
 from eecx.errors import ColumnError, DataError, EecxError, FormulaError, OptionError
 from eecx.regression.inference import covariance_of, fit_work
-from eecx.regression.work import prepare
+from eecx.regression.prepare import prepare
 
 COLUMNS = [
     "term",

@@ -93,3 +93,4 @@ def test_the_account_says_which_weights(frame, kind):
     }
     assert said[kind] in fit.methods()
     assert ("tau2" in fit.stats) == (kind == "variance")
+    assert ("n_effective" in fit.stats) == (kind != "frequency")

@@ -11,7 +11,7 @@ import eecx
 from eecx import formula
 from eecx.covariance import partial_leverage
 from eecx.regression.inference import fit_work
-from eecx.regression.work import prepare
+from eecx.regression.prepare import prepare
 
 EFFECTS = ("pooled", "between", "within", "two-way")
 VCOVS = ("classical", "HC1", "CR1", "CR2")
@@ -500,3 +500,16 @@ def test_intervals_widen_with_confidence_and_hold_the_estimate(frame):
         assert (wide["conf_low"] < narrow["conf_low"]).all()
         assert (wide["conf_high"] > narrow["conf_high"]).all()
         np.testing.assert_array_equal(wide["std_error"], narrow["std_error"])
+
+
+def test_the_order_of_two_kinds_of_clusters_does_not_matter_among_people():
+    rng = np.random.default_rng(8)
+    people = pd.DataFrame(rng.normal(size=(240, 2)), columns=["x", "y"])
+    people["team"] = np.repeat(np.arange(30), 8)
+    people["site"] = rng.integers(0, 12, 240)
+    given = {"unit": "team", "effects": "within"}
+    one, other = (
+        eecx.regress(people, "y ~ x", cluster=pair, **given)
+        for pair in (("team", "site"), ("site", "team"))
+    )
+    assert one["x"]["std_error"] == pytest.approx(other["x"]["std_error"], rel=1e-12)

@@ -11,7 +11,7 @@ import eecx
 from eecx import formula
 from eecx.errors import EecxError
 from eecx.regression.inference import fit_work
-from eecx.regression.work import prepare
+from eecx.regression.prepare import prepare
 
 EFFECTS = st.sampled_from(["pooled", "between", "within", "two-way"])
 VCOVS = st.sampled_from(["classical", "HC1", "CR1", "CR2"])

@@ -9,7 +9,7 @@ from scipy import stats
 import eecx
 from eecx import formula
 from eecx.regression.inference import covariance_of, fit_work
-from eecx.regression.work import prepare
+from eecx.regression.prepare import prepare
 
 
 def fit(made, formula, **options):

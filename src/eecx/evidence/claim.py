@@ -19,7 +19,8 @@ from ..mediation import mediate
 from ..panel import Panel
 from ..regression import regress
 from ..regression.inference import covariance_of, estimates_table, fit_work
-from ..regression.work import Effects, prepare
+from ..regression.prepare import prepare
+from ..regression.work import Effects
 from ..results import Result, versions
 from . import gates as gate_rules
 from .evidence import Evidence, interval

@@ -13,7 +13,7 @@ from .. import plotting
 from ..errors import Caution, ColumnError, DataError, OptionError, check_level
 from ..panel import Panel
 from ..regression.inference import covariance_of, estimates_table, fit_work
-from ..regression.work import prepare
+from ..regression.prepare import prepare
 from ..results import Result, versions
 
 if TYPE_CHECKING:

@@ -21,7 +21,8 @@ from ..panel import Panel
 from ..regression.inference import covariance_of, estimates, fit_work
 from ..regression.levels import LEVEL
 from ..regression.linear import COLLINEAR
-from ..regression.work import Effects, Vcov, Work, prepare
+from ..regression.prepare import prepare
+from ..regression.work import Effects, Vcov, Work
 from ..resampling import bootstrap_p, generator, percentile_interval, resampled_sums
 from ..results import Result, versions
 from .product_normal import product_normal_interval

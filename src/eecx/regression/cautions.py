@@ -11,7 +11,7 @@ from ..errors import Caution, listing
 from .inference import covariance_of, estimates, is_perfect, two_keys
 from .linear import Fit
 from .swamy_arora import Components
-from .work import CONSTANT, ROWWISE, Work
+from .work import CONSTANT, ROWWISE, Work, clustered
 
 __all__ = ["cautions"]
 
@@ -183,7 +183,7 @@ def _fewest(work: Work, fit: Fit) -> int:
 
 def _effective(work: Work, fit: Fit, combine: Array) -> Array:
     """Return how many equal clusters each slope rests on: one over the sum of squared shares."""
-    if isinstance(work.cluster, tuple) or work.vcov in (*ROWWISE, "classical"):
+    if isinstance(work.cluster, tuple) or not clustered(work.vcov):
         return np.full(len(combine), np.inf)
     share = partial_leverage(fit.bread, fit.cross, combine @ fit.move)
     return np.asarray(1 / (share**2).sum(axis=0), dtype=float)

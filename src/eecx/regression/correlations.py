@@ -20,9 +20,9 @@ from ..moments import Moments, from_rows, group_codes, names_of
 from ..panel import Panel
 from ..panel.panel import as_panel
 from ..results import Result, fingerprint, versions
+from .design import refuse_out_of_range, unkeyed
 from .levels import LEVEL
 from .linear import independent
-from .work import refuse_out_of_range, unkeyed
 
 __all__ = [
     "Level",

@@ -16,11 +16,13 @@ from ..moments import Moments
 from ..panel import Panel
 from ..panel.panel import as_panel
 from ..results import Result, fingerprint, versions
+from .clusters import cluster_values
+from .design import design, unkeyed
 from .inference import UNTOLD, estimates_table
 from .linear import independent
 from .predict import predictor_of_glm
 from .weights import Weighting, weight_column
-from .work import Rows, cluster_values, design, unkeyed
+from .work import Rows
 
 __all__ = ["Family", "glm"]
 
@@ -63,7 +65,7 @@ def glm(
     groups = np.arange(len(values)) if own is None else pd.factorize(cluster_values(panel, own))[0]
     w = np.ones(len(values))
     if weights is not None:
-        w = weight_column(panel, weights, model.response.columns)
+        w = weight_column(panel, weights, model.response.columns[0])
     complete = ~(np.isnan(values).any(axis=1) | np.isnan(w)) & (groups >= 0)
     if not complete.any():
         needed = [*labels, *(c for c in columns if c not in (*labels, unit, wave))]

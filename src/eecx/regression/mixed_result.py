@@ -21,8 +21,9 @@ from .levels import CONTEXT, LEVEL, contextual, figure, level_of
 from .mixed import Covariance, MixedFit, fit_mixed
 from .mixed_likelihood import INTERCEPT, Held, newton, root_of, told
 from .predict import predictor_of_mixed
+from .prepare import prepare
 from .weights import Weighting
-from .work import BETWEEN, WITHIN, Effects, prepare
+from .work import BETWEEN, WITHIN, Effects
 
 __all__ = ["mixed", "mixed_result"]
 

@@ -223,7 +223,7 @@ class Predictor:
                 _figure,
                 outcome=self.outcome,
                 columns=tuple(map(str, values.columns)),
-                observed={c: inputs.ranges[c] for c in values.columns if c in inputs.ranges},
+                observed=inputs.told_ranges,
                 kind=self._what(fitted, interval, base is not None),
             ),
         )

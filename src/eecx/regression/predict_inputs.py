@@ -21,7 +21,8 @@ from .. import frames
 from ..errors import Caution, ColumnError, DataError, OptionError, listing, nearest
 from ..moments import Moments, group_codes
 from ..panel.panel import _level, _unlinked, read_columns
-from .work import BETWEEN, WITHIN, Rows, _labels_in
+from .from_moments import labels_in
+from .work import BETWEEN, WITHIN, Rows
 
 __all__ = ["Inputs", "Part", "inputs_of", "names_in", "open_values", "read_values"]
 
@@ -44,7 +45,7 @@ class Inputs:
 
     ``ranges`` are of numeric columns, ``levels`` of categories; ``split`` are columns whose slopes
     within and between units are apart. Moments have seen sums alone: no ranges. Ranges are not
-    ``told`` where rows may be people: their ends are answers of one of them.
+    ``told`` where rows may be people.
     """
 
     parts: tuple[Part, ...]
@@ -57,6 +58,11 @@ class Inputs:
     def columns(self) -> tuple[str, ...]:
         """The columns that are asked, in the order of the formula."""
         return tuple(dict.fromkeys(c for part in self.parts for c in part.term.columns))
+
+    @property
+    def told_ranges(self) -> Mapping[str, tuple[float, float]]:
+        """The ranges that may be shown: an end of people's answers is the answer of one."""
+        return self.ranges if self.told else {}
 
     def moved_by(self, given: Sequence[str]) -> Inputs:
         """Keep the parts that the given columns enter: others cancel out of a difference."""
@@ -94,7 +100,7 @@ class Inputs:
             outside = values[name][(values[name] < low - slack) | (values[name] > high + slack)]
             if len(outside):
                 worst = outside.iloc[int(np.argmax(np.maximum(low - outside, outside - high)))]
-                ends = f", {low:.4g} to {high:.4g}," if self.told else ""
+                ends = f", {low:.4g} to {high:.4g}," if name in self.told_ranges else ""
                 message = (
                     f"{name!r} lies outside what was observed{ends} in {len(outside)} of "
                     f"{len(values)} rows (such as {worst:.4g}): that the model holds there is an "
@@ -109,7 +115,7 @@ def inputs_of(
 ) -> Inputs:
     """Return what a model with coefficients ``names`` asks, and what its rows have seen."""
     if isinstance(data, Moments):
-        labels = _labels_in(data, model.terms)
+        labels = labels_in(data, model.terms)
         spans = {t.label: (n,) for t, n in zip(model.terms, labels, strict=True)}
         parts, split = _parts(model, spans, names)
         return Inputs(parts, {}, {}, split)

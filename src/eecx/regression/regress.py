@@ -33,8 +33,9 @@ from .linear import Fit
 from .mixed import Covariance
 from .mixed_result import mixed
 from .predict import predictor_of_least_squares
+from .prepare import prepare
 from .weights import Kind, weighting
-from .work import CONSTANT, ROWWISE, Effects, Vcov, Work, prepare
+from .work import CONSTANT, Effects, Vcov, Work, clustered
 
 __all__ = ["regress"]
 
@@ -344,12 +345,12 @@ def _result(work: Work, fit: Fit, formula: str, conf_level: float) -> Result:
         for n, v in zip(names, levels, strict=True)
     ]
     vcov = pd.DataFrame(covariance, index=keys, columns=keys)
-    clustered = work.vcov not in (*ROWWISE, "classical")
+    by_cluster = clustered(work.vcov)
     statistics = {
         "n": int(fit.n),
         "units": work.units or None,
         "waves": work.waves or None,
-        **({"clusters": _cluster_count(work, clusters)} if clustered else {}),
+        **({"clusters": _cluster_count(work, clusters)} if by_cluster else {}),
         "r_squared": r_squared(work, fit),
         "sigma": float(np.sqrt(fit.rss / residual_df)),
         "df_residual": residual_df,
@@ -372,7 +373,7 @@ def _result(work: Work, fit: Fit, formula: str, conf_level: float) -> Result:
     spec = {
         "formula": formula,
         "effects": work.effects,
-        "cluster": work.cluster if clustered else None,
+        "cluster": work.cluster if by_cluster else None,
         "vcov": work.vcov,
         "conf_level": conf_level,
         "data": work.fingerprint,

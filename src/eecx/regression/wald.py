@@ -17,8 +17,9 @@ from ..errors import Caution, DataError, OptionError, listing, nearest
 from ..panel import Panel
 from ..results import Result, versions
 from .inference import covariance_of, fit_work
+from .prepare import prepare
 from .regress import regress
-from .work import BETWEEN, CONSTANT, WITHIN, Vcov, prepare
+from .work import BETWEEN, CONSTANT, WITHIN, Vcov
 
 __all__ = ["hausman", "wald"]
 

@@ -31,7 +31,14 @@ import numpy.typing as npt
 from ..errors import DataError, OptionError, listing, nearest
 from ..panel import Panel
 
-__all__ = ["Kind", "Weighting", "remaining_variance", "weight_column", "weighting"]
+__all__ = [
+    "Kind",
+    "Weighting",
+    "by_variance",
+    "remaining_variance",
+    "weight_column",
+    "weighting",
+]
 
 Array = npt.NDArray[np.float64]
 Kind = Literal["precision", "sampling", "frequency", "variance"]
@@ -87,17 +94,16 @@ def weighting(
     return found
 
 
-def weight_column(panel: Panel, given: Weighting, outcome: tuple[str, ...]) -> Array:
+def weight_column(panel: Panel, given: Weighting, outcome: str) -> Array:
     """Return the column of weights, or of sampling variances, NaN where one is missing."""
     if given.column is None:
-        own = outcome[0] if len(outcome) == 1 else ""
-        values = panel.variance.get(own)
+        values = panel.variance.get(outcome)
         if values is None or values.isna().all():
             raise DataError(
-                f"weights='variance' needs sampling variances of {listing(outcome)}, which this "
+                f"weights='variance' needs sampling variances of {outcome!r}, which this "
                 "panel does not have. Link surveys, or give weights={'variance': 'v'}, a column."
             )
-        name = f"sampling variance of {own}"
+        name = f"sampling variance of {outcome}"
         found = np.asarray(values, dtype=float)
     else:
         name = given.column
@@ -148,3 +154,24 @@ def remaining_variance(rows: Array, variance: Array, groups: npt.NDArray[np.intp
             "explain. Take weights of kind 'precision', or fewer terms."
         )
     return max((float(residual @ residual) - float(variance @ left)) / free, 0.0)
+
+
+def by_variance(
+    rows: Array, variance: Array, unit: npt.NDArray[np.intp], effects: str
+) -> tuple[float, Array]:
+    r"""Return :math:`\hat\tau^2` and weights :math:`1/(\hat\tau^2 + v)` of mean one.
+
+    They are weights of rows; of units' means between units.
+    """
+    if effects == "between":
+        size = np.bincount(unit)
+        rows = np.stack([np.bincount(unit, column) / size for column in rows.T]).T
+        variance = np.bincount(unit, variance) / size**2
+    tau2 = remaining_variance(rows, variance, unit if effects in ("within", "two-way") else None)
+    if tau2 == 0 and (variance == 0).any():
+        raise DataError(
+            "Rows without sampling variance, and no variance beyond it in the others: weights "
+            "1/v are infinite. Check the column of variances."
+        )
+    weight = 1 / (tau2 + variance)
+    return tau2, weight / weight.mean()

@@ -1,0 +1,44 @@
+"""Clusters: which columns they are, their values, and what lies within them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..errors import OptionError
+from ..moments import group_codes
+from ..panel import Panel
+
+__all__ = ["cluster_names", "cluster_values", "is_nested"]
+
+
+def cluster_names(given: str | Sequence[str] | None) -> tuple[str, ...]:
+    """Read ``cluster=``: no column, one or two."""
+    if given is None:
+        return ()
+    several = isinstance(given, Sequence) and not isinstance(given, str)
+    names = tuple(given) if several else (given,)
+    if not all(isinstance(n, str) for n in names) or len(names) > 2 or len(set(names)) < len(names):
+        raise OptionError(f"cluster={given!r:.60}: the name of one column, or of two.")
+    return tuple(str(n) for n in names)
+
+
+def cluster_values(panel: Panel, name: str) -> pd.Series[Any]:
+    """Return the column of the clusters: a key of the panel, or one of its columns."""
+    if name not in (panel.unit, panel.wave):
+        panel.require(name, "cluster")
+    return panel.frame[name]
+
+
+def is_nested(keys: pd.DataFrame, inner: str, outer: str) -> bool:
+    """Whether every level of one key lies in a single level of another."""
+    if inner == outer:
+        return True
+    codes, levels = group_codes(keys, [inner])
+    around = group_codes(keys, [outer])[0]
+    one = np.zeros(len(levels), dtype=np.intp)
+    one[codes] = around
+    return bool((one[codes] == around).all())

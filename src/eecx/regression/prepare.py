@@ -1,0 +1,154 @@
+"""From data and a formula to a model made ready: rows are read, weighed and summed per cell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import formula as grammar
+from ..moments import ROW, Moments, from_rows, group_codes
+from .clusters import cluster_names, is_nested
+from .design import design, unkeyed
+from .from_moments import from_moments
+from .plan import Plan, plan_of, refuse_arguments
+from .rows import Table, complete_rows, read, with_wave_dummies
+from .transform import transformed
+from .weights import Weighting, by_variance
+from .work import Effects, Rows, Vcov, Work, clustered, fingerprint_of, has_intercept
+
+__all__ = ["prepare"]
+
+Array = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+
+
+def prepare(
+    data: object,
+    model: grammar.Formula,
+    effects: Effects,
+    *,
+    unit: str | None = None,
+    wave: str | None = None,
+    cluster: str | Sequence[str] | None = None,
+    vcov: Vcov | None = None,
+    wave_effects: bool = False,
+    rows: Mask | None = None,
+    gls: bool = False,
+    drift: bool = True,
+    weights: Weighting | None = None,
+) -> Work:
+    """Turn data and a formula into cells of sums.
+
+    ``wave_effects`` adds wave dummies to any model; ``rows`` keeps a part of the panel's rows,
+    after lags were looked up in all of them; ``gls`` weights within-between models by their
+    variance components; ``drift`` gives first differences a constant.
+    """
+    clusters = cluster_names(cluster)
+    refuse_arguments(model, effects, vcov, {"unit": unit, "wave": wave}, clusters)
+    if isinstance(data, Moments):
+        return from_moments(
+            data, model, effects, vcov, clusters, weights, unit=unit, wave=wave, gls=gls
+        )
+    plan = plan_of(data, model, effects, vcov, clusters, weights, unit=unit, wave=wave)
+    made = design(plan.panel, (model.response, *model.terms))
+    table, complete = complete_rows(plan, read(plan, made.x, model), rows, made.names)
+    if plan.frequency and plan.by_row:
+        table = table.written_out()
+    nuisance: tuple[str, ...] = ()
+    if effects == "two-way" or wave_effects:
+        table, nuisance = with_wave_dummies(table)
+    weighed = _weighed(plan, table)
+    cells = _cells(plan, table, (*made.names, *nuisance), weighed.rows)
+    sizes = _unit_sizes(plan, table)
+    waves = 1 if plan.panel.wave is None else int(np.count_nonzero(np.bincount(table.keys["wave"])))
+    work = Work(
+        cells,
+        made.names[0],
+        made.names[1:],
+        nuisance,
+        Rows(plan.panel, complete, made.spans),
+        effects,
+        plan.vcov,
+        plan.cluster,
+        units=len(sizes) if plan.own_units else 0,
+        waves=waves if plan.own_units else 0,
+        singletons=int((sizes == 1).sum()),
+        left_out=int((~complete).sum()) + unkeyed(data, plan.panel),
+        fingerprint=fingerprint_of(cells),
+        absorbed=len(sizes) if effects in ("within", "two-way") else 0,
+        size=np.abs(cells.mean).max(axis=0),
+        nested=_nested(plan, table, waves),
+        levels=table.levels,
+        intercept=has_intercept(effects, gls, drift),
+        weighting=weights,
+        tau2=weighed.tau2,
+        effective=None if plan.frequency else weighed.effective,
+    )
+    return transformed(work, plan.cluster_keys[0], gls, weighed.units)
+
+
+@dataclass(frozen=True, eq=False)
+class _Weighed:
+    """Weights of rows or of units' means, and the variance that sampling error leaves."""
+
+    rows: Array | None = None
+    units: Array | None = None
+    tau2: float | None = None
+
+    @property
+    def effective(self) -> float | None:
+        """As many rows of equal weight tell as much."""
+        used = self.rows if self.units is None else self.units
+        return None if used is None else float(used.sum() ** 2 / (used**2).sum())
+
+
+def _weighed(plan: Plan, table: Table) -> _Weighed:
+    """Return what rows weigh, one on average where they are not counts."""
+    if plan.weights is None or table.weight is None:
+        return _Weighed()
+    if plan.frequency:
+        return _Weighed(table.weight)
+    if plan.weights.kind != "variance":
+        return _Weighed(table.weight / table.weight.mean())
+    unit = group_codes(table.keys_frame(["unit"]), ["unit"])[0]
+    tau2, weight = by_variance(table.x, table.weight, unit, plan.effects)
+    if plan.effects == "between":
+        return _Weighed(units=weight, tau2=tau2)
+    return _Weighed(weight, tau2=tau2)
+
+
+def _cells(plan: Plan, table: Table, labels: tuple[str, ...], weight: Array | None) -> Moments:
+    """Sum the rows per unit and cluster, per cluster alone if that will do, or keep every row."""
+    if plan.by_row:
+        keys = table.keys_frame([*table.keys])
+        keys[ROW] = np.arange(len(keys))
+    elif clustered(plan.vcov) and plan.effects in ("pooled", "first-difference"):
+        keys = table.keys_frame(plan.cluster_keys)  # units are not taken out
+    else:
+        keys = table.keys_frame([name for name in table.keys if name != "wave"])
+    cells = from_rows(table.x, labels, keys, weight)
+    if plan.frequency and weight is not None:
+        cells = replace(cells, n=cells.w, w2=cells.w)
+    return cells
+
+
+def _unit_sizes(plan: Plan, table: Table) -> npt.NDArray[Any]:
+    """Return how many rows each unit has."""
+    counts = table.weight if plan.frequency else None
+    sizes = np.bincount(table.keys["unit"], weights=counts)
+    return sizes[sizes > 0]
+
+
+def _nested(plan: Plan, table: Table, waves: int) -> frozenset[str]:
+    """Return which effects, of unit and wave, lie each in one cluster, for errors that ask."""
+    if not (plan.vcov.startswith("CR1") or plan.vcov == "wild"):
+        return frozenset({"unit"})
+    keys, own = table.keys_frame([*table.keys]), plan.cluster_keys
+    if waves > 1:
+        return frozenset(k for k in ("unit", "wave") if any(is_nested(keys, k, by) for by in own))
+    unit = any(is_nested(keys, "unit", by) for by in own)
+    return frozenset({"unit", "wave"} if unit else {"wave"})
