@@ -237,8 +237,22 @@ class Result:
     def _heading(self) -> str:
         level = self.spec.get("conf_level")
         suffix = f", {100 * level:g}% intervals" if level else ""
-        what = self.spec.get("formula") or self.spec.get("title") or ""
+        what = ", ".join([self.spec.get("formula") or self.spec.get("title") or "", *self._kind()])
         return f"{self.analysis}: {what}{suffix}" if what else f"{self.analysis}{suffix}"
+
+    def _kind(self) -> list[str]:
+        """Return which model, errors and weights a regression has, in few words."""
+        if self.analysis != "regress":
+            return []
+        link, cluster = self.spec.get("link"), self.spec.get("cluster")
+        by = cluster if isinstance(cluster, str) else " and ".join(cluster or ())
+        errors = self.spec.get("vcov")
+        weights = self.spec.get("weights") or {}
+        return [
+            f"{self.spec['family']} ({link} link)" if link else str(self.spec["effects"]),
+            *([f"{errors} by {by}" if by else str(errors)] if errors else []),
+            *[f"{kind} weights" for kind in weights],
+        ]
 
     def _basis(self) -> str:
         shown = {k: v for k, v in self.stats.items() if isinstance(v, int | float | str)}
@@ -276,7 +290,9 @@ def _p(value: float) -> str:
 def _short(value: Any) -> str:
     if isinstance(value, str | int | np.integer) or value is None:
         return str(value)
-    if not np.isfinite(value):
+    if np.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    if np.isnan(value):
         return "–"
     if float(value).is_integer() and abs(value) < 1e9:
         return f"{int(value)}"

@@ -401,4 +401,4 @@ def test_an_untold_error_resolves_nothing(frame):
     fit = eecx.regress(twin, "twin ~ nps", unit="store", wave="year")
     found = equivalence(fit, "nps", bound=0.5)
     assert found.stats["verdict"] == "not resolved"
-    assert codes(found) == ["no-error"]
+    assert codes(found) == ["perfect-fit", "no-error"]

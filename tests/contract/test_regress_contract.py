@@ -199,7 +199,9 @@ def test_a_row_is_taken_by_its_term(frame):
 def test_summary_shows_table_basis_and_warnings(frame):
     result = fit(frame, vcov="CR1")
     text = result.summary()
-    assert text.startswith("regress: nps ~ engagement + size, 95% intervals\n")
+    assert text.startswith(
+        "regress: nps ~ engagement + size, pooled, CR1 by store, 95% intervals\n"
+    )
     assert "n 48; units 12; waves 4; clusters 12" in text
     assert text.endswith(
         "Warning (few-clusters): CR1 with 12 clusters (as if of 8.3 equal ones) is too small on "

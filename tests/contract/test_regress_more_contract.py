@@ -216,3 +216,33 @@ def test_shared_sources_draw_a_warning_everywhere(panel):
         eecx.errors_in_variables(shared, "cx ~ ex", reliability={"ex": 0.8}),
     ):
         assert "common-source" in [w.code for w in result.warnings]
+
+
+@pytest.mark.parametrize("effects", ["random", "within-between"])
+def test_random_effects_refuse_clusters_that_cut_units(effects):
+    sim = eecx.simulate.panel(units=20, waves=4, rng=2)
+    frame = sim.frame.assign(part=np.arange(80) % 7)
+    with pytest.raises(DataError, match="some lie in several of 'part'"):
+        eecx.regress(frame, "cx ~ ex", effects=effects, unit="unit", wave="wave", cluster="part")
+
+
+def test_an_interval_without_ends_is_told_everywhere():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(100, 2)), columns=["x", "y"])
+    frame["g"] = np.arange(100) % 5
+    fit = eecx.regress(frame, "y ~ x", cluster="g", vcov="wild", wild="rademacher")
+    assert "−∞" in fit.summary()
+    assert "without an end" in fit.methods()
+    texts = [t.get_text() for t in fit.plot().texts]
+    assert sum("(no end)" in t for t in texts) == 2
+
+
+def test_what_follows_from_a_fit_carries_its_warnings():
+    sim = eecx.simulate.panel(units=9, waves=4, rng=2)
+    fit = eecx.regress(sim.frame, "cx ~ ex", unit="unit", wave="wave", vcov="CR1")
+    for result in (eecx.wald(fit), eecx.equivalence(fit, "ex", bound=0.3)):
+        assert "few-clusters" in [w.code for w in result.warnings]
+    wild = eecx.regress(sim.frame, "cx ~ ex", unit="unit", wave="wave", vcov="wild")
+    assert "wild-errors" in [w.code for w in eecx.wald(wild).warnings]
+    with pytest.raises(OptionError, match="fit with vcov='CR2'"):
+        eecx.equivalence(wild, "ex", bound=0.3)

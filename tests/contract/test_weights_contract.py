@@ -88,9 +88,43 @@ def test_the_account_says_which_weights(frame, kind):
     said = {
         "precision": "weighted by w (inverse variances)",
         "sampling": "weighted by w (sampling weights)",
-        "frequency": "each counted w times",
+        "frequency": "each row counted w times",
         "variance": "weighted by 1/(tau2 + v)",
     }
     assert said[kind] in fit.methods()
     assert ("tau2" in fit.stats) == (kind == "variance")
     assert ("n_effective" in fit.stats) == (kind != "frequency")
+
+
+@pytest.mark.parametrize("weights", [{"variance": "v"}, "variance"])
+def test_a_family_refuses_sampling_variances(frame, weights):
+    yes = frame.assign(yes=(frame["y"] > 0).astype(float))
+    with pytest.raises(OptionError, match="'variance' are for linear models"):
+        eecx.regress(yes, "yes ~ x", family="binomial", unit="store", weights=weights)
+
+
+def test_a_weighted_family_and_a_comparison_say_so(frame):
+    yes = frame.assign(yes=(frame["y"] > 0).astype(float))
+    fit = eecx.regress(yes, "yes ~ x", family="binomial", unit="store", weights={"precision": "w"})
+    assert fit.spec["weights"] == {"precision": "w"}
+    assert "weighted by w (inverse variances)" in fit.methods()
+    assert "precision weights" in fit.summary()
+    plain = eecx.regress(frame, "y ~ x", unit="store")
+    other = eecx.regress(frame, "y ~ x", unit="store", weights={"precision": "w"})
+    rows = eecx.compare(plain, other).table.set_index("term")
+    assert rows.loc["weights"].tolist() == ["", "precision (w)"]
+
+
+def test_cr2_of_weighted_rows_is_that_of_rows_times_the_root_of_their_weight(frame):
+    from eecx.covariance import cr2
+
+    fit = eecx.regress(frame, "y ~ x", unit="store", weights={"precision": "w"})
+    root = np.sqrt(frame["w"].to_numpy())
+    x = np.column_stack([root, root * frame["x"]])
+    bread = np.linalg.inv(x.T @ x)
+    e = root * frame["y"].to_numpy() - x @ (bread @ x.T @ (root * frame["y"].to_numpy()))
+    at = [(frame["store"] == s).to_numpy() for s in "abcdefgh"]
+    cross = np.stack([x[rows].T @ x[rows] for rows in at])
+    v, df = cr2(bread, cross, np.stack([x[rows].T @ e[rows] for rows in at]))
+    np.testing.assert_allclose(fit.table["std_error"], np.sqrt(np.diag(v)), rtol=1e-9)
+    np.testing.assert_allclose(fit.table["df"], df, rtol=1e-9)

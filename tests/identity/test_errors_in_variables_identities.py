@@ -436,3 +436,27 @@ def test_terms_that_are_not_corrected_are_named(made):
     found = eecx.errors_in_variables(panel, "nps ~ a + lag(b)", effects="within")
     said = [w.concerns for w in found.warnings if w.code == "unknown-reliability"]
     assert said == ["lag(b)"]
+
+
+def test_given_errors_are_shared_by_what_unit_effects_leave_of_each_cluster():
+    """The jackknife written out, on unequal units; units of one wave change nothing."""
+    rng = np.random.default_rng(12)
+    unit = np.repeat(np.arange(14), rng.integers(2, 7, 14))
+    frame = pd.DataFrame({"unit": unit, "x": rng.normal(size=len(unit))})
+    frame["y"] = 0.5 * frame["x"] + rng.normal(size=len(unit))
+    given = {"unit": "unit", "effects": "within", "error_covariance": {"x": {"x": 0.2}}}
+    found = eecx.errors_in_variables(frame, "y ~ x", **given).table.iloc[1]
+
+    def slope(rows):
+        away = rows[["x", "y"]] - rows.groupby("unit")[["x", "y"]].transform("mean")
+        noise = 0.2 * (len(rows) - rows["unit"].nunique())
+        return float((away["x"] @ away["y"]) / (away["x"] @ away["x"] - noise))
+
+    whole = slope(frame)
+    moved = np.array([whole - slope(frame[frame["unit"] != u]) for u in range(14)])
+    assert found["estimate"] == pytest.approx(whole, rel=1e-10)
+    assert found["std_error"] == pytest.approx(float(np.sqrt(moved @ moved)), rel=1e-9)
+    alone = pd.DataFrame({"unit": np.arange(100, 140), "x": 0.0, "y": 0.0})
+    more = eecx.errors_in_variables(pd.concat([frame, alone]), "y ~ x", **given).table.iloc[1]
+    for column in ("estimate", "std_error", "df"):
+        assert more[column] == pytest.approx(found[column], rel=1e-9)

@@ -192,4 +192,4 @@ def test_a_panel_of_surveys_knows_its_variances():
     )
     same(fit, other)
     assert fit.spec["weights"] == {"variance": None}
-    assert "the outcome's sampling variance" in fit.methods()
+    assert "the sampling variances of the outcome and tau2" in fit.methods()

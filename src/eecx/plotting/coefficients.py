@@ -23,7 +23,7 @@ from eecx.plotting.style import (
     plain,
     styled,
 )
-from eecx.plotting.tables import floats, require
+from eecx.plotting.tables import FloatArray, floats, require
 from eecx.plotting.text import clean, interval, line_height, wrap
 
 __all__ = ["coefficients"]
@@ -149,8 +149,10 @@ def coefficients(
                 markeredgecolor="white",
             )
         )
+    endless = _endless(ax, table, places)
     for i, place in enumerate(places):
         text = interval(*(float(values[column][i]) for column in _COLUMNS[1:]))
+        text += " (no end)" if endless[i] else ""
         plain(
             ax.text(
                 1.02,
@@ -170,6 +172,23 @@ def coefficients(
         _key(ax, handles, kinds)
     add_caption(figure_of(ax) if new else ax, join(clean(caption)))
     return ax
+
+
+def _endless(ax: Axes, table: pd.DataFrame, places: FloatArray) -> list[bool]:
+    """Draw an arrow to the edge where an interval has no end; return which have none."""
+    edges = ax.get_xlim()
+    estimates, *ends = (table[c].to_numpy(float) for c in ("estimate", "conf_low", "conf_high"))
+    for end, edge in zip(ends, edges, strict=True):
+        for i in np.flatnonzero(np.isinf(end) & np.isfinite(estimates)):
+            ax.annotate(
+                "",
+                xy=(edge, places[i]),
+                xytext=(estimates[i], places[i]),
+                arrowprops={"arrowstyle": "->", "color": MUTED, "linewidth": 1.2},
+                zorder=2,
+            )
+    ax.set_xlim(edges)
+    return [bool(np.isinf([low, high]).any()) for low, high in zip(*ends, strict=True)]
 
 
 def _key(ax: Axes, handles: list[Artist], kinds: list[str]) -> None:

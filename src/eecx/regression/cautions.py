@@ -39,7 +39,8 @@ def cautions(
                 "few-clusters",
                 f"{work.vcov} with {fewest} clusters"
                 + (f" (as if of {effective.min():.1f} equal ones)" if effective.min() < 1e9 else "")
-                + " is too small on average; CR2 is safer.",
+                + " is too small on average"
+                + ("." if isinstance(work.cluster, tuple) else "; CR2 is safer."),
                 str(work.cluster),
             )
         )

@@ -83,11 +83,16 @@ def compare(*fits: Result, names: Sequence[str] = (), digits: int = 3) -> Result
             below.append(f"({se:.{digits}f})" if np.isfinite(se) else "")
         rows += [top, below]
     families = [str(f.spec.get("family", "gaussian")) for f in fits]
+    weights = [
+        " ".join(k if v is None else f"{k} ({v})" for k, v in (f.spec.get("weights") or {}).items())
+        for f in fits
+    ]
     rows += [
         ["effects", *[str(f.spec.get("effects", "")) for f in fits]],
         *([["family", *families]] if set(families) != {"gaussian"} else []),
         ["errors", *[str(f.spec.get("vcov") or "model-based") for f in fits]],
         ["clusters", *[_clusters(f) for f in fits]],
+        *([["weights", *weights]] if any(weights) else []),
         ["n", *[_whole(f.stats.get("n")) for f in fits]],
         ["units", *[_whole(f.stats.get("units")) for f in fits]],
         ["R²", *[_share(f.stats.get("r_squared")) for f in fits]],

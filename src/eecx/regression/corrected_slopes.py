@@ -19,6 +19,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ..errors import Caution, DataError
+from ..moments import Moments
 from ..panel import Panel
 from .given_errors import GivenErrors, refuse_covariances
 from .inference import covariance_of, fit_work
@@ -98,7 +99,7 @@ def corrected_level(
     values = (fit.n - len(taken) - work.absorbed) * (float(work.cells.w.sum()) / fit.n)
     fixed = _fixed(given, [*names, work.y], net, values)
     told, cautions = _told(work, panel, rows, given, names)
-    share = work.cells.w / work.cells.w.sum()
+    share = _share(work, rows)
     parts = share[:, None, None] * fixed + told
     error = parts.sum(axis=0)
     reliability = {
@@ -107,7 +108,7 @@ def corrected_level(
         if names[j] in given.names or error[j, j] > 0
     }
     _refuse(error[:k, :k], fit.cross.sum(axis=0), names, reliability, words)
-    cautions += _low({n: v for n, v in reliability.items() if n not in given.names}, words)
+    cautions += _low(reliability, words)
     corrected, moved = _corrected(fit, parts)
     normal = work.vcov == "classical" or len(moved) <= 2
     if not error.any():
@@ -127,6 +128,20 @@ def corrected_level(
     return Level(
         work, fit, words, reliability, known, bool(told.any()), slopes, moved, covariance
     ), cautions
+
+
+def _share(work: Work, rows: Rows | None) -> Array:
+    """Return each cluster's share of the values that means and unit effects leave."""
+    left = work.cells.w.copy()
+    if work.absorbed:
+        if isinstance(work.source, Moments):
+            cells = work.source.collapse(list(dict.fromkeys([work.unit, str(work.cluster)])))
+            of = cells.keys[str(work.cluster)]
+            left -= of.value_counts().reindex(work.cells.keys.iloc[:, 0]).to_numpy(float)
+        elif rows is not None:
+            first = np.unique(rows.unit, return_index=True)[1]
+            left -= np.bincount(rows.cell[first], minlength=len(left))
+    return np.asarray(left / left.sum())
 
 
 def _net(whole: Array, taken: Sequence[int]) -> Array:
@@ -233,7 +248,7 @@ def left_out_moves(bread: Array, cross: Array, scores: Array) -> Array:
 
 
 def _low(reliability: Mapping[str, float], words: str) -> list[Caution]:
-    """Return a caution for each low reliability that the data tell."""
+    """Return a caution for each low reliability, given or told by the data."""
     found = []
     for name, value in reliability.items():
         if value < 0.3:

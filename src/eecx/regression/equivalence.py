@@ -161,7 +161,7 @@ def equivalence(
         },
         _methods(target, table, intervals, verdict, bound, alpha),
         tables={"intervals": intervals},
-        warnings=_cautions(target, verdict, reliability),
+        warnings=(*target.warnings, *_cautions(target, verdict, reliability)),
         references=("lakens2017",),
         figure=_figure,
     )
@@ -207,6 +207,7 @@ class Target:
     df: float
     fisher: bool
     mark: str
+    warnings: tuple[Caution, ...] = ()
 
     @property
     def moved(self) -> float:
@@ -309,8 +310,8 @@ def _of_result(found: Result, term: str | Sequence[str] | None, level: str | Non
     b, se, free = (float(row[c]) for c in ("estimate", "std_error", "df"))
     if np.isnan(free) and np.isfinite(se):
         raise OptionError(
-            f"{row['_label']!r} has no degrees of freedom in {found.analysis}: give the estimate "
-            "with std_error= and df=."
+            f"{row['_label']!r} has no degrees of freedom in {found.analysis}, as after a wild "
+            "bootstrap: fit with vcov='CR2', or give the estimate with std_error= and df=."
         )
     if pairs:
         kinds = found.tables["levels"].set_index("level")["interval"]
@@ -325,6 +326,7 @@ def _of_result(found: Result, term: str | Sequence[str] | None, level: str | Non
         free,
         pairs,
         str(found.spec.get("data", "")),
+        found.warnings,
     )
 
 

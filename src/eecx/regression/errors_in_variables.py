@@ -277,7 +277,9 @@ def _table(levels: Sequence[Level], conf_level: float) -> pd.DataFrame:
 def _freedom(level: Level, observed: Array) -> Array:
     if level.error is None or not level.error.any():
         return observed
-    g, k = level.moved.shape
+    k = level.moved.shape[1]
+    # a cluster that moves nothing, such as a unit of one wave within units, tells nothing
+    g = int((level.moved != 0).any(axis=1).sum())
     return np.full(k, g - 1.0 if g > 2 else level.fit.n - k)
 
 

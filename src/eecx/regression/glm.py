@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,7 @@ import pandas as pd
 from scipy import optimize
 
 from .. import formula as grammar
+from .. import plotting
 from ..errors import Caution, DataError, OptionError, listing
 from ..moments import Moments
 from ..panel import Panel
@@ -23,6 +24,9 @@ from .linear import independent
 from .predict import predictor_of_glm
 from .weights import Weighting, weight_column
 from .work import Rows
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["Family", "glm"]
 
@@ -137,6 +141,7 @@ def glm(
         shared := data.shared_source(model.columns, model.response.columns[0])
     ):
         cautions.append(shared)
+    how = "" if weights is None else f", {weights.said()}"
     said = "; ".join(
         f"{r.term} {r.estimate:.3g} ({r.conf_low:.3g} to {r.conf_high:.3g})"
         for r in effects.itertuples()
@@ -151,6 +156,7 @@ def glm(
             "link": LINK[family],
             "cluster": own,
             "vcov": "CR1" if own else "HC1",
+            "weights": None if weights is None else weights.spec,
             "conf_level": conf_level,
             "data": fingerprint(panel.fingerprint, y, x),
             "versions": versions(),
@@ -163,12 +169,13 @@ def glm(
             "null_deviance": float(fit.null_deviance),
             "left_out": int((~complete).sum()) + unkeyed(data, panel),
         },
-        f"We fitted {model.text} as a {family} model ({LINK[family]} link) to {len(y)} rows, with "
-        f"errors clustered by {own or 'row'}. Average marginal effects, in units of the outcome: "
-        f"{said}.",
+        f"We fitted {model.text} as a {family} model ({LINK[family]} link) to {len(y)} rows{how}, "
+        f"with errors clustered by {own or 'row'}. Average marginal effects, in units of the "
+        f"outcome: {said}.",
         tables={"marginal_effects": effects},
         vcov=pd.DataFrame(v, index=terms, columns=terms),
         warnings=tuple(cautions),
+        figure=_figure,
         predictor=predictor_of_glm(seen, model, family, beta, v, clusters - 1.0),
     )
 
@@ -236,6 +243,15 @@ def _infinite(y: Array, x: Array, family: Family) -> Array:
     return slopes if (pushed @ slopes).sum() > 1e-6 else np.zeros(x.shape[1])
 
 
+def _figure(result: Result, ax: Axes | None = None, **options: Any) -> Axes:
+    """Draw the average marginal effects: in units of the outcome, not of the link."""
+    given = {
+        "title": f"Average marginal effects: {result.spec['formula']}",
+        "label": "change of the expected outcome per unit (0: none)",
+    }
+    return plotting.coefficients(result.tables["marginal_effects"], ax=ax, **(given | options))
+
+
 def _marginal(
     x: Array,
     mu: Array,
@@ -249,7 +265,8 @@ def _marginal(
 ) -> pd.DataFrame:
     """Return derivatives of the expected outcome, averaged by share, with delta-method errors.
 
-    For products and powers it is the derivative along that column alone.
+    For products and powers it is the derivative along that column alone, for categories too (not
+    the change from one level to another).
     """
     first = mu if family == "poisson" else mu * (1 - mu)
     second = mu if family == "poisson" else mu * (1 - mu) * (1 - 2 * mu)
@@ -265,6 +282,6 @@ def same_kind(options: dict[str, Any]) -> None:
     """Refuse options of linear models beside a family."""
     if named := [k for k, v in options.items() if v]:
         raise OptionError(
-            f"{listing(named)} is for linear models; a family takes effects='pooled' and clustered "
-            "errors. Unit means among the terms keep differences between units apart."
+            f"{listing(named)} is for linear models; a family takes effects='pooled' and errors "
+            "vcov='CR1'. Unit means among the terms keep differences between units apart."
         )

@@ -351,6 +351,7 @@ def mixed(
     result = replace(
         result,
         stats={**result.stats, **extra},
+        text=result.text + ("" if weights is None else f" Weights: {weights.said()}."),
         predictor=predictor_of_mixed(model, work, fit),
     )
     return _side_by_side(result, conf_level) if kind == "within-between" else result

@@ -259,7 +259,7 @@ def _refuse_columns(
     whole = [c for c in given if c in inputs.split and c not in columns]
     if whole:
         one = whole[0]
-        asked = [f"{one}{s}" for s in (BETWEEN, WITHIN) if f"{one}{s}" in columns]
+        asked = [f"{one}{s}" for s in (BETWEEN, WITHIN)]
         words = {
             BETWEEN: "the unit's usual value",
             WITHIN: "the distance from it (0: as usual)",

@@ -183,11 +183,11 @@ def regress(
     ['within units over time']
     """
     if effects not in get_args(Effects):
-        raise OptionError(f"effects={effects!r}: accepted are {listing(get_args(Effects))}.")
+        known = listing(get_args(Effects), most=20)
+        raise OptionError(f"effects={effects!r}: accepted are {known}.")
     if vcov is not None and vcov not in get_args(Vcov):
-        raise OptionError(
-            f"vcov={vcov!r}: accepted are {listing(get_args(Vcov))}.{nearest(vcov, get_args(Vcov))}"
-        )
+        known = listing(get_args(Vcov), most=20)
+        raise OptionError(f"vcov={vcov!r}: accepted are {known}.{nearest(vcov, get_args(Vcov))}")
     if family not in get_args(Family):
         raise OptionError(f"family={family!r}: accepted are {listing(get_args(Family))}.")
     check_level(conf_level)
@@ -204,7 +204,7 @@ def regress(
     if not drift and effects != "first-difference":
         raise OptionError("drift=False is for effects='first-difference'.")
     model = grammar.parse(formula)
-    weighted = weighting(weights, effects, vcov)
+    weighted = weighting(weights, effects, vcov, family)
     if isinstance(data, str | Path):  # a file is read once
         data = open_table(data)
     if family != "gaussian":
@@ -221,7 +221,7 @@ def regress(
         "wild": wild,
     }
     options |= {"random": random, "covariance": covariance}
-    options["weights"] = None if weighted is None else {weighted.kind: weighted.column}
+    options["weights"] = None if weighted is None else weighted.spec
     options["rng"] = rng if rng is None or isinstance(rng, int) else str(rng)
     if by_likelihood:
         if cluster is not None or vcov is not None:
@@ -403,21 +403,8 @@ def _cluster_count(work: Work, cells: int) -> int | str:
     return f"{counts[0]} and {counts[1]}"
 
 
-def _weighted_by(work: Work) -> str:
-    if work.weighting is None:
-        return "without weights"
-    column = work.weighting.column or "the outcome's sampling variance"
-    return {
-        "precision": f"weighted by {column} (inverse variances)",
-        "sampling": f"weighted by {column} (sampling weights)",
-        "frequency": f"each counted {column} times",
-        "variance": f"weighted by 1/(tau2 + v), with the sampling variances v ({column}) and "
-        f"tau2 = {work.tau2 or 0:.3g} estimated",
-    }[work.weighting.kind]
-
-
 def _methods(work: Work, table: pd.DataFrame, formula: str, conf_level: float) -> str:
-    by = listing(work.cluster) if isinstance(work.cluster, tuple) else work.cluster
+    by = " and ".join(work.cluster) if isinstance(work.cluster, tuple) else work.cluster
     if work.vcov == "wild":
         errors = f"intervals of the restricted wild bootstrap of clusters ({by}; CR1 errors)"
     elif work.vcov == "CR2":
@@ -439,12 +426,15 @@ def _methods(work: Work, table: pd.DataFrame, formula: str, conf_level: float) -
             continue
         term = f"{term}, {level}," if work.effects == "within-between" else term
         interval = f"SE {se:.2g}, {100 * conf_level:g}% CI {low:.3g} to {high:.3g}"
+        if np.isinf([low, high]).any():
+            interval = f"SE {se:.2g}, {100 * conf_level:g}% CI without an end: no null is rejected"
         untold = "its error cannot be told"
         found.append(f"{term} b = {b:.3g} ({interval if np.isfinite(se) else untold})")
     what = "units" if work.effects == "between" else "unit-waves" if work.units else "rows"
+    what = "changes" if work.effects == "first-difference" else what
     rows = f"{int(work.cells.n.sum())} {what}"
     units = f" of {work.units} units" if work.units and work.effects != "between" else ""
-    units += f", {_weighted_by(work)}" if work.weighting else ""
+    units += f", {work.weighting.said(work.tau2)}" if work.weighting else ""
     return (
         f"We fitted {formula} by {IN_WORDS[work.effects]} to {rows}{units}, with {errors}: "
         f"{'; '.join(found)}."

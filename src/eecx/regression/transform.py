@@ -31,12 +31,23 @@ def transformed(work: Work, cluster: str, gls: bool, of_units: Array | None = No
     elif work.effects == "random-two-way":
         work = quasi_demeaned_two_way(work)
     elif work.effects == "random" or (work.effects == "within-between" and gls):
+        if clustered(work.vcov) and not work.rowwise:
+            _refuse_cut_units(work, cluster)
         work = quasi_demeaned(work)
     elif work.effects == "within-between":
         work = split(work)
     if work.rowwise:
         return work
     return replace(work, cells=work.cells.collapse(cluster if clustered(work.vcov) else ()))
+
+
+def _refuse_cut_units(work: Work, cluster: str) -> None:
+    if not is_nested(work.cells.keys, work.unit, cluster):
+        raise DataError(
+            "Random effects relate all rows of a unit, so every unit must lie in one cluster; some "
+            f"lie in several of {work.cluster!r}. Name a column that is the same in all rows of a "
+            "unit, or take effects='within' with vcov='CR1'."
+        )
 
 
 def _unit_means(work: Work, cluster: str, weights: Array | None) -> Moments:

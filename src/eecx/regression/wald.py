@@ -116,6 +116,8 @@ def wald(
         }
     )
     what = " = ".join([*names, *([] if equal else ["0"] if values is None else ["their values"])])
+    message = "A wild bootstrap has no covariance: the Wald test rests on CR1 errors."
+    wild = [Caution("wild-errors", message, what)] if result.spec.get("vcov") == "wild" else []
     return Result(
         "wald",
         table,
@@ -131,6 +133,7 @@ def wald(
         dict(result.stats),
         f"A Wald test of {what} gave F({q}, {df2:.1f}) = {chi2 / q:.2f}, p = {p_f:.3g}.",
         tables={"slopes": result.table.iloc[at].reset_index(drop=True)},
+        warnings=(*result.warnings, *wild),
         figure=_figure,
     )
 

@@ -51,9 +51,29 @@ class Weighting:
     kind: Kind
     column: str | None
 
+    def said(self, tau2: float | None = None) -> str:
+        """Return a phrase for a paper."""
+        column = self.column
+        named = "" if column is None else f" ({column})"
+        return {
+            "precision": f"weighted by {column} (inverse variances)",
+            "sampling": f"weighted by {column} (sampling weights)",
+            "frequency": f"each row counted {column} times",
+            "variance": "weighted by 1/(tau2 + v), with v the sampling variances of the outcome"
+            f"{named} and tau2 = {tau2 or 0:.3g} estimated",
+        }[self.kind]
+
+    @property
+    def spec(self) -> dict[str, str | None]:
+        """The argument as it was given."""
+        return {self.kind: self.column}
+
 
 def weighting(
-    given: Mapping[Kind, str] | Literal["variance"] | None, effects: str, vcov: str | None
+    given: Mapping[Kind, str] | Literal["variance"] | None,
+    effects: str,
+    vcov: str | None,
+    family: str,
 ) -> Weighting | None:
     """Read ``weights=``; refuse what has no agreed meaning."""
     kinds = get_args(Kind)
@@ -85,6 +105,11 @@ def weighting(
     if effects not in accepted:
         raise OptionError(
             f"Weights of kind {found.kind!r} are for effects {listing(accepted)}, not {effects!r}."
+        )
+    if found.kind == "variance" and family != "gaussian":
+        raise OptionError(
+            f"Weights of kind 'variance' are for linear models, not family={family!r}. Take "
+            "{'precision': 'n'}, with n the people behind a share or count."
         )
     if found.kind == "sampling" and vcov == "classical":
         raise OptionError(
