@@ -242,14 +242,14 @@ class Result:
 
     def _kind(self) -> list[str]:
         """Return which model, errors and weights a regression has, in few words."""
-        if self.analysis != "regress":
+        if self.analysis != "regress" or "effects" not in self.spec:
             return []
         link, cluster = self.spec.get("link"), self.spec.get("cluster")
         by = cluster if isinstance(cluster, str) else " and ".join(cluster or ())
         errors = self.spec.get("vcov")
         weights = self.spec.get("weights") or {}
         return [
-            f"{self.spec['family']} ({link} link)" if link else str(self.spec["effects"]),
+            f"{self.spec.get('family')} ({link} link)" if link else str(self.spec["effects"]),
             *([f"{errors} by {by}" if by else str(errors)] if errors else []),
             *[f"{kind} weights" for kind in weights],
         ]
