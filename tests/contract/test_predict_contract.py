@@ -90,7 +90,7 @@ def test_it_can_be_exported_and_kept(fit):
 def test_the_text_says_what_a_new_observation_is(panel, effects, words):
     fit = eecx.regress(panel, "nps ~ engagement + size", effects=effects)
     text = fit.predict({"engagement": 3.5, "size": [12, 13]}, interval="new").methods()
-    assert f"we predicted nps of {words}, with 95% intervals" in text
+    assert f"we predicted nps for {words}, with 95% intervals" in text
     assert "(at engagement = 3.5 throughout): at size = 12, " in text
     assert "take residuals as normal" in text
 

@@ -246,3 +246,22 @@ def test_what_follows_from_a_fit_carries_its_warnings():
     assert "wild-errors" in [w.code for w in eecx.wald(wild).warnings]
     with pytest.raises(OptionError, match="fit with vcov='CR2'"):
         eecx.equivalence(wild, "ex", bound=0.3)
+
+
+def test_very_unequal_clusters_are_told_and_equal_ones_are_not():
+    rng = np.random.default_rng(6)
+
+    def codes_of(site, **options):
+        frame = pd.DataFrame(rng.normal(size=(len(site), 2)), columns=["x", "y"])
+        frame[["x", "y"]] += rng.normal(size=(site.max() + 1, 2))[site]
+        fit = eecx.regress(frame.assign(site=site), "y ~ x", cluster="site", **options)
+        return [w.code for w in fit.warnings]
+
+    equal = np.repeat(np.arange(50), 8)
+    large = np.append(equal, np.zeros(400, dtype=int))  # one site has half of all rows
+    for vcov in ("CR1", "CR2", "CR3", "wild"):
+        options = {"vcov": vcov} | ({"draws": 199} if vcov == "wild" else {})
+        assert "unequal-clusters" in codes_of(large, **options)
+        assert "unequal-clusters" not in codes_of(equal, **options)
+    assert "few-clusters" in codes_of(np.repeat(np.arange(8), 20), vcov="wild")
+    assert "few-clusters" not in codes_of(equal, vcov="wild", draws=199)

@@ -460,3 +460,27 @@ def test_given_errors_are_shared_by_what_unit_effects_leave_of_each_cluster():
     more = eecx.errors_in_variables(pd.concat([frame, alone]), "y ~ x", **given).table.iloc[1]
     for column in ("estimate", "std_error", "df"):
         assert more[column] == pytest.approx(found[column], rel=1e-9)
+
+
+def test_given_errors_are_shared_alike_by_coarser_clusters_and_from_moments():
+    rng = np.random.default_rng(13)
+    unit = np.repeat(np.arange(24), rng.integers(1, 6, 24))
+    frame = pd.DataFrame({"unit": unit, "site": unit // 3, "x": rng.normal(size=len(unit))})
+    frame["y"] = 0.5 * frame["x"] + rng.normal(size=len(unit))
+    given = {"unit": "unit", "effects": "within", "error_covariance": {"x": {"x": 0.2}}}
+    found = eecx.errors_in_variables(frame, "y ~ x", cluster="site", **given).table.iloc[1]
+
+    def slope(rows):
+        away = rows[["x", "y"]] - rows.groupby("unit")[["x", "y"]].transform("mean")
+        noise = 0.2 * (len(rows) - rows["unit"].nunique())
+        return float((away["x"] @ away["y"]) / (away["x"] @ away["x"] - noise))
+
+    moved = np.array([slope(frame) - slope(frame[frame["site"] != s]) for s in range(8)])
+    assert found["std_error"] == pytest.approx(float(np.sqrt(moved @ moved)), rel=1e-9)
+    for keys in (["unit"], ["unit", "site"]):
+        cells = eecx.Moments.from_frame(frame, keys=keys, terms=["y", "x"])
+        cluster = keys[-1]
+        one = eecx.errors_in_variables(cells, "y ~ x", cluster=cluster, **given).table
+        other = eecx.errors_in_variables(frame, "y ~ x", cluster=cluster, **given).table
+        columns = ["estimate", "std_error", "df"]
+        np.testing.assert_allclose(one[columns], other[columns], rtol=1e-9)

@@ -11,7 +11,7 @@ import pytest
 import eecx
 
 
-@pytest.mark.parametrize("name", ["bcg_logrr", "molloy2014_zcor"])
+@pytest.mark.parametrize("name", ["bcg_logrr", "molloy2014_zcor", "molloy2014_cor"])
 def test_without_terms_it_is_hedges_estimator_with_knapp_and_hartungs_error(shared, name):
     folder = shared / "reference" / "meta"
     stored = json.loads((folder / f"meta_{name}.json").read_text())["estimates"]

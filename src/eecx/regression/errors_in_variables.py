@@ -182,8 +182,9 @@ def errors_in_variables(
             "clusters": len(last.moved),
             **{f"reliability of {k}": v for k, v in known.items()},
         },
-        f"Slopes of {formula} were corrected for measurement error with reliabilities "
-        f"{said(known)}, {_source(last, panel)}: {_slopes(table, len(levels) > 1)}.",
+        f"Slopes of {formula} ({effects}; n = {levels[0].fit.n:.0f}) were corrected for "
+        f"measurement error with reliabilities {said(known)}, {_source(last, panel)}: "
+        f"{_slopes(table, len(levels) > 1)} ({100 * conf_level:g}% intervals, {_errors(last)}).",
         tables={
             "error_covariance": pd.concat([e.shown_errors() for e in levels], ignore_index=True)
         },
@@ -248,11 +249,24 @@ def _source(level: Level, panel: Panel | None) -> str:
 def _slopes(table: pd.DataFrame, several: bool) -> str:
     """Return observed and corrected slopes in words; levels are named where there are several."""
     observed, corrected = (table.iloc[i::2].to_dict("records") for i in (0, 1))
+
+    def told(row: Mapping[Any, Any]) -> str:
+        return f"{row['estimate']:.3g} ({row['conf_low']:.3g} to {row['conf_high']:.3g})"
+
     return "; ".join(
-        f"{one['term']}{', ' + one['level'] if several else ''}: observed "
-        f"{one['estimate']:.3g}, corrected {two['estimate']:.3g}"
+        f"{one['term']}{', ' + one['level'] if several else ''}: observed {told(one)}, corrected "
+        f"{told(two)}"
         for one, two in zip(observed, corrected, strict=True)
     )
+
+
+def _errors(level: Level) -> str:
+    """Return in words what the intervals rest on."""
+    work = level.work
+    if work.vcov == "classical":
+        return "classical errors"
+    by = "" if work.cluster is None else f" by {work.cluster}"
+    return f"{work.vcov} errors{by}, of corrected slopes the jackknife"
 
 
 def _table(levels: Sequence[Level], conf_level: float) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -21,6 +22,7 @@ from .clusters import cluster_values
 from .design import design, unkeyed
 from .inference import UNTOLD, estimates_table
 from .linear import independent
+from .marginal_effects import marginal_effects
 from .predict import predictor_of_glm
 from .weights import Weighting, weight_column
 from .work import Rows
@@ -83,7 +85,6 @@ def glm(
     clusters = len(np.unique(groups))
     if clusters < 2:
         raise DataError(f"All rows lie in one cluster ({own}); robust errors need at least two.")
-    whole = np.column_stack([np.ones(len(x)), x])
     centre, scale = x.mean(axis=0), np.maximum(x.std(axis=0), 1e-300)
     scaled = np.column_stack([np.ones(len(x)), (x - centre) / scale])
     kind = sm.families.Poisson() if family == "poisson" else sm.families.Binomial()
@@ -116,7 +117,18 @@ def glm(
     table = estimates_table(terms, beta, np.sqrt(np.diag(v)), df, conf_level)
     table.insert(1, "level", "pooled")
     share = w if weights is not None and weights.kind == "sampling" else np.ones(len(y))
-    effects = _marginal(whole, mu, share, beta, v, names, family, df, conf_level)
+    predictor = predictor_of_glm(seen, model, family, beta, v, clusters - 1.0)
+    effects = marginal_effects(
+        predictor.inputs,
+        _columns(panel, model, predictor.inputs.columns, rows),
+        predictor.names[1:],
+        beta,
+        v,
+        share=share,
+        poisson=family == "poisson",
+        df=clusters - 1.0,
+        conf_level=conf_level,
+    )
     cautions = []
     if at_limit:
         message = (
@@ -176,7 +188,7 @@ def glm(
         vcov=pd.DataFrame(v, index=terms, columns=terms),
         warnings=tuple(cautions),
         figure=_figure,
-        predictor=predictor_of_glm(seen, model, family, beta, v, clusters - 1.0),
+        predictor=predictor,
     )
 
 
@@ -247,35 +259,23 @@ def _figure(result: Result, ax: Axes | None = None, **options: Any) -> Axes:
     """Draw the average marginal effects: in units of the outcome, not of the link."""
     given = {
         "title": f"Average marginal effects: {result.spec['formula']}",
-        "label": "change of the expected outcome per unit (0: none)",
+        "label": "slope, or change, of the expected outcome (0: none)",
     }
     return plotting.coefficients(result.tables["marginal_effects"], ax=ax, **(given | options))
 
 
-def _marginal(
-    x: Array,
-    mu: Array,
-    share: Array,
-    beta: Array,
-    v: Array,
-    names: list[str],
-    family: Family,
-    df: Array,
-    conf_level: float,
+def _columns(
+    panel: Panel, model: grammar.Formula, names: Sequence[str], rows: npt.NDArray[np.intp]
 ) -> pd.DataFrame:
-    """Return derivatives of the expected outcome, averaged by share, with delta-method errors.
-
-    For products and powers it is the derivative along that column alone, for categories too (not
-    the change from one level to another).
-    """
-    first = mu if family == "poisson" else mu * (1 - mu)
-    second = mu if family == "poisson" else mu * (1 - mu) * (1 - 2 * mu)
-    slope = float(np.average(first, weights=share))
-    along = np.average(second[:, None] * x, axis=0, weights=share)
-    jacobian = beta[1:, None] * along[None, :]
-    jacobian[:, 1:] += slope * np.eye(len(names))
-    se = np.sqrt(np.diag(jacobian @ v @ jacobian.T))
-    return estimates_table(names, slope * beta[1:], se, df[1:], conf_level)
+    """Return the columns that a model is made of, lags looked up, in these rows."""
+    lags = {f.label: f for t in model.terms for f in t.factors if isinstance(f, grammar.Lag)}
+    found = {
+        name: panel.design([grammar.Term((lags[name],))]).x[rows, 0]
+        if name in lags
+        else panel.frame[name].iloc[rows].reset_index(drop=True)
+        for name in names
+    }
+    return pd.DataFrame(found, index=range(len(rows)))
 
 
 def same_kind(options: dict[str, Any]) -> None:

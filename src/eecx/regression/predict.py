@@ -368,14 +368,14 @@ class Predictor:
             errors = "model-based errors and Satterthwaite degrees of freedom"
         else:
             by = spec.get("cluster")
-            by = f" by {listing(by) if isinstance(by, tuple) else by}" if by else ""
+            by = f" by {' and '.join(by) if isinstance(by, tuple) else by}" if by else ""
             vcov = "CR1" if spec.get("vcov") == "wild" else spec.get("vcov")
             errors = f"{vcov} errors{by}"
             errors += " and Satterthwaite degrees of freedom" if vcov == "CR2" else ""
         if base is not None:
             what = f"differences in the expected {self.outcome} from the reference values"
         elif interval == "new":
-            what = f"{self.outcome} of {self._what(fitted, interval, False)}"
+            what = f"{self.outcome} for {self._what(fitted, interval, False)}"
         else:
             what = f"the expected {self.outcome}"
         scale = ""

@@ -79,8 +79,9 @@ class Inputs:
         whole = {}
         for column in self.columns:
             known = self.levels.get(column, (0.0,))
-            front = [known[min(i, len(known) - 1)] for i in range(most)]
-            whole[column] = pd.Series([*front, *values[column]])
+            front = pd.Series([known[min(i, len(known) - 1)] for i in range(most)])
+            own = values[column].reset_index(drop=True)
+            whole[column] = pd.concat([front, own], ignore_index=True) if most else own
         frame = pd.DataFrame(whole)
         panel = _unlinked(frame, "(row)", list(frame.columns), pd.DataFrame())
         x = panel.design([part.term for part in self.parts]).x[most:]
