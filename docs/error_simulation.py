@@ -19,12 +19,12 @@ from matplotlib.figure import Figure
 from scipy import special
 
 from eecx import formula, plotting
+from eecx.mixed.random_effects import fit_mixed
+from eecx.models.inference import covariance_of, cr1_factor, fit_work
+from eecx.models.least_squares import Fit
+from eecx.models.prepare import prepare
+from eecx.models.work import Work
 from eecx.moments import Moments, from_rows
-from eecx.regression.inference import covariance_of, cr1_factor, fit_work
-from eecx.regression.linear import Fit
-from eecx.regression.mixed import fit_mixed
-from eecx.regression.prepare import prepare
-from eecx.regression.work import Work
 from eecx.resampling import wild_tests
 
 SLOPE = 0.5

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from .agreement.ad import ad_index
     from .agreement.aggregation import aggregation
     from .agreement.alpha import alpha, spearman_brown
-    from .agreement.attenuation import attenuation
     from .agreement.awg import awg
     from .agreement.halves import split_half, test_retest
     from .agreement.icc import icc
@@ -27,7 +26,13 @@ if TYPE_CHECKING:
     from .agreement.reliability import reliability
     from .agreement.rwg import rwg
     from .agreement.split_sample import split_sample
+    from .association.attenuation import attenuation
+    from .association.compare_correlations import compare_correlations
+    from .association.correlations import correlations
+    from .association.equivalence import equivalence
+    from .association.errors_in_variables import errors_in_variables
     from .disclosure.release import Release, release
+    from .dossier import report
     from .errors import (
         Caution,
         ColumnError,
@@ -55,13 +60,8 @@ if TYPE_CHECKING:
     from .moments import Counts, Moments
     from .panel import Audit, Panel, link
     from .regression.compare import compare
-    from .regression.compare_correlations import compare_correlations
-    from .regression.correlations import correlations
-    from .regression.equivalence import equivalence
-    from .regression.errors_in_variables import errors_in_variables
     from .regression.regress import regress
     from .regression.wald import hausman, wald
-    from .report import report
     from .results import Result
     from .storage import Saved, load, save
     from .survey import Survey
@@ -70,7 +70,6 @@ if TYPE_CHECKING:
 _WHERE = {
     "plotting": "plotting",
     "simulate": "simulate",
-    "report": "report",
     **dict.fromkeys(
         (
             "Caution",
@@ -110,7 +109,6 @@ _WHERE = {
             "ad_index",
             "aggregation",
             "alpha",
-            "attenuation",
             "awg",
             "icc",
             "instability",
@@ -128,17 +126,16 @@ _WHERE = {
     ),
     **dict.fromkeys(
         (
-            "compare",
+            "attenuation",
             "compare_correlations",
             "correlations",
             "equivalence",
             "errors_in_variables",
-            "hausman",
-            "regress",
-            "wald",
         ),
-        "regression",
+        "association",
     ),
+    **dict.fromkeys(("compare", "hausman", "regress", "wald"), "regression"),
+    "report": "dossier",
     "lag_profile": "lag",
     "mediate": "mediation",
     **dict.fromkeys(("Evidence", "examine_claim"), "evidence"),

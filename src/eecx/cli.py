@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from . import measures
+from .dossier import report
 from .errors import EecxError
 from .evidence import Evidence, examine_claim
 from .panel import Panel, link
-from .report import report
 from .results import versions
 from .simulate import retail_chain
 from .study import read_study

@@ -26,7 +26,7 @@ from functools import reduce
 from itertools import combinations
 from typing import TypeAlias
 
-from eecx.errors import FormulaError, listing
+from .errors import FormulaError, listing
 
 __all__ = ["Category", "Factor", "Formula", "Lag", "Name", "Power", "Term", "parse", "parse_terms"]
 

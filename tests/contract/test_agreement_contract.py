@@ -25,7 +25,7 @@ from eecx import (
     Scale,
     Survey,
 )
-from eecx.report import bibliography
+from eecx.dossier import bibliography
 
 ITEMS = ["q1", "q2", "q3"]
 KEYS = {"unit": "store", "range": (1, 5)}

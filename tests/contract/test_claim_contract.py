@@ -9,8 +9,8 @@ import pytest
 from matplotlib.figure import Figure
 
 import eecx
+from eecx.dossier import bibliography
 from eecx.errors import ColumnError, DataError, FormulaError, OptionError
-from eecx.report import bibliography
 
 COLUMNS = [
     "row",

@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 
 import eecx
+from eecx.association.compare_correlations import compare_correlations
+from eecx.association.correlations import correlations
+from eecx.association.equivalence import equivalence
+from eecx.dossier import bibliography
 from eecx.errors import ColumnError, DataError, EecxError, OptionError
-from eecx.regression.compare_correlations import compare_correlations
-from eecx.regression.correlations import correlations
-from eecx.regression.equivalence import equivalence
-from eecx.report import bibliography
 
 NUMBERS = ["estimate", "std_error", "statistic", "df", "p_value", "conf_low", "conf_high"]
 LEVELS = ["pooled", "between", "within"]

@@ -12,8 +12,8 @@ import pytest
 import eecx
 from eecx import formula
 from eecx.errors import ColumnError, DataError, EecxError, FormulaError, OptionError
-from eecx.regression.inference import covariance_of, fit_work
-from eecx.regression.prepare import prepare
+from eecx.models.inference import covariance_of, fit_work
+from eecx.models.prepare import prepare
 
 COLUMNS = [
     "term",

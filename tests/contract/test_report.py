@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 
 import eecx
+from eecx.dossier import bibliography
 from eecx.errors import DataError, OptionError
-from eecx.report import bibliography
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -335,14 +335,14 @@ class TestRefuses:
 
 
 def test_the_room_is_callable_and_holds_the_function():
-    from eecx.report import report
+    from eecx.dossier import report
 
     assert callable(eecx.report)
-    assert eecx.report.report is report
+    assert eecx.report is report
 
 
 def test_the_whole_bibliography_reads_as_sentences():
-    from eecx.report.references import _entries
+    from eecx.dossier.references import _entries
 
     for entry in bibliography(tuple(_entries())):
         assert re.fullmatch(r"[^{}\\]+ \(\d{4}\)\. [^{}\\]+", entry)

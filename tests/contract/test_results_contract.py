@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import eecx
-from eecx.report import bibliography
+from eecx.dossier import bibliography
 from eecx.results import SCHEMA
 
 NUMBERS = ["estimate", "std_error", "statistic", "df", "p_value", "conf_low", "conf_high"]

@@ -6,10 +6,10 @@ import pytest
 from scipy import stats
 
 import eecx
+from eecx.association.compare_correlations import compare_correlations, shared_part
+from eecx.association.correlations import correlations
+from eecx.association.equivalence import equivalence
 from eecx.evidence.verdict import detectable, judge
-from eecx.regression.compare_correlations import compare_correlations, shared_part
-from eecx.regression.correlations import correlations
-from eecx.regression.equivalence import equivalence
 
 COLUMNS = ["x", "y", "v"]
 NUMBERS = ["estimate", "std_error", "statistic", "df", "p_value", "conf_low", "conf_high"]

@@ -10,10 +10,10 @@ from scipy import linalg
 import eecx
 from eecx.agreement.answers import read_scores
 from eecx.agreement.icc import variance_components
+from eecx.mixed.likelihood import Held, newton
+from eecx.mixed.random_effects import fit_mixed
+from eecx.mixed.result import mixed_result
 from eecx.moments import Moments
-from eecx.regression.mixed import fit_mixed
-from eecx.regression.mixed_likelihood import Held, newton
-from eecx.regression.mixed_result import mixed_result
 
 METHODS = ("reml", "ml")
 

@@ -10,8 +10,8 @@ import statsmodels.api as sm
 import eecx
 from eecx import formula
 from eecx.covariance import partial_leverage
-from eecx.regression.inference import fit_work
-from eecx.regression.prepare import prepare
+from eecx.models.inference import fit_work
+from eecx.models.prepare import prepare
 
 EFFECTS = ("pooled", "between", "within", "two-way")
 VCOVS = ("classical", "HC1", "CR1", "CR2")

@@ -8,8 +8,8 @@ import pytest
 
 import eecx
 from eecx.errors import DataError, OptionError
-from eecx.regression.swamy_arora import Components
-from eecx.regression.two_way_random import Crossing
+from eecx.models.swamy_arora import Components
+from eecx.models.two_way_random import Crossing
 
 NUMBERS = ["estimate", "std_error", "statistic", "df", "p_value", "conf_low", "conf_high"]
 

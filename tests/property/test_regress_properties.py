@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 import eecx
 from eecx import formula
 from eecx.errors import EecxError
-from eecx.regression.inference import fit_work
-from eecx.regression.prepare import prepare
+from eecx.models.inference import fit_work
+from eecx.models.prepare import prepare
 
 EFFECTS = st.sampled_from(["pooled", "between", "within", "two-way"])
 VCOVS = st.sampled_from(["classical", "HC1", "CR1", "CR2"])

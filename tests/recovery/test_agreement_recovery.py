@@ -8,9 +8,9 @@ from scipy import stats
 import eecx
 from eecx import AcrossTouchpoints, Dispersion, Mean, Scale, Survey
 from eecx.agreement.answers import Scores
-from eecx.agreement.attenuation import _level
 from eecx.agreement.icc import anova, variance_components
 from eecx.agreement.reliability import BETWEEN, CHANGE, ONE_WAVE, Cells, estimate, level_sums
+from eecx.association.attenuation import _level
 from eecx.simulate import Respondents, surveys
 
 ITEMS = {side: [f"{side}{k}" for k in (1, 2, 3)] for side in ("ex", "cx")}

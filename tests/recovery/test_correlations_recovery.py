@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from eecx.regression.compare_correlations import compare_correlations
-from eecx.regression.correlations import correlations, pulls
-from eecx.regression.equivalence import tost
+from eecx.association.compare_correlations import compare_correlations
+from eecx.association.correlations import correlations, pulls
+from eecx.association.equivalence import tost
 
 UNITS, WAVES, CARRY = 40, 6, 0.6
 

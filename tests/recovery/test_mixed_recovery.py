@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from eecx.mixed.random_effects import fit_mixed
+from eecx.mixed.result import mixed_result
 from eecx.moments import from_rows
-from eecx.regression.mixed import fit_mixed
-from eecx.regression.mixed_result import mixed_result
 
 DRAWS = 300
 TRUTH = {"(intercept)": 1.0, "x": 0.5, "w": -0.3}

@@ -8,8 +8,8 @@ from scipy import stats
 
 import eecx
 from eecx import formula
-from eecx.regression.inference import covariance_of, fit_work
-from eecx.regression.prepare import prepare
+from eecx.models.inference import covariance_of, fit_work
+from eecx.models.prepare import prepare
 
 
 def fit(made, formula, **options):

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 import eecx
-from eecx.regression.compare_correlations import compare_correlations
-from eecx.regression.correlations import correlations
-from eecx.regression.equivalence import equivalence
+from eecx.association.compare_correlations import compare_correlations
+from eecx.association.correlations import correlations
+from eecx.association.equivalence import equivalence
 
 CLOSED = 1e-9
 

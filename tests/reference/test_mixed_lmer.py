@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 
 import eecx
+from eecx.mixed.random_effects import fit_mixed
+from eecx.mixed.result import mixed_result
 from eecx.moments import Moments
-from eecx.regression.mixed import fit_mixed
-from eecx.regression.mixed_result import mixed_result
 
 NAMES = [
     *(f"bh1996_{m}" for m in ("null", "ri", "rewb", "mundlak", "rewb_rslope", "cross_level")),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from .ad import ad_index
 from .aggregation import aggregation
 from .alpha import alpha, spearman_brown
-from .attenuation import attenuation
 from .awg import awg
 from .halves import split_half, test_retest
 from .icc import icc
@@ -13,21 +12,25 @@ from .instability import instability
 from .omega import omega
 from .perception_gap import perception_gap
 from .random_groups import random_groups
-from .reliability import reliability
+from .reliability import BETWEEN, CHANGE, estimate, level_sums, read_cells, reliability
 from .rwg import rwg
 from .split_sample import split_sample
 
 __all__ = [
+    "BETWEEN",
+    "CHANGE",
     "ad_index",
     "aggregation",
     "alpha",
-    "attenuation",
     "awg",
+    "estimate",
     "icc",
     "instability",
+    "level_sums",
     "omega",
     "perception_gap",
     "random_groups",
+    "read_cells",
     "reliability",
     "rwg",
     "spearman_brown",

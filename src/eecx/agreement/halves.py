@@ -13,6 +13,7 @@ from scipy import special, stats
 from .. import frames
 from ..errors import Caution, DataError, OptionError, check_level, listing
 from ..moments import Moments
+from ..numerics.intervals import fisher
 from ..results import Result, versions
 from .alpha import consistency_figure, covariance, spearman_brown
 from .answers import Range, read_whole
@@ -96,16 +97,6 @@ def split_half(
         warnings=unequal,
         figure=consistency_figure,
     )
-
-
-def fisher(r: float, n: float, conf_level: float) -> tuple[float, float]:
-    """Return the interval of a correlation by Fisher's z."""
-    if n <= 3:
-        return float("nan"), float("nan")
-    reach = -float(special.ndtri((1 - conf_level) / 2)) / np.sqrt(n - 3)
-    with np.errstate(divide="ignore"):
-        z = np.arctanh(np.clip(r, -1.0, 1.0))
-    return float(np.tanh(z - reach)), float(np.tanh(z + reach))
 
 
 def test_retest(

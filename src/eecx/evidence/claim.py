@@ -16,11 +16,11 @@ from .. import formula as grammar
 from ..errors import Caution, DataError, OptionError, listing, nearest
 from ..lag import lag_profile
 from ..mediation import mediate
+from ..models.inference import covariance_of, estimates_table, fit_work
+from ..models.prepare import prepare
+from ..models.work import Effects
 from ..panel import Panel
 from ..regression import regress
-from ..regression.inference import covariance_of, estimates_table, fit_work
-from ..regression.prepare import prepare
-from ..regression.work import Effects
 from ..results import Result, versions
 from . import gates as gate_rules
 from .evidence import Evidence, interval

@@ -7,9 +7,9 @@ from typing import Literal
 
 import numpy as np
 
-from ..agreement.reliability import BETWEEN as UNITS
-from ..agreement.reliability import CHANGE as OVER_TIME
-from ..agreement.reliability import estimate, read_cells
+from ..agreement import BETWEEN as UNITS
+from ..agreement import CHANGE as OVER_TIME
+from ..agreement import estimate, read_cells
 from ..errors import listing
 from ..panel import Panel
 

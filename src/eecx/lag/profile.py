@@ -11,9 +11,9 @@ import pandas as pd
 from .. import formula as grammar
 from .. import plotting
 from ..errors import Caution, ColumnError, DataError, OptionError, check_level
+from ..models.inference import covariance_of, estimates_table, fit_work
+from ..models.prepare import prepare
 from ..panel import Panel
-from ..regression.inference import covariance_of, estimates_table, fit_work
-from ..regression.prepare import prepare
 from ..results import Result, versions
 
 if TYPE_CHECKING:

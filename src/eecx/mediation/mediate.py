@@ -16,13 +16,13 @@ from scipy import special
 from .. import formula as grammar
 from .. import plotting
 from ..errors import Caution, DataError, OptionError, check_level, listing
+from ..models.inference import covariance_of, estimates, fit_work
+from ..models.least_squares import COLLINEAR
+from ..models.levels import LEVEL
+from ..models.prepare import prepare
+from ..models.work import Effects, Vcov, Work
 from ..moments import triangle
 from ..panel import Panel
-from ..regression.inference import covariance_of, estimates, fit_work
-from ..regression.levels import LEVEL
-from ..regression.linear import COLLINEAR
-from ..regression.prepare import prepare
-from ..regression.work import Effects, Vcov, Work
 from ..resampling import bootstrap_p, generator, percentile_interval, resampled_sums
 from ..results import Result, versions
 from .product_normal import product_normal_interval

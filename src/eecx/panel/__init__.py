@@ -2,7 +2,18 @@
 
 from .audit import Audit
 from .linking import link
-from .panel import Panel, Role
+from .panel import Design, Panel, Role, as_panel, level_label, read_columns, unlinked
 from .waves import Step
 
-__all__ = ["Audit", "Panel", "Role", "Step", "link"]
+__all__ = [
+    "Audit",
+    "Design",
+    "Panel",
+    "Role",
+    "Step",
+    "as_panel",
+    "level_label",
+    "link",
+    "read_columns",
+    "unlinked",
+]

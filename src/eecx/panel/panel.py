@@ -354,7 +354,7 @@ class Panel:
             missing = values.isna().to_numpy()
             return [
                 (
-                    f"{factor.label}[{_level(level)}]",
+                    f"{factor.label}[{level_label(level)}]",
                     np.where(missing, np.nan, (values == level).to_numpy(float)),
                 )
                 for level in levels[1:]
@@ -590,7 +590,7 @@ def cell_status(
 # ---------------------------------------------------------------------- small steps
 
 
-def _level(value: Any) -> str:
+def level_label(value: Any) -> str:
     if isinstance(value, float) and value.is_integer():
         return f"{value:.0f}"
     if isinstance(value, pd.Timestamp | np.datetime64):
@@ -730,7 +730,7 @@ def _people(table: frames.Table, names: Sequence[str], unit: str) -> Panel | Non
     # most tables of people show it in their first rows
     if not (cells[unit].head(1000).duplicated().any() or cells[unit].duplicated().any()):
         return None
-    return _unlinked(cells, unit, names, table.record, lost)
+    return unlinked(cells, unit, names, table.record, lost)
 
 
 def _single_rows(table: frames.Table, names: Sequence[str]) -> Panel:
@@ -743,10 +743,10 @@ def _single_rows(table: frames.Table, names: Sequence[str]) -> Panel:
     while own in names:
         own += "_"
     values = read.assign(**{own: np.arange(len(read))})
-    return _unlinked(values, own, names, table.record)
+    return unlinked(values, own, names, table.record)
 
 
-def _unlinked(
+def unlinked(
     values: pd.DataFrame,
     unit: str,
     names: Sequence[str],

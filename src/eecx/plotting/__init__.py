@@ -6,16 +6,16 @@ checks them, and returns Matplotlib axes or, where there are several panels, the
 
 from __future__ import annotations
 
-from eecx.plotting.audit_flow import audit_flow
-from eecx.plotting.coefficients import coefficients
-from eecx.plotting.coverage import coverage
-from eecx.plotting.distribution import distribution
-from eecx.plotting.ladder import ladder
-from eecx.plotting.lag_profile import lag_profile
-from eecx.plotting.linkage import linkage
-from eecx.plotting.mediation_path import mediation_path
-from eecx.plotting.prediction import prediction
-from eecx.plotting.style import PALETTE, figure_context, render, save
+from .audit_flow import audit_flow
+from .coefficients import coefficients
+from .coverage import coverage
+from .distribution import distribution
+from .ladder import ladder
+from .lag_profile import lag_profile
+from .linkage import linkage
+from .mediation_path import mediation_path
+from .prediction import prediction
+from .style import PALETTE, figure_context, figure_of, render, save
 
 __all__ = [
     "PALETTE",
@@ -24,6 +24,7 @@ __all__ = [
     "coverage",
     "distribution",
     "figure_context",
+    "figure_of",
     "ladder",
     "lag_profile",
     "linkage",

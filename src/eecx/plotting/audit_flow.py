@@ -8,7 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
 from eecx.errors import DataError
-from eecx.plotting.style import (
+
+from .style import (
     MUTED,
     SERIES,
     add_caption,
@@ -21,8 +22,8 @@ from eecx.plotting.style import (
     plain,
     styled,
 )
-from eecx.plotting.tables import floats, require
-from eecx.plotting.text import clean, line_height, wrap
+from .tables import floats, require
+from .text import clean, line_height, wrap
 
 __all__ = ["audit_flow"]
 

@@ -9,7 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from eecx.errors import DataError
-from eecx.plotting.style import (
+
+from .style import (
     MARKERS,
     MUTED,
     SERIES,
@@ -23,8 +24,8 @@ from eecx.plotting.style import (
     plain,
     styled,
 )
-from eecx.plotting.tables import FloatArray, floats, require
-from eecx.plotting.text import clean, interval, line_height, wrap
+from .tables import FloatArray, floats, require
+from .text import clean, interval, line_height, wrap
 
 __all__ = ["coefficients"]
 

@@ -15,7 +15,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from eecx.errors import DataError
-from eecx.plotting.style import (
+
+from .style import (
     PALETTE,
     add_caption,
     add_heading,
@@ -28,8 +29,8 @@ from eecx.plotting.style import (
     room,
     styled,
 )
-from eecx.plotting.tables import choices, require
-from eecx.plotting.text import clean, line_height, shorten, width, wrap
+from .tables import choices, require
+from .text import clean, line_height, shorten, width, wrap
 
 __all__ = ["STATUSES", "coverage"]
 

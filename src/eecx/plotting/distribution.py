@@ -9,7 +9,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from eecx.errors import DataError
-from eecx.plotting.style import (
+
+from .style import (
     INK,
     MUTED,
     SERIES,
@@ -22,8 +23,8 @@ from eecx.plotting.style import (
     plain,
     styled,
 )
-from eecx.plotting.tables import floats, require
-from eecx.plotting.text import clean, wrap
+from .tables import floats, require
+from .text import clean, wrap
 
 __all__ = ["distribution"]
 

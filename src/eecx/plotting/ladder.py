@@ -14,9 +14,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Rectangle
 
 from eecx.errors import DataError, OptionError
-from eecx.plotting.style import INK, MUTED, PALETTE, RULE, join, page, plain, styled
-from eecx.plotting.tables import FloatArray, choices, flags, floats, require
-from eecx.plotting.text import clean, interval, line_height, width, wrap
+
+from .style import INK, MUTED, PALETTE, RULE, join, page, plain, styled
+from .tables import FloatArray, choices, flags, floats, require
+from .text import clean, interval, line_height, width, wrap
 
 __all__ = ["GATE_STATES", "KINDS", "ladder"]
 

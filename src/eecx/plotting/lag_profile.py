@@ -9,7 +9,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from eecx.errors import DataError
-from eecx.plotting.style import (
+
+from .style import (
     MUTED,
     PALETTE,
     add_caption,
@@ -20,8 +21,8 @@ from eecx.plotting.style import (
     room,
     styled,
 )
-from eecx.plotting.tables import FloatArray, floats, require
-from eecx.plotting.text import clean, line_height, shorten, width, wrap
+from .tables import FloatArray, floats, require
+from .text import clean, line_height, shorten, width, wrap
 
 __all__ = ["lag_profile"]
 

@@ -11,7 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from eecx.errors import DataError, OptionError
-from eecx.plotting.style import (
+
+from .style import (
     INK,
     MUTED,
     PALETTE,
@@ -24,8 +25,8 @@ from eecx.plotting.style import (
     room,
     styled,
 )
-from eecx.plotting.tables import FloatArray, choices, floats, require
-from eecx.plotting.text import clean, wrap
+from .tables import FloatArray, choices, floats, require
+from .text import clean, wrap
 
 __all__ = ["linkage"]
 

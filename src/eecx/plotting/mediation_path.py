@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Polygon
 
 from eecx.errors import DataError, listing
-from eecx.plotting.style import (
+
+from .style import (
     INK,
     MUTED,
     PALETTE,
@@ -25,8 +26,8 @@ from eecx.plotting.style import (
     room,
     styled,
 )
-from eecx.plotting.tables import floats, require
-from eecx.plotting.text import clean, interval, line_height, width, wrap
+from .tables import floats, require
+from .text import clean, interval, line_height, width, wrap
 
 __all__ = ["mediation_path"]
 

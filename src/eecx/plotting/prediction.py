@@ -12,7 +12,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from eecx.errors import DataError
-from eecx.plotting.style import (
+
+from .style import (
     MARKERS,
     SERIES,
     add_caption,
@@ -25,8 +26,8 @@ from eecx.plotting.style import (
     plain,
     styled,
 )
-from eecx.plotting.tables import FloatArray, floats, require
-from eecx.plotting.text import clean, number, wrap
+from .tables import FloatArray, floats, require
+from .text import clean, number, wrap
 
 __all__ = ["prediction"]
 

@@ -27,7 +27,8 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from eecx.errors import OptionError
-from eecx.plotting.text import FONTS, line_height, wrap
+
+from .text import FONTS, line_height, wrap
 
 __all__ = [
     "INK",

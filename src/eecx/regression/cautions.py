@@ -8,10 +8,10 @@ import pandas as pd
 
 from ..covariance import partial_leverage
 from ..errors import Caution, listing
-from .inference import covariance_of, estimates, is_perfect, two_keys
-from .linear import Fit
-from .swamy_arora import Components
-from .work import CONSTANT, ROWWISE, Work, clustered
+from ..models.inference import covariance_of, estimates, is_perfect, two_keys
+from ..models.least_squares import Fit
+from ..models.swamy_arora import Components
+from ..models.work import CONSTANT, ROWWISE, Work, clustered
 
 __all__ = ["cautions"]
 

@@ -14,18 +14,17 @@ from scipy import optimize
 from .. import formula as grammar
 from .. import plotting
 from ..errors import Caution, DataError, OptionError, listing
+from ..models.clusters import cluster_values
+from ..models.design import design, unkeyed
+from ..models.inference import UNTOLD, estimates_table
+from ..models.least_squares import independent
+from ..models.predictor import predictor_of_glm
+from ..models.weights import Weighting, weight_column
+from ..models.work import Rows
 from ..moments import Moments
-from ..panel import Panel
-from ..panel.panel import as_panel
+from ..panel import Panel, as_panel
 from ..results import Result, fingerprint, versions
-from .clusters import cluster_values
-from .design import design, unkeyed
-from .inference import UNTOLD, estimates_table
-from .linear import independent
 from .marginal_effects import marginal_effects
-from .predict import predictor_of_glm
-from .weights import Weighting, weight_column
-from .work import Rows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -19,9 +19,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from .. import formula as grammar
-from ..panel.panel import _level
-from .inference import estimates_table
-from .predict_inputs import Inputs, Part
+from ..models.inference import estimates_table
+from ..models.inputs import Inputs, Part
+from ..panel import level_label
 
 __all__ = ["marginal_effects"]
 
@@ -59,7 +59,7 @@ def marginal_effects(
                 (mu, slope, _), (mu0, slope0, _) = (
                     _expected(x @ beta, poisson) for x in (moved, first)
                 )
-                labels.append(f"{grammar.Category(column).label}[{_level(level)}]")
+                labels.append(f"{grammar.Category(column).label}[{level_label(level)}]")
                 effects.append(w @ (mu - mu0))
                 gradients.append((w * slope) @ moved - (w * slope0) @ first)
         else:

@@ -14,13 +14,8 @@ import pandas as pd
 from .. import formula as grammar
 from ..errors import Caution, OptionError, check_level, listing, nearest
 from ..frames import open_table
-from ..panel import Panel
-from ..resampling import check_draws, generator, wild_tests
-from ..resampling.wild import Weights
-from ..results import Result, versions
-from .cautions import cautions
-from .glm import Family, glm, same_kind
-from .inference import (
+from ..mixed import Covariance, mixed
+from ..models.inference import (
     covariance_of,
     cr1_factor,
     estimates_table,
@@ -28,14 +23,18 @@ from .inference import (
     r_squared,
     two_keys,
 )
-from .levels import contextual, figure, shown
-from .linear import Fit
-from .mixed import Covariance
-from .mixed_result import mixed
-from .predict import predictor_of_least_squares
-from .prepare import prepare
-from .weights import Kind, weighting
-from .work import CONSTANT, Effects, Vcov, Work, clustered
+from ..models.least_squares import Fit
+from ..models.levels import contextual, figure, shown
+from ..models.predictor import predictor_of_least_squares
+from ..models.prepare import prepare
+from ..models.weights import Kind, weighting
+from ..models.work import CONSTANT, Effects, Vcov, Work, clustered
+from ..panel import Panel
+from ..resampling import check_draws, generator, wild_tests
+from ..resampling.wild import Weights
+from ..results import Result, versions
+from .cautions import cautions
+from .glm import Family, glm, same_kind
 
 __all__ = ["regress"]
 

@@ -14,12 +14,12 @@ from scipy import special
 from .. import formula as grammar
 from .. import plotting
 from ..errors import Caution, DataError, OptionError, listing, nearest
+from ..models.inference import covariance_of, fit_work
+from ..models.prepare import prepare
+from ..models.work import BETWEEN, CONSTANT, WITHIN, Vcov
 from ..panel import Panel
 from ..results import Result, versions
-from .inference import covariance_of, fit_work
-from .prepare import prepare
 from .regress import regress
-from .work import BETWEEN, CONSTANT, WITHIN, Vcov
 
 __all__ = ["hausman", "wald"]
 

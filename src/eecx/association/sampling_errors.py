@@ -11,9 +11,9 @@ import pandas as pd
 
 from .. import formula as grammar
 from ..errors import Caution
+from ..models.work import Work
 from ..moments import from_rows
 from ..panel import Panel
-from .work import Work
 
 __all__ = ["Rows", "error_sums_of_panel", "error_sums_of_people", "known_errors", "rows_of"]
 

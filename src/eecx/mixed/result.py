@@ -14,16 +14,16 @@ from scipy import special
 
 from .. import formula as grammar
 from ..errors import Caution, OptionError, check_level, listing, nearest
+from ..models.inference import estimates_table
+from ..models.levels import CONTEXT, LEVEL, contextual, figure, level_of
+from ..models.prepare import prepare
+from ..models.weights import Weighting
+from ..models.work import BETWEEN, WITHIN, Effects
 from ..panel import Panel
 from ..results import Result, Tables, versions
-from .inference import estimates_table
-from .levels import CONTEXT, LEVEL, contextual, figure, level_of
-from .mixed import Covariance, MixedFit, fit_mixed
-from .mixed_likelihood import INTERCEPT, Held, newton, root_of, told
+from .likelihood import INTERCEPT, Held, newton, root_of, told
 from .predict import predictor_of_mixed
-from .prepare import prepare
-from .weights import Weighting
-from .work import BETWEEN, WITHIN, Effects
+from .random_effects import Covariance, MixedFit, fit_mixed
 
 __all__ = ["mixed", "mixed_result"]
 

@@ -23,7 +23,7 @@ from ..covariance import (
 )
 from ..errors import DataError, OptionError
 from ..moments import group_codes
-from .linear import Fit, independent, least_squares
+from .least_squares import Fit, independent, least_squares
 from .work import CONSTANT, ROWWISE, Vcov, Work
 
 __all__ = [

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -29,15 +29,14 @@ from ..errors import Caution, OptionError, check_level, listing
 from ..moments import Moments
 from ..results import Result, versions
 from .inference import UNTOLD, covariance_of, is_perfect
-from .linear import Fit
-from .mixed import MixedFit, _inverse
-from .predict_inputs import Inputs, inputs_of, names_in, open_values, read_values
+from .inputs import Inputs, inputs_of, names_in, open_values, read_values
+from .least_squares import Fit
 from .work import BETWEEN, CONSTANT, Rows, Work
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Predictor", "predictor_of_glm", "predictor_of_least_squares", "predictor_of_mixed"]
+__all__ = ["Errors", "Predictor", "predictor_of_glm", "predictor_of_least_squares"]
 
 Array = npt.NDArray[np.float64]
 
@@ -60,6 +59,18 @@ NEW = {
 # ---------------------------------------------------------------------- variances
 
 
+class Errors(Protocol):
+    """What knows the errors of combinations of a fitted model's coefficients (rows)."""
+
+    by_likelihood: ClassVar[bool]
+
+    def expected(self, combine: Array) -> tuple[Array, Array]:
+        """Return the variance of each combination, and its df."""
+
+    def new(self, combine: Array) -> tuple[Array, Array]:
+        """Return the variance of a new observation, and its df."""
+
+
 @dataclass(frozen=True, eq=False)
 class LeastSquares:
     """What errors of combinations of least-squares coefficients need.
@@ -67,6 +78,8 @@ class LeastSquares:
     CR2 needs the sums of every cluster; of all else the covariance of the coefficients (of the
     centred model) is kept, in ``own``. ``residual`` is the variance of a new observation.
     """
+
+    by_likelihood: ClassVar[bool] = False
 
     fit: Fit
     own: Array | None
@@ -103,48 +116,10 @@ class LeastSquares:
 
 
 @dataclass(frozen=True, eq=False)
-class Mixed:
-    """Errors of combinations of a mixed model's fixed effects, Satterthwaite df with gradients."""
-
-    fit: MixedFit
-
-    def expected(self, combine: Array) -> tuple[Array, Array]:
-        """Return the variance of each combination, and its df, as lmerTest's contest."""
-        variance, slope, _, spread = self._with_gradient(combine)
-        return variance, 2 * variance**2 / np.einsum("cj,jk,ck->c", slope, spread, slope)
-
-    def new(self, combine: Array) -> tuple[Array, Array]:
-        """Return the variance of one row of a new unit, and its Satterthwaite df."""
-        fit = self.fit
-        variance, slope, turns, spread = self._with_gradient(combine)
-        z = combine[:, [fit.names.index(name) for name in fit.random]]
-        whole = variance + np.einsum("ca,ab,cb->c", z, fit.cov, z) + fit.sigma2
-        slope = slope + np.einsum("ca,jab,cb->cj", z, turns, z)
-        slope[:, -1] += 2 * np.sqrt(fit.sigma2) * fit.model.sums.scale
-        return whole, 2 * whole**2 / np.einsum("cj,jk,ck->c", slope, spread, slope)
-
-    def _with_gradient(self, combine: Array) -> tuple[Array, Array, Array, Array]:
-        """Return c'Vc, its gradient in the variance parameters, and what else df are made of.
-
-        That is the gradient of the random effects' covariance, and the parameters' own covariance.
-        """
-        fit, model, sums = self.fit, self.fit.model, self.fit.model.sums
-        point = model.at(fit.factor)
-        sigma2 = model.sigma2(point, fit.factor)
-        slopes, sigma = model.slopes(point, fit.factor, sigma2), np.sqrt(sigma2)
-        variance = np.einsum("ij,jk,ik->i", combine, fit.vcov, combine)
-        moved = combine @ sums.move @ np.linalg.inv(point.m[:-1, :-1])
-        slope = -sigma2 * np.einsum("cs,kst,ct->ck", moved, slopes.m[:, :-1, :-1], moved)
-        turns = [*(sigma2 * sums.lift @ slopes.turns @ sums.lift.T), 2 / sigma * fit.cov]
-        cross = -2 * slopes.rss / sigma**3
-        hessian = np.block([[slopes.hessian, cross[:, None]], [cross, 4 * model.free / sigma2]])
-        gradient = np.column_stack([slope, 2 * variance / sigma])
-        return variance, gradient, np.array(turns), 2 * _inverse(hessian)
-
-
-@dataclass(frozen=True, eq=False)
 class Link:
     """Errors of a generalized linear model's linear predictor."""
+
+    by_likelihood: ClassVar[bool] = False
 
     vcov: Array
     df: float
@@ -177,7 +152,7 @@ class Predictor:
     names: tuple[str, ...]
     beta: Array
     inputs: Inputs
-    errors: LeastSquares | Mixed | Link
+    errors: LeastSquares | Link | Errors
 
     def __call__(
         self,
@@ -328,7 +303,7 @@ class Predictor:
             )
             found.append(Caution("wild-errors", message, "vcov"))
         df = numbers["df"].min()
-        if df < 5 and (fitted.spec.get("vcov") == "CR2" or isinstance(self.errors, Mixed)):
+        if df < 5 and (fitted.spec.get("vcov") == "CR2" or self.errors.by_likelihood):
             message = (
                 f"Predictions rest on as few as {df:.1f} degrees of freedom (Satterthwaite): their "
                 "intervals are rough."
@@ -364,7 +339,7 @@ class Predictor:
         spec = fitted.spec
         kind = spec.get("family", "gaussian")
         model = spec["effects"] if kind == "gaussian" else kind
-        if isinstance(self.errors, Mixed):
+        if self.errors.by_likelihood:
             errors = "model-based errors and Satterthwaite degrees of freedom"
         else:
             by = spec.get("cluster")
@@ -491,12 +466,6 @@ def _observed_variance(work: Work, fit: Fit) -> tuple[float, float]:
     across = k if across == 1 else across
     square = level**2 / max(work.units - across, 1) + rest**2 / max(fit.n - work.units - k, 1)
     return level + rest, (level + rest) ** 2 / square
-
-
-def predictor_of_mixed(model: grammar.Formula, work: Work, fit: MixedFit) -> Predictor:
-    """Return the predictor of a mixed model: of its fixed part, for units at large."""
-    inputs = inputs_of(work.source, model, fit.names, "mixed")
-    return Predictor("mixed", model.response.label, fit.names, fit.beta, inputs, Mixed(fit))
 
 
 def predictor_of_glm(

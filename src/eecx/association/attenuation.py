@@ -11,13 +11,13 @@ import pandas as pd
 from scipy import special
 
 from .. import plotting
+from ..agreement import BETWEEN, CHANGE, level_sums, read_cells
 from ..errors import Caution, DataError, OptionError, check_level, listing
 from ..moments import Moments
+from ..numerics.intervals import fisher
 from ..panel import Panel
 from ..resampling import generator, percentile_interval, resampled_sums
 from ..results import Result, fingerprint, versions
-from .halves import fisher
-from .reliability import BETWEEN, CHANGE, level_sums, read_cells
 
 __all__ = ["attenuation"]
 

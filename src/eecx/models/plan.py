@@ -7,8 +7,7 @@ from typing import Any
 
 from .. import formula as grammar
 from ..errors import FormulaError, OptionError
-from ..panel import Panel
-from ..panel.panel import as_panel
+from ..panel import Panel, as_panel
 from .weights import Weighting
 from .work import ROWWISE, Effects, Vcov, clustered
 

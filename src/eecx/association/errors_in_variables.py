@@ -12,17 +12,16 @@ import pandas as pd
 from .. import formula as grammar
 from .. import plotting
 from ..errors import Caution, OptionError, check_level, listing
+from ..models.inference import covariance_of, estimates
+from ..models.levels import CONTEXT
+from ..models.prepare import prepare
+from ..models.work import Effects
 from ..moments import Moments
-from ..panel import Panel
-from ..panel.panel import as_panel
+from ..panel import Panel, as_panel
 from ..results import Result, versions
 from .corrected_slopes import Level, corrected_level, left_out_moves, of_people, said, varying
 from .given_errors import Given, given_errors
-from .inference import covariance_of, estimates
-from .levels import CONTEXT
-from .prepare import prepare
 from .sampling_errors import rows_of
-from .work import Effects
 
 __all__ = ["errors_in_variables"]
 

@@ -9,8 +9,7 @@ import numpy.typing as npt
 
 from .. import formula as grammar
 from ..errors import DataError
-from ..panel import Panel
-from ..panel.panel import Design
+from ..panel import Design, Panel
 
 __all__ = ["design", "refuse_out_of_range", "unkeyed"]
 

@@ -12,8 +12,9 @@ import pandas as pd
 from scipy import special
 
 from .. import plotting
-from ..agreement.halves import fisher
 from ..errors import Caution, DataError, OptionError, check_level, listing
+from ..models.levels import LEVEL
+from ..numerics.intervals import fisher
 from ..results import Result, fingerprint, versions
 from .correlations import (
     LEAST,
@@ -25,7 +26,6 @@ from .correlations import (
     robust_ends,
     sums_at,
 )
-from .levels import LEVEL
 
 __all__ = ["compare_correlations", "shared_part"]
 
@@ -140,7 +140,7 @@ def compare_correlations(
 
     Examples
     --------
-    >>> from eecx.regression.compare_correlations import compare_correlations
+    >>> from eecx import compare_correlations
     >>> found = compare_correlations(r_jk=0.5, r_jh=0.3, r_kh=0.4, n=103)
     >>> round(float(found["steiger1980"]["p_value"]), 3)
     0.039

@@ -13,16 +13,15 @@ import pandas as pd
 from scipy import special
 
 from .. import frames, plotting
-from ..agreement.halves import fisher
-from ..agreement.reliability import BETWEEN, CHANGE, estimate, read_cells
+from ..agreement import BETWEEN, CHANGE, estimate, read_cells
 from ..errors import Caution, DataError, OptionError, check_level, listing, nearest
+from ..models.design import refuse_out_of_range, unkeyed
+from ..models.least_squares import independent
+from ..models.levels import LEVEL
 from ..moments import Moments, from_rows, group_codes, names_of
-from ..panel import Panel
-from ..panel.panel import as_panel
+from ..numerics.intervals import fisher
+from ..panel import Panel, as_panel
 from ..results import Result, fingerprint, versions
-from .design import refuse_out_of_range, unkeyed
-from .levels import LEVEL
-from .linear import independent
 
 __all__ = [
     "Level",
@@ -132,7 +131,7 @@ def correlations(
     Examples
     --------
     >>> import eecx
-    >>> from eecx.regression.correlations import correlations
+    >>> from eecx import correlations
     >>> r = [[1, 0.5, 0.3], [0.5, 1, 0.4], [0.3, 0.4, 1]]
     >>> paper = eecx.Moments.from_correlations(r, n=103, names=["leading", "engagement", "nps"])
     >>> found = correlations(paper, reliability={"engagement": 0.85})

@@ -27,7 +27,7 @@ import numpy.typing as npt
 
 from ..errors import DataError
 from ..moments import Moments
-from .linear import independent, least_squares
+from .least_squares import independent, least_squares
 
 __all__ = ["Between", "Components", "between", "components", "moving"]
 

@@ -11,7 +11,7 @@ from scipy import special
 
 from .. import plotting
 from ..results import Result
-from .linear import Fit
+from .least_squares import Fit
 from .work import BETWEEN, CONSTANT, WITHIN, Work
 
 if TYPE_CHECKING:

@@ -27,8 +27,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import DataError
+from ..models.least_squares import _centred, _refuse_dependent
 from ..moments import Moments
-from .linear import _centred, _refuse_dependent
 
 __all__ = [
     "DEPENDENT",

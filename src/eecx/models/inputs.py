@@ -20,7 +20,7 @@ from .. import formula as grammar
 from .. import frames
 from ..errors import Caution, ColumnError, DataError, OptionError, listing, nearest
 from ..moments import Moments, group_codes
-from ..panel.panel import _level, _unlinked, read_columns
+from ..panel import level_label, read_columns, unlinked
 from .from_moments import labels_in
 from .work import BETWEEN, WITHIN, Rows
 
@@ -83,7 +83,7 @@ class Inputs:
             own = values[column].reset_index(drop=True)
             whole[column] = pd.concat([front, own], ignore_index=True) if most else own
         frame = pd.DataFrame(whole)
-        panel = _unlinked(frame, "(row)", list(frame.columns), pd.DataFrame())
+        panel = unlinked(frame, "(row)", list(frame.columns), pd.DataFrame())
         x = panel.design([part.term for part in self.parts]).x[most:]
         at = [name for part in self.parts for name in part.names]
         for name, column in zip(at, x.T, strict=True):
@@ -292,8 +292,8 @@ def _refuse_columns(
 def _known_levels(
     values: pd.Series[Any], levels: tuple[Any, ...], name: str, what: str
 ) -> list[Any]:
-    known = {_level(level): level for level in levels}
-    said = [_level(value) for value in values]
+    known = {level_label(level): level for level in levels}
+    said = [level_label(value) for value in values]
     if strange := [s for s in dict.fromkeys(said) if s not in known]:
         raise DataError(
             f"{what}=: {name!r} has {listing(strange)}, which was not among the rows that were "

@@ -19,19 +19,19 @@ import numpy.typing as npt
 import pandas as pd
 
 from ..errors import Caution, DataError
+from ..models.inference import covariance_of, fit_work
+from ..models.least_squares import Fit
+from ..models.levels import level_of
+from ..models.work import CONSTANT, Work
 from ..moments import Moments
 from ..panel import Panel
 from .given_errors import GivenErrors, refuse_covariances
-from .inference import covariance_of, fit_work
-from .levels import level_of
-from .linear import Fit
 from .sampling_errors import (
     Rows,
     error_sums_of_panel,
     error_sums_of_people,
     known_errors,
 )
-from .work import CONSTANT, Work
 
 __all__ = ["Level", "corrected_level", "left_out_moves", "of_people", "said", "varying"]
 

@@ -14,9 +14,9 @@ from scipy import special
 
 from .. import plotting
 from ..errors import Caution, OptionError, listing, nearest
+from ..models.levels import LEVEL
 from ..results import Result, fingerprint, versions
 from .correlations import FISHER, LEAST
-from .levels import LEVEL
 
 __all__ = ["equivalence", "tost"]
 
@@ -107,7 +107,7 @@ def equivalence(
 
     Examples
     --------
-    >>> from eecx.regression.equivalence import equivalence
+    >>> from eecx import equivalence
     >>> found = equivalence(0.02, n=71, bound=0.24)
     >>> round(float(found.table["p_value"][0]), 4), found.stats["verdict"]
     (0.0319, 'too small to matter')

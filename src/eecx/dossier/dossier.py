@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from .. import plotting
 from ..errors import DataError, OptionError
 from ..evidence import Evidence
-from ..plotting.style import figure_of
+from ..plotting import figure_of
 from ..results import Result, escape, json_ready, printed, safe_csv
 from .references import bibliography
 

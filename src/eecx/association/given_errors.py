@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ..errors import DataError, OptionError, listing, nearest
-from .work import Effects, Work
+from ..models.work import Effects, Work
 
 __all__ = ["Given", "GivenErrors", "given_errors", "refuse_covariances"]
 

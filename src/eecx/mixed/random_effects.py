@@ -19,9 +19,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from ..errors import DataError, OptionError, listing
+from ..models.least_squares import independent
 from ..moments import Moments, names_of
-from .linear import independent
-from .mixed_likelihood import (
+from .likelihood import (
     DEPENDENT,
     INTERCEPT,
     Model,
@@ -34,7 +34,7 @@ from .mixed_likelihood import (
     without_nothing,
 )
 
-__all__ = ["Covariance", "Method", "MixedFit", "fit_mixed"]
+__all__ = ["Covariance", "Method", "MixedFit", "fit_mixed", "inverse"]
 
 Array = npt.NDArray[np.float64]
 Covariance = Literal["unstructured", "diagonal"]
@@ -294,7 +294,7 @@ def _described(model: Model, factor: Array) -> dict[str, Any]:
     # asymptotic covariance of the elements of F and sigma; then gradients in them
     cross = -2 * slopes.rss / sigma**3
     hessian = np.block([[slopes.hessian, cross[:, None]], [cross, 4 * model.free / sigma2]])
-    spread = 2 * _inverse(hessian)
+    spread = 2 * inverse(hessian)
     moved = sums.move @ bread
     change = -sigma2 * np.einsum("js,kst,jt->jk", moved, slopes.m[:, :-1, :-1], moved)
     change = np.column_stack([change, 2 * np.diag(vcov) / sigma])
@@ -327,7 +327,7 @@ def _described(model: Model, factor: Array) -> dict[str, Any]:
     }
 
 
-def _inverse(hessian: Array) -> Array:
+def inverse(hessian: Array) -> Array:
     """Return a generalised inverse of a Hessian; turns of F have no curvature and are left out."""
     scale = np.sqrt(np.abs(np.diag(hessian)).clip(1e-300))
     size, axes = np.linalg.eigh(hessian / np.outer(scale, scale))

@@ -1,0 +1,1 @@
+"""An equation made ready and fitted: what several families of analyses build upon."""
