@@ -26,15 +26,40 @@ __all__ = [
 
 
 class EecxError(Exception):
-    """Root of all errors of eecx."""
+    """Root of all errors of eecx.
+
+    Attributes
+    ----------
+    code : str
+        A stable name of what is wrong, for programs; the page *Codes* lists them.
+    fix : str
+        What to do next; it is the end of the message too.
+
+    Examples
+    --------
+    >>> error = OptionError("draws=0: a whole number.", code="draws", fix="Leave it out.")
+    >>> str(error), error.code, error.fix
+    ('draws=0: a whole number. Leave it out.', 'draws', 'Leave it out.')
+    """
+
+    code = "error"
+    fix = ""
+
+    def __init__(self, message: str = "", *, code: str = "", fix: str = "") -> None:
+        super().__init__(" ".join(text for text in (message, fix) if text))
+        self.code, self.fix = code or type(self).code, fix
 
 
 class DataError(EecxError, ValueError):
     """The data do not allow what was asked; the message names column, unit or wave."""
 
+    code = "data"
+
 
 class ColumnError(DataError, KeyError):
     """A named column is not in the data; the message lists near matches."""
+
+    code = "column"
 
     def __str__(self) -> str:  # KeyError would print the repr of the message
         return str(self.args[0]) if self.args else ""
@@ -43,13 +68,19 @@ class ColumnError(DataError, KeyError):
 class OptionError(EecxError, ValueError):
     """An argument has a value that is not accepted; the message lists those that are."""
 
+    code = "option"
+
 
 class FormulaError(EecxError, ValueError):
     """A formula cannot be read; the message points at the place."""
 
+    code = "formula"
+
 
 class EngineError(EecxError, ImportError):
     """A file or frame needs a package that is not installed; the message names the extra."""
+
+    code = "engine"
 
 
 def check_level(conf_level: float) -> None:
@@ -60,11 +91,19 @@ def check_level(conf_level: float) -> None:
 
 @dataclass(frozen=True)
 class Caution:
-    """A warning carried by a result: a stable code, a sentence, and what it concerns."""
+    """A warning carried by a result: a stable code, a sentence, and what it concerns.
+
+    ``fix``, what to do next, is the end of the message too.
+    """
 
     code: str
     message: str
     concerns: str = ""
+    fix: str = ""
+
+    def __post_init__(self) -> None:
+        if self.fix and not self.message.endswith(self.fix):
+            object.__setattr__(self, "message", f"{self.message} {self.fix}")
 
 
 def nearest(name: object, options: Iterable[object]) -> str:
