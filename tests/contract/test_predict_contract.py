@@ -224,7 +224,7 @@ def test_options_that_cannot_be_used(fit, panel, frame):
         fit.predict(AT, reference={})
     with pytest.raises(ColumnError, match="reference= has 'nps', which the model does not use"):
         fit.predict(AT, reference={"nps": 3})
-    with pytest.raises(OptionError, match=r"lag_profile gives no predictions; eecx\.regress does"):
+    with pytest.raises(OptionError, match=r"lag_profile gives no predictions\. eecx\.regress does"):
         eecx.lag_profile(panel, "engagement", "nps").predict(AT)
     family = eecx.regress(frame, "again ~ engagement", **KEYS, family="binomial")
     with pytest.raises(OptionError, match="interval='new' is not for family='binomial'"):

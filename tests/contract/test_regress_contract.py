@@ -173,7 +173,7 @@ def test_dictionary_and_json_are_plain_and_finite(frame):
     result = fit(two, "nps ~ north", cluster="region")
     content = json.loads(result.to_json())
     assert content == result.to_dict()
-    assert content["schema"] == "eecx.result/1"
+    assert content["schema"] == "eecx.result/2"
     assert content["analysis"] == "regress"
     assert content["table"]["columns"] == COLUMNS
     rows = {row[0]: dict(zip(COLUMNS, row, strict=True)) for row in content["table"]["rows"]}
@@ -192,7 +192,7 @@ def test_numbers_are_exported_with_twelve_digits(frame):
 
 def test_a_row_is_taken_by_its_term(frame):
     assert fit(frame)["size"]["term"] == "size"
-    with pytest.raises(OptionError, match=says("No term 'sise'. There is: (intercept), engag")):
+    with pytest.raises(OptionError, match=says("No term 'sise'. There is: '(intercept)', 'eng")):
         fit(frame)["sise"]
 
 

@@ -46,7 +46,7 @@ def test_numbers_are_printed_short_and_missing_ones_as_a_dash():
     ],
 )
 def test_p_values_are_printed_as_journals_do(p, shown):
-    assert printed(pd.DataFrame({"p_value": [p]}))["p"].tolist() == [shown]
+    assert printed(pd.DataFrame({"p_value": [p, 0.5]}))["p"].tolist() == [shown, ".500"]
 
 
 def test_summary_names_failed_draws_and_warnings():
@@ -77,7 +77,7 @@ def test_warnings_are_escaped_in_html():
 
 
 def test_a_row_that_is_not_there_is_named():
-    with pytest.raises(OptionError, match=r"No effect 'b'\. There is: a, indirect\."):
+    with pytest.raises(OptionError, match=r"No effect 'b'\. There is: 'a', 'indirect'\."):
         made()["b"]
 
 
@@ -96,7 +96,8 @@ def test_json_is_strict_and_read_again_equal():
     content = json.loads(result.to_json())
     assert content == result.to_dict()
     assert content["tables"]["size"] == {
-        "index": ["a", "b"],
+        "names": [""],
+        "index": [["a"], ["b"]],
         "columns": ["x"],
         "rows": [[None], [0.333333333333]],
     }

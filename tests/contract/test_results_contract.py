@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 import eecx
 from eecx.dossier import bibliography
-from eecx.results import SCHEMA
+from eecx.results import SCHEMA, identifying
 
 NUMBERS = ["estimate", "std_error", "statistic", "df", "p_value", "conf_low", "conf_high"]
 KEYS = {"regress": "term", "lag_profile": "lag", "mediate": "effect"}
@@ -161,7 +161,7 @@ def test_warnings_are_cautions_with_a_code_and_a_sentence(result):
 def test_json_is_strict_and_has_the_schema(result):
     content = json.loads(result.to_json())
     assert content == result.to_dict()
-    assert content["schema"] == SCHEMA == "eecx.result/1"
+    assert content["schema"] == SCHEMA == "eecx.result/2"
     assert content["analysis"] == result.analysis
     assert content["table"]["columns"] == list(result.table.columns)
     assert len(content["table"]["rows"]) == len(result.table)
@@ -169,6 +169,7 @@ def test_json_is_strict_and_has_the_schema(result):
     assert set(content) == {
         "schema",
         "analysis",
+        "title",
         "table",
         "tables",
         "vcov",
@@ -219,8 +220,10 @@ def test_plot_draws_on_given_axes_or_its_own(result):
 
 
 def test_rows_are_found_by_their_label_and_others_refused(result):
-    label = result.table.iloc[0, 0]
-    assert result[label]["estimate"] == result.table["estimate"].iloc[0]
+    keys = identifying(result.table)
+    label = result.table.loc[0, keys].to_dict()
+    assert result.row(**label)["estimate"] == result.table["estimate"].iloc[0]
+    assert result[tuple(label.values())]["estimate"] == result.table["estimate"].iloc[0]
     with pytest.raises(eecx.OptionError, match=r"No .* 'nothing'\. There is: "):
         result["nothing"]
 

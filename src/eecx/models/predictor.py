@@ -154,13 +154,14 @@ class Predictor:
     inputs: Inputs
     errors: LeastSquares | Link | Errors
 
-    def __call__(
+    def predict(
         self,
         fitted: Result,
         at: object,
         reference: object | None,
         interval: str,
         conf_level: float | None,
+        unit_means: object | None,
     ) -> Result:
         """Predict; the arguments are those of :meth:`eecx.Result.predict`."""
         level = fitted.spec["conf_level"] if conf_level is None else conf_level

@@ -211,7 +211,8 @@ def regress(
         if cluster is not None and not isinstance(cluster, str):
             raise OptionError("A family takes one kind of clusters.")
         own = {"unit": unit, "wave": wave, "cluster": cluster}
-        return glm(data, model, family, **own, weights=weighted, conf_level=conf_level)
+        result = glm(data, model, family, **own, weights=weighted, conf_level=conf_level)
+        return replace(result, kind=kind_of(result.spec))
     options: dict[str, Any] = {
         "family": family,
         "method": method,
@@ -254,11 +255,22 @@ def regress(
         )
         if work.vcov == "wild":
             result = _bootstrapped(result, work, fit, draws, wild, rng, conf_level)
+    result = replace(result, kind=kind_of(result.spec))
     if isinstance(data, Panel) and len(model.response.columns) == 1:
         shared = data.shared_source(model.columns, model.response.columns[0])
         if shared:
             result = replace(result, warnings=(*result.warnings, shared))
     return result
+
+
+def kind_of(spec: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return which model, errors and weights a regression has, in few words."""
+    link, cluster = spec.get("link"), spec.get("cluster")
+    by = cluster if isinstance(cluster, str) else " and ".join(cluster or ())
+    errors = spec.get("vcov")
+    model = f"{spec['family']} ({link} link)" if link else str(spec["effects"])
+    of = [f"{errors} by {by}" if by else str(errors)] if errors else []
+    return (model, *of, *(f"{kind} weights" for kind in spec.get("weights") or {}))
 
 
 def _method(effects: Effects, given: Method | None) -> Method:

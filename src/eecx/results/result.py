@@ -2,37 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import platform
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
-from importlib import metadata
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from . import plotting
-from .errors import Caution, OptionError
+from .. import plotting
+from ..errors import Caution, OptionError, listing
+from .export import escape, json_ready, latex
+from .numbers import printed, printed_statistic
+from .tidy import identifying, labels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["Result", "Tables", "fingerprint", "json_ready", "safe_csv", "versions"]
+__all__ = ["SCHEMA", "Predicts", "Result", "Tables"]
 
-SCHEMA = "eecx.result/1"
+SCHEMA = "eecx.result/2"
 """Version of the JSON that :meth:`Result.to_dict` writes."""
-
-PRINTED = {
-    "std_error": "SE",
-    "statistic": "t",
-    "df": "df",
-    "p_value": "p",
-}
 
 
 class Tables(Mapping[str, pd.DataFrame]):
@@ -54,6 +44,21 @@ class Tables(Mapping[str, pd.DataFrame]):
         return len(self._makers)
 
 
+class Predicts(Protocol):
+    """What a model keeps in order to predict, without its data."""
+
+    def predict(
+        self,
+        fitted: Result,
+        at: object,
+        reference: object | None,
+        interval: str,
+        conf_level: float | None,
+        unit_means: object | None,
+    ) -> Result:
+        """Return predictions at given values."""
+
+
 @dataclass(frozen=True, eq=False)
 class Result:
     """What an analysis found.
@@ -64,15 +69,16 @@ class Result:
         Name of the function that made it.
     table : pandas.DataFrame
         Tidy: identifying columns, then ``estimate, std_error, statistic, df, p_value,
-        conf_low, conf_high``. The confidence level is ``spec["conf_level"]``.
+        conf_low, conf_high`` (missing where an analysis has none), then columns of its own. The
+        confidence level is ``spec["conf_level"]``.
     tables : mapping of str to pandas.DataFrame
-        Further named tables.
+        Further named tables; ``tables["units"]`` has a row per unit.
     vcov : pandas.DataFrame or None
-        Covariance of the estimates, labelled by the table's first columns.
+        Covariance of the estimates, indexed by the identifying columns of the table.
     stats : mapping
-        n, units, waves, degrees of freedom, fit.
+        Numbers: n, units, waves, clusters, fit.
     spec : mapping
-        Every argument, the fingerprint of the data and the versions.
+        Every argument, defaults included, the fingerprint of the data and the versions.
     warnings : tuple of Caution
     draws : pandas.DataFrame or None
         Bootstrap draws, one column per estimate.
@@ -82,6 +88,16 @@ class Result:
         The paragraph :meth:`methods` returns.
     references : tuple of str
         Keys of the bundled bibliography.
+    title : str
+        What was analysed, for headings.
+    kind : tuple of str
+        How, in few words, for headings: the model, its errors, its weights.
+    statistic : str
+        What the test statistic is: t, F, z.
+    side_by_side : pandas.DataFrame or None
+        Text to print instead of the table, where estimates are read across.
+    unused : tuple of str
+        Agreed columns that this analysis never fills: they are not printed.
     """
 
     analysis: str
@@ -96,18 +112,91 @@ class Result:
     failed_draws: int = 0
     references: tuple[str, ...] = ()
     figure: Callable[..., Axes | Figure] | None = None
-    predictor: Callable[..., Result] | None = None
-    """What :meth:`predict` calls, where the analysis is a model that predicts."""
+    predictor: Predicts | None = None
+    title: str = ""
+    kind: tuple[str, ...] = ()
+    statistic: str = "t"
+    side_by_side: pd.DataFrame | None = None
+    unused: tuple[str, ...] = ()
 
-    def __getitem__(self, term: str) -> pd.Series[Any]:
-        """Return the row of one term (or effect), by its label."""
-        key = self.table.columns[0]
-        found = self.table[self.table[key] == term]
-        if found.empty:
+    # ------------------------------------------------------------------ rows
+
+    def row(self, **labels: object) -> pd.Series[Any]:
+        """Return the one row that has these labels: ``fit.row(term="engagement")``.
+
+        Raises
+        ------
+        OptionError
+            No row has them, or several have: the message says what tells them apart.
+
+        Examples
+        --------
+        >>> import eecx
+        >>> sim = eecx.simulate.panel(units=60, waves=4, same_wave=0.5, rng=1)
+        >>> fit = eecx.regress(sim.frame, "cx ~ ex", unit="unit", wave="wave")
+        >>> fit.row(term="ex")["level"]
+        'pooled'
+        """
+        keys = identifying(self.table)
+        if strange := [name for name in labels if name not in keys]:
             raise OptionError(
-                f"No {key} {term!r}. There is: {', '.join(map(str, self.table[key]))}."
+                f"{listing(strange)} does not identify rows; {listing(keys)} do.",
+                code="unknown-column",
+                fix=f"Take {self._call(dict.fromkeys(keys, '…'))}.",
             )
-        return found.iloc[0]
+        rows = self.table
+        for name, value in labels.items():
+            own = rows[rows[name] == value]
+            if own.empty:
+                there = listing(rows[name].drop_duplicates().tolist(), most=20)
+                raise OptionError(f"No {name} {value!r}. There is: {there}.", code="no-such-row")
+            rows = own
+        if len(rows) > 1:
+            left = [k for k in keys if k not in labels and rows[k].nunique() > 1]
+            each = "; ".join(
+                self._call({**labels, **{k: row[k] for k in left}})
+                for row in rows.head(8).to_dict("records")
+            )
+            raise OptionError(
+                f"{len(rows)} rows have {_said(labels)}.",
+                code="several-rows",
+                fix=f"Take one of: {each}.",
+            )
+        return rows.iloc[0]
+
+    def __getitem__(self, label: object) -> pd.Series[Any]:
+        """Return the row of a label of the first identifying column, or of a tuple of labels."""
+        keys = identifying(self.table)
+        given = label if isinstance(label, tuple) else (label,)
+        if len(given) > len(keys):
+            raise OptionError(
+                f"{label!r} has {len(given)} labels; rows are identified by {listing(keys)}.",
+                code="no-such-row",
+            )
+        return self.row(**dict(zip(keys, given, strict=False)))
+
+    @staticmethod
+    def _call(labels: Mapping[str, object]) -> str:
+        """Return how a row is asked for."""
+        return f"fit.row({', '.join(f'{k}={v!r}' for k, v in labels.items())})"
+
+    @property
+    def params(self) -> pd.Series[Any]:
+        """The estimates, by what identifies them."""
+        return pd.Series(
+            self.table["estimate"].to_numpy(float), labels(self.table), name="estimate"
+        )
+
+    @property
+    def pvalues(self) -> pd.Series[Any]:
+        """The p values, by what identifies them."""
+        return pd.Series(self.table["p_value"].to_numpy(float), labels(self.table), name="p_value")
+
+    def conf_int(self) -> pd.DataFrame:
+        """Return the ends of the intervals, by what identifies them."""
+        return self.table[["conf_low", "conf_high"]].set_axis(labels(self.table), axis=0)
+
+    # ------------------------------------------------------------------ printed
 
     def summary(self) -> str:
         """Return the result as text: heading, table, what it rests on, warnings."""
@@ -127,6 +216,8 @@ class Result:
             return plotting.coefficients(self.table, ax=ax, **options)
         return self.figure(self, ax=ax, **options)
 
+    # ------------------------------------------------------------------ predictions
+
     def predict(
         self,
         at: object,
@@ -134,6 +225,7 @@ class Result:
         reference: object | None = None,
         interval: Literal["mean", "new"] = "mean",
         conf_level: float | None = None,
+        unit_means: object | None = None,
     ) -> Result:
         r"""Predict the outcome of a regression at given values, with intervals.
 
@@ -195,15 +287,25 @@ class Result:
         >>> bool((moved["conf_low"] < moved["estimate"]).all())
         True
         """
+        return self._model().predict(self, at, reference, interval, conf_level, unit_means)
+
+    def _model(self) -> Predicts:
         if self.predictor is None:
-            raise OptionError(f"{self.analysis} gives no predictions; eecx.regress does.")
-        return self.predictor(self, at, reference, interval, conf_level)
+            raise OptionError(
+                f"{self.analysis} gives no predictions.",
+                code="no-predictions",
+                fix="eecx.regress does.",
+            )
+        return self.predictor
+
+    # ------------------------------------------------------------------ exported
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the draws as plain values, numbers with 12 significant digits."""
         content = {
             "schema": SCHEMA,
             "analysis": self.analysis,
+            "title": self._title(),
             "table": self.table,
             "tables": dict(self.tables),
             "vcov": self.vcov,
@@ -223,40 +325,27 @@ class Result:
     def to_latex(self) -> str:
         """Return the table as LaTeX (booktabs)."""
         shown = self._printed()
-        rows = [_latex_row(row) for row in shown.astype(str).to_numpy()]
-        head = _latex_row([str(c) for c in shown.columns])
-        numeric = [pd.api.types.is_numeric_dtype(dtype) for dtype in self.table.dtypes]
-        columns = "".join("r" if number else "l" for number in numeric)
-        body = "\n".join([r"\toprule", head, r"\midrule", *rows, r"\bottomrule"])
-        return f"\\begin{{tabular}}{{{columns}}}\n{body}\n\\end{{tabular}}\n"
+        text = {c for c in self.table if not pd.api.types.is_numeric_dtype(self.table[c])}
+        whole = self.side_by_side is not None
+        return latex(shown, [not whole and c not in text for c in shown.columns])
+
+    def _title(self) -> str:
+        return str(self.title or self.spec.get("title") or self.spec.get("formula") or "")
 
     def _printed(self) -> pd.DataFrame:
-        shown = printed(self.table)
-        return shown.rename(columns={"t": self.spec.get("statistic", "t")})
+        if self.side_by_side is not None:
+            return self.side_by_side
+        return printed(self.table, self.statistic, self.unused)
 
     def _heading(self) -> str:
         level = self.spec.get("conf_level")
         suffix = f", {100 * level:g}% intervals" if level else ""
-        what = ", ".join([self.spec.get("formula") or self.spec.get("title") or "", *self._kind()])
+        what = ", ".join([t for t in (self._title(), *self.kind) if t])
         return f"{self.analysis}: {what}{suffix}" if what else f"{self.analysis}{suffix}"
-
-    def _kind(self) -> list[str]:
-        """Return which model, errors and weights a regression has, in few words."""
-        if self.analysis != "regress" or "effects" not in self.spec:
-            return []
-        link, cluster = self.spec.get("link"), self.spec.get("cluster")
-        by = cluster if isinstance(cluster, str) else " and ".join(cluster or ())
-        errors = self.spec.get("vcov")
-        weights = self.spec.get("weights") or {}
-        return [
-            f"{self.spec.get('family')} ({link} link)" if link else str(self.spec["effects"]),
-            *([f"{errors} by {by}" if by else str(errors)] if errors else []),
-            *[f"{kind} weights" for kind in weights],
-        ]
 
     def _basis(self) -> str:
         shown = {k: v for k, v in self.stats.items() if isinstance(v, int | float | str)}
-        return "; ".join(f"{k} {_short(v)}" for k, v in shown.items())
+        return "; ".join(f"{k} {printed_statistic(k, v)}" for k, v in shown.items())
 
     def _repr_html_(self) -> str:
         with pd.option_context("display.max_colwidth", None):  # pandas would cut long names
@@ -270,133 +359,5 @@ class Result:
         return self.summary()
 
 
-def printed(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table as people read it: rounded, short headings, the interval in one place."""
-    out = table.copy()
-    for column in out.columns:
-        if column == "p_value":
-            out[column] = [_p(v) for v in out[column]]
-        elif pd.api.types.is_float_dtype(out[column]):
-            out[column] = [_short(v) for v in out[column]]
-    return out.rename(columns=PRINTED)
-
-
-def _p(value: float) -> str:
-    if not np.isfinite(value):
-        return "–"
-    return "< .001" if value < 0.001 else f"{value:.3f}".lstrip("0") if value < 1 else "1.000"
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, str | int | np.integer) or value is None:
-        return str(value)
-    if np.isinf(value):
-        return "∞" if value > 0 else "−∞"
-    if np.isnan(value):
-        return "–"
-    if float(value).is_integer() and abs(value) < 1e9:
-        return f"{int(value)}"
-    return f"{value:.4g}" if abs(value) >= 1e-4 else f"{value:.2e}"
-
-
-def _latex_row(cells: Iterable[str]) -> str:
-    row = " & ".join(_latex(cell) for cell in cells)
-    # after the line break before it, "[" or "*" would be read as its argument
-    return ("{}" if row[:1] in ("[", "*") else "") + row + r" \\"
-
-
-def _latex(text: str) -> str:
-    special = {
-        "\\": r"\textbackslash{}",
-        "~": r"\textasciitilde{}",
-        "^": r"\textasciicircum{}",
-        "<": r"$<$",
-        ">": r"$>$",
-        "–": "--",
-    }
-    special |= {c: f"\\{c}" for c in "&%$#_{}"}
-    return "".join(special.get(c, c) for c in text)
-
-
-def escape(text: str) -> str:
-    """Escape text for HTML."""
-    import html
-
-    return html.escape(text, quote=True)
-
-
-def json_ready(value: Any) -> Any:
-    """Return plain JSON values: floats with 12 significant digits, missing numbers as null."""
-    if isinstance(value, pd.DataFrame):
-        index = value.index if not isinstance(value.index, pd.RangeIndex) else None
-        rows = [[json_ready(v) for v in row] for row in value.itertuples(index=False, name=None)]
-        out = {"columns": [str(c) for c in value.columns], "rows": rows}
-        return out if index is None else {"index": [str(i) for i in index], **out}
-    if isinstance(value, Mapping):
-        return {str(k): json_ready(v) for k, v in value.items()}
-    if isinstance(value, np.ndarray | pd.Series | pd.Index):
-        return json_ready(value.tolist())
-    if isinstance(value, list | tuple):
-        return [json_ready(v) for v in value]
-    if isinstance(value, set | frozenset):
-        return sorted((json_ready(v) for v in value), key=str)
-    if isinstance(value, bool | np.bool_):
-        return bool(value)
-    if isinstance(value, int | np.integer):
-        return int(value)
-    if isinstance(value, float | np.floating):
-        return float(f"{value:.12g}") if np.isfinite(value) else None
-    if value is None or value is pd.NA or value is pd.NaT:
-        return None
-    return str(value)
-
-
-def safe_csv(table: pd.DataFrame) -> str:
-    """Return a table as CSV text in which no cell can start a spreadsheet formula.
-
-    Text that begins with ``= + - @``, a tab or a carriage return gets an apostrophe in front.
-    """
-    out = table.copy()
-    out.columns = pd.Index([_harmless(str(c)) for c in out.columns])
-    for i in range(table.shape[1]):
-        values = table.iloc[:, i]
-        if pd.api.types.is_float_dtype(values):
-            out.isetitem(i, ["" if pd.isna(v) else f"{v:.12g}" for v in values])
-        elif not pd.api.types.is_numeric_dtype(values):
-            out.isetitem(i, ["" if pd.isna(v) else _harmless(str(v)) for v in values])
-    return str(out.to_csv(index=False, lineterminator="\n"))
-
-
-def _harmless(text: str) -> str:
-    # a bare carriage return would not be quoted, and ends a row for many readers
-    one = text.replace("\r\n", "\n").replace("\r", "\n")
-    return f"'{one}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else one
-
-
-def fingerprint(*arrays: npt.NDArray[Any] | str) -> str:
-    """Return a short hash of arrays and names: the same data give the same fingerprint."""
-    digest = hashlib.sha256()
-    for item in arrays:
-        own = np.frombuffer(item.encode(), np.uint8) if isinstance(item, str) else item
-        content = np.ravel(own, "F").view(np.uint8).data  # a table column by column
-        # without its shape, where an item ends would be left open
-        digest.update(f"{len(content)} {np.shape(item)} ".encode())
-        digest.update(content)
-    return digest.hexdigest()[:16]
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of Python, eecx and what it computes with."""
-    return dict(_installed())
-
-
-@cache
-def _installed() -> dict[str, str]:
-    names = ("eecx", "numpy", "scipy", "pandas", "statsmodels", "matplotlib", "narwhals")
-    found = {"python": platform.python_version()}
-    for name in names:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            found[name] = "not installed as a package"
-    return found
+def _said(labels: Mapping[str, object]) -> str:
+    return " and ".join(f"{k} {v!r}" for k, v in labels.items()) or "no label"
