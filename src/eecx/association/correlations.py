@@ -264,7 +264,7 @@ def read_source(
         cells = Moments.from_frame(table, keys=[cluster] if cluster else [], terms=columns)
     cluster = cluster or unit
     keys = [k for k in dict.fromkeys((unit, cluster)) if k]
-    cells._require_keys(keys)
+    cells.require_keys(keys)
     cells = cells.collapse(keys)
     mark = fingerprint("|".join(columns), cells.n, cells.w, cells.mean, cells.m2)
     return Source(cells, tuple(columns), unit, cluster, cluster, 0, cells.left_out, mark)

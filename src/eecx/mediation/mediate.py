@@ -355,7 +355,7 @@ def _bootstrap(model: _Model, draws: int, rng: np.random.Generator) -> tuple[Arr
     i, h = triangle(p)
     parts = [about[:, i, h] / (scale[i] * scale[h])]
     if work.intercept:
-        parts += [cells.w[:, None] * cells._away(centre) / scale, cells.w[:, None]]
+        parts += [cells.w[:, None] * cells.away_from(centre) / scale, cells.w[:, None]]
     sums = resampled_sums(np.column_stack(parts), draws, rng).T
     cross = np.empty((p, p, draws))
     cross[i, h] = cross[h, i] = sums[: len(i)]

@@ -185,7 +185,7 @@ def fit_mixed(
     """
     x, random = names_of(x), names_of(random)
     _refuse_options(x, random, intercept, random_intercept, covariance, method)
-    cells._require_keys([unit])
+    cells.require_keys([unit])
     cells = cells.select([*x, y])
     if list(cells.keys.columns) != [unit] or not cells.keys[unit].is_unique:
         cells = cells.collapse([unit])

@@ -94,9 +94,9 @@ def _require_keys(
 ) -> None:
     """Refuse Moments that are not kept by what effects and errors are summed over."""
     keys = (unit, cluster if clustered(vcov) else None)
-    cells._require_keys([k for k in dict.fromkeys(keys) if k])
+    cells.require_keys([k for k in dict.fromkeys(keys) if k])
     if vcov in ROWWISE and effects != "between":
-        cells._require_keys([ROW])
+        cells.require_keys([ROW])
     if clustered(vcov) and not cluster:
         raise OptionError(f"vcov={vcov!r} from Moments needs cluster=, one of their keys.")
 

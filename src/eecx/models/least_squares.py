@@ -110,8 +110,8 @@ def least_squares(cells: Moments, y: str, x: Sequence[str], *, intercept: bool) 
 def _centred(cells: Moments) -> tuple[Moments, Array]:
     """Move the grand mean of every term to 0; return it too."""
     total = cells.collapse()
-    high, low = total.mean[0], total._rest[0]
-    away = cells._away(high) - low
+    high, low = total.mean[0], total.rest[0]
+    away = cells.away_from(high) - low
     return replace(cells, mean=away, mean_rest=None), high + low
 
 

@@ -65,7 +65,7 @@ def quasi_demeaned_two_way(work: Work) -> Work:
     whole = cells.collapse()
     refuse_flat(work, whole)
     centre = whole.mean[0]
-    away = cells._away(centre)
+    away = cells.away_from(centre)
     at = [cells.terms.index(name) for name in work.terms]
     largest = np.abs(cells.mean[:, at]).max(axis=0, initial=0.0)
     y = away[:, cells.terms.index(work.y)]

@@ -101,7 +101,7 @@ def components(units: Moments, y: str, x: Sequence[str]) -> Components:
         level = units.within(units.keys.columns[0]).collapse()
         rss = least_squares(level, y, names, intercept=False).rss
     within = rss / free
-    means = units._away(units.collapse().mean[0])
+    means = units.away_from(units.collapse().mean[0])
     found = between(means[:, own], means[:, at], units.n, largest)
     if found.free < 1:
         raise DataError(f"{g} units for {found.basis.shape[1]} parameters between units: too few.")

@@ -36,7 +36,7 @@ class Columns:
 def columns_of(work: Work, whole: Moments) -> Columns:
     """Count the columns of a model from their means, those of all cells in one."""
     centre = whole.mean[0]
-    cells = replace(work.cells, mean=work.cells._away(centre), mean_rest=None)
+    cells = replace(work.cells, mean=work.cells.away_from(centre), mean_rest=None)
     unit = group_codes(cells.keys, [work.unit])[0]
     unit_mean = cells.collapse([work.unit]).mean
     return Columns(cells.terms, cells.mean, cells.cross, unit_mean, unit, centre)

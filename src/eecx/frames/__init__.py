@@ -1,0 +1,57 @@
+"""Data frames of any engine, reached through Narwhals; no other room imports it.
+
+A :class:`Table` is a handle on rows that stay where they are (pandas, Polars, PyArrow,
+DuckDB, Spark, or a file). Rows become numbers through grouped queries that run in that engine;
+what comes back is small and is pandas.
+"""
+
+from __future__ import annotations
+
+from .expressions import (
+    Expr,
+    answered,
+    choose,
+    column,
+    count,
+    every_present,
+    flag,
+    highest,
+    lowest,
+    present,
+    real,
+    total,
+    zero_if_missing,
+)
+from .files import read_csv
+from .kinds import NUMBERS, Kind
+from .open_table import numbers_from_text, open_table
+from .parse import Parse, looks_numeric, read_numbers
+from .plain import plain, plain_keys
+from .tables import Table
+
+__all__ = [
+    "NUMBERS",
+    "Expr",
+    "Kind",
+    "Parse",
+    "Table",
+    "answered",
+    "choose",
+    "column",
+    "count",
+    "every_present",
+    "flag",
+    "highest",
+    "looks_numeric",
+    "lowest",
+    "numbers_from_text",
+    "open_table",
+    "plain",
+    "plain_keys",
+    "present",
+    "read_csv",
+    "read_numbers",
+    "real",
+    "total",
+    "zero_if_missing",
+]

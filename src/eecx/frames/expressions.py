@@ -1,0 +1,89 @@
+"""Row expressions and aggregates, to be run by the engine that holds the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import reduce
+
+import narwhals as nw
+
+__all__ = [
+    "Expr",
+    "answered",
+    "choose",
+    "column",
+    "count",
+    "every_present",
+    "flag",
+    "highest",
+    "lowest",
+    "present",
+    "real",
+    "total",
+    "zero_if_missing",
+]
+
+Expr = nw.Expr
+
+
+def column(name: str) -> Expr:
+    """Return a column or named row expression as it is."""
+    return nw.col(name)
+
+
+def count() -> Expr:
+    """Return the number of rows, as an aggregate."""
+    return nw.len()
+
+
+def total(name: str) -> Expr:
+    """Return the sum of a row expression by its name, as an aggregate."""
+    return nw.col(name).sum()
+
+
+def answered(name: str) -> Expr:
+    """Return the number of non-null values of a row expression, as an aggregate."""
+    return nw.col(name).count()
+
+
+def lowest(name: str) -> Expr:
+    """Return the minimum of a row expression by its name, as an aggregate."""
+    return nw.col(name).min()
+
+
+def highest(name: str) -> Expr:
+    """Return the maximum of a row expression by its name, as an aggregate."""
+    return nw.col(name).max()
+
+
+def real(value: Expr) -> Expr:
+    """Return the value as a double."""
+    return value.cast(nw.Float64)
+
+
+def flag(condition: Expr, of: Expr) -> Expr:
+    """Return 1 where the condition holds and 0 where not, null where ``of`` is null."""
+    return nw.when(~of.is_null()).then(condition.cast(nw.Int64))
+
+
+def present(values: Sequence[Expr]) -> Expr:
+    """Return how many of the expressions are not null in a row."""
+    return reduce(lambda a, b: a + b, [(~v.is_null()).cast(nw.Int64) for v in values])
+
+
+def every_present(names: Sequence[str]) -> Expr:
+    """Return whether no named column of a row is null."""
+    return reduce(lambda a, b: a & b, [~nw.col(n).is_null() for n in names])
+
+
+def zero_if_missing(value: Expr) -> Expr:
+    """Return the value, or 0 where it is null."""
+    return nw.when(~value.is_null()).then(value).otherwise(nw.lit(0))
+
+
+def choose(cases: Sequence[tuple[Expr, Expr]]) -> Expr:
+    """Return the value of the first condition that holds, else null."""
+    out: Expr = nw.when(cases[-1][0]).then(cases[-1][1])
+    for condition, value in reversed(cases[:-1]):
+        out = nw.when(condition).then(value).otherwise(out)
+    return out

@@ -1,0 +1,103 @@
+"""CSV files, read the same way on every machine, and Parquet files, left to an engine."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ..errors import DataError, EecxError, EngineError, listing
+from .failures import failure
+from .parse import LEADING_ZERO, NUMBER, WHOLE
+from .plain import nullable, plain_nullable, plain_text
+
+__all__ = ["open_path", "read_csv"]
+
+
+def open_path(path: Path) -> object:
+    """Open a CSV or Parquet file, by its suffix."""
+    if not path.exists():
+        raise DataError(f"There is no file {str(path)!r}.")
+    if path.suffix.lower() in (".parquet", ".pq"):
+        return _open_parquet(path)
+    if path.suffix.lower() in (".csv", ".txt", ".tsv"):
+        return read_csv(path)
+    raise DataError(
+        f"{path.name!r} is neither .csv nor .parquet. Convert it, or pass a data frame."
+    )
+
+
+def _open_parquet(path: Path) -> object:
+    try:
+        if importlib.util.find_spec("duckdb"):
+            import duckdb
+
+            return duckdb.read_parquet(str(path))
+        if importlib.util.find_spec("polars"):
+            import polars
+
+            return polars.scan_parquet(path)
+        if importlib.util.find_spec("pyarrow"):
+            return pd.read_parquet(path)
+    except EecxError:
+        raise
+    except Exception as error:
+        raise DataError(failure(f"the file {path.name!r}", "its engine", error)) from error
+    raise EngineError(
+        f"{path.name!r} is a Parquet file, which needs DuckDB, Polars or PyArrow: "
+        "pip install 'eecx[engines]'"
+    )
+
+
+def read_csv(path: Path) -> pd.DataFrame:
+    """Read a CSV file the same way on every machine.
+
+    Cells are read as text; a column becomes numeric when every cell is blank or a plain number
+    and none is an integer with a leading zero ("001" is a name, not the number 1), and boolean
+    when every cell is blank, true or false.
+    """
+    separator = "\t" if path.suffix.lower() == ".tsv" else ","
+    try:
+        cells = pd.read_csv(
+            path,
+            sep=separator,
+            header=None,
+            index_col=False,
+            dtype=str,
+            keep_default_na=False,
+            encoding="utf-8-sig",
+        )
+    except pd.errors.EmptyDataError as error:
+        raise DataError(f"The file {path.name!r} is empty.") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"The file {path.name!r} is not UTF-8 text. Save it as UTF-8.") from error
+    except pd.errors.ParserError as error:
+        raise DataError(
+            f"The file {path.name!r} cannot be read as CSV: {str(error).strip()}."
+        ) from error
+    header, body = cells.iloc[0], cells.iloc[1:].reset_index(drop=True)
+    header = header[(header != "") | (body.fillna("") != "").any()]  # spreadsheets leave blanks
+    if twice := sorted(set(header[header.duplicated()])):
+        raise DataError(f"The file {path.name!r} has several columns named {listing(twice)}.")
+    return pd.DataFrame({str(name): _typed(body[i]) for i, name in header.items()})
+
+
+def _typed(cells: pd.Series[Any]) -> pd.Series[Any]:
+    """Type a column of text cells; one that is short of a cell has a blank there."""
+    texts = cells.str.strip()
+    texts = texts.where(texts != "", None)
+    distinct = list(pd.unique(texts.dropna()))
+    if distinct and all(t.casefold() in ("true", "false") for t in distinct):
+        true = {t: t.casefold() == "true" for t in distinct}
+        return plain_nullable(nullable([true.get(t) for t in texts], pd.BooleanDtype()))
+    named = any(LEADING_ZERO.fullmatch(t) for t in distinct)
+    if named or not distinct or not all(NUMBER.fullmatch(t) for t in distinct):
+        return plain_text(cells)
+    if not all(WHOLE.fullmatch(t) for t in distinct):
+        return texts.map({t: float(t) for t in distinct}).astype(float)
+    if any(abs(int(t)) >= 2**63 for t in distinct):
+        return plain_text(cells)
+    whole = {t: int(t) for t in distinct}
+    return plain_nullable(nullable([whole.get(t) for t in texts], pd.Int64Dtype()))

@@ -1,0 +1,124 @@
+"""Values in pandas' usual types, whichever engine they come from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..errors import DataError, listing
+from .failures import opening
+
+__all__ = [
+    "blank",
+    "nullable",
+    "plain",
+    "plain_keys",
+    "plain_nullable",
+    "plain_pandas",
+    "plain_text",
+]
+
+TEXT = pd.Series(["a"]).dtype  # object in pandas 2, str in pandas 3
+
+
+def plain_pandas(frame: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Give pandas frames what Narwhals needs: text names, a plain index, columns of one type."""
+    if isinstance(frame.columns, pd.MultiIndex):
+        raise DataError(f"{opening(name)} has columns of several levels. Flatten the names first.")
+    names = pd.Index([str(c) for c in frame.columns], dtype=object)
+    if not names.is_unique:
+        twice = names[names.duplicated()].unique()
+        raise DataError(
+            f"{opening(name)} has several columns named {listing(twice)}. Rename them first."
+        )
+    out = frame.reset_index(drop=True).set_axis(names, axis=1)
+    for column_name, dtype in out.dtypes.items():
+        if isinstance(dtype, pd.PeriodDtype):
+            out[column_name] = _from_periods(out[column_name])
+        elif dtype.kind == "O" or isinstance(dtype, pd.CategoricalDtype):
+            out[column_name] = plain(out[column_name])
+    return out
+
+
+def plain(values: pd.Series[Any]) -> pd.Series[Any]:
+    """Return values in pandas' usual types, whichever engine they come from; blank is missing."""
+    dtype = values.dtype
+    if isinstance(dtype, pd.StringDtype):
+        return plain_text(values)
+    if pd.api.types.is_extension_array_dtype(dtype) and dtype.kind in "iufb":
+        return plain_nullable(values)
+    if isinstance(dtype, pd.CategoricalDtype | pd.ArrowDtype):
+        values = values.astype(object)
+    if values.dtype != object:
+        return values
+    kind = pd.api.types.infer_dtype(values, skipna=True)
+    if kind == "period":
+        return _from_periods(pd.Series(pd.PeriodIndex(values), values.index))
+    try:
+        if kind in ("integer", "boolean"):
+            dtype = pd.BooleanDtype() if kind == "boolean" else pd.Int64Dtype()
+            return plain_nullable(nullable(values, dtype).set_axis(values.index))
+        if kind in ("date", "datetime", "datetime64"):
+            return pd.to_datetime(values)
+    except (ValueError, OverflowError):  # beyond 64 bits, or time zones that differ
+        return plain_text(values.map(str, na_action="ignore"))
+    if kind in ("floating", "mixed-integer-float", "decimal"):
+        return values.map(lambda v: np.nan if blank(v) else float(v)).astype(float)
+    return plain_text(values)
+
+
+def nullable(values: Iterable[object], dtype: pd.Int64Dtype | pd.BooleanDtype) -> pd.Series[Any]:
+    """Return values in a type of pandas that knows missing ones; blank is missing."""
+    return pd.Series([pd.NA if blank(v) else v for v in values], dtype=dtype)
+
+
+def plain_nullable(values: pd.Series[Any]) -> pd.Series[Any]:
+    """Return numbers in NumPy's types, but whole numbers and booleans that have gaps."""
+    kind: str = values.dtype.kind
+    if kind == "f":
+        return pd.Series(values.to_numpy(float, na_value=np.nan), values.index)
+    if values.isna().any():
+        return values
+    dtype = np.dtype({"b": bool, "u": np.uint64}.get(kind, np.int64))
+    return pd.Series(values.to_numpy(dtype), values.index)
+
+
+def plain_text(values: pd.Series[Any]) -> pd.Series[Any]:
+    """Return values as text; blank is missing."""
+    known = values.dropna()
+    distinct = known if known.dtype == object else pd.unique(known)  # lists cannot be compared
+    if values.dtype == TEXT and all(isinstance(v, str) and v.strip() for v in distinct):
+        return values
+    cells = [None if blank(v) else str(v) for v in values]
+    return pd.Series(cells, values.index, dtype=TEXT)
+
+
+def _from_periods(values: pd.Series[Any]) -> pd.Series[Any]:
+    """Name years, quarters and months; let the start stand for weeks, fiscal quarters and so on."""
+    if str(values.dtype) not in ("period[M]", "period[Q-DEC]", "period[Y-DEC]"):
+        return pd.Series(values.dt.start_time)
+    return plain_text(values.astype(object))
+
+
+def plain_keys(keys: pd.DataFrame) -> pd.DataFrame:
+    """Return keys in pandas' usual types; whole numbers kept as floats become whole again."""
+    out = {}
+    for name in keys.columns:
+        values = plain(keys[name])
+        if values.dtype == np.float64 and len(values) and (abs(values) < 2.0**53).all():
+            whole = values.astype(np.int64)
+            values = whole if (whole == values).all() else values
+        elif pd.api.types.is_integer_dtype(values.dtype) and values.dtype != np.int64:
+            values = plain_nullable(values)
+        out[name] = values
+    return pd.DataFrame(out, keys.index, copy=False)
+
+
+def blank(cell: Any) -> bool:
+    """Return whether a cell is missing or holds nothing but blanks."""
+    if isinstance(cell, str):
+        return not cell.strip()
+    return bool(pd.api.types.is_scalar(cell) and pd.isna(cell))

@@ -1,0 +1,78 @@
+"""Answers that no measure can take: infinite ones, and those out of range."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from .. import frames
+from ..errors import DataError
+from .mean import Mean
+from .measure import Measure
+from .shares import Rate
+
+__all__ = ["check_answers"]
+
+
+def check_answers(
+    table: frames.Table, measures: Mapping[str, Measure]
+) -> tuple[frames.Table, dict[str, float]]:
+    """Refuse answers that are infinite or outside a measure's range.
+
+    Returns the table, which then knows its columns without a gap, and an origin per measure: where
+    an unbounded mean is to be summed around, so that no digits are lost.
+    """
+    columns = list(dict.fromkeys(c for m in measures.values() for c in m.columns))
+    rows = {f"c{i}": table.untouched(c) for i, c in enumerate(columns)}
+    totals: dict[str, frames.Expr] = {"rows": frames.count()}
+    for name in rows:
+        totals |= {f"lo_{name}": frames.lowest(name), f"hi_{name}": frames.highest(name)}
+        totals[f"n_{name}"] = frames.answered(name)
+    seen = table.group([], rows, totals)[1].iloc[0]
+    if not seen["rows"]:
+        raise DataError(f"{table.subject} has no rows.")
+    origins = {}
+    for name, measure in measures.items():
+        for column in measure.columns:
+            at = f"c{columns.index(column)}"
+            what = f"Measure {name!r}: column {column!r} of {table.name}"
+            if not seen[f"n_{at}"]:
+                raise DataError(f"{what} has no answer at all.")
+            low, high = float(seen[f"lo_{at}"]), float(seen[f"hi_{at}"])
+            if np.isinf(low) or np.isinf(high):
+                raise DataError(f"{what} holds infinite values.")
+            limits = measure.bounds
+            binary = isinstance(measure, Rate)
+            between = binary and table.kinds[column] not in ("integer", "boolean")
+            if limits is not None and (low < limits[0] or high > limits[1] or between):
+                _raise_if_outside(table, column, name, limits, binary)
+            if isinstance(getattr(measure, "of", measure), Mean):
+                origins[name] = float(round((low + high) / 2))
+    full = frozenset(
+        c for c, at in zip(columns, rows, strict=True) if seen[f"n_{at}"] == seen["rows"]
+    )
+    table = replace(table, full=full, count=int(seen["rows"]))
+    return table, {name: origins.get(name, 0.0) for name in measures}
+
+
+def _raise_if_outside(
+    table: frames.Table, column: str, name: str, limits: tuple[float, float], binary: bool
+) -> None:
+    _, answers = table.tally([], table.number(column))
+    values, cells = answers["value"].to_numpy(float), answers["cells"].to_numpy(int)
+    good = (values >= limits[0]) & (values <= limits[1])
+    good = np.isin(values, (0.0, 1.0)) if binary else good
+    bad = ~good & ~np.isnan(values)
+    if not bad.any():
+        return
+    values, cells = values[bad], cells[bad]
+    often = np.argsort(-cells, kind="stable")[:8]
+    shown = ", ".join(f"{v:g} ({c})" for v, c in zip(values[often], cells[often], strict=True))
+    allowed = "0 or 1" if binary else f"between {limits[0]:g} and {limits[1]:g}"
+    raise DataError(
+        f"Measure {name!r}: {cells.sum()} answers in column {column!r} are not {allowed}: {shown}. "
+        "If a code stands for 'no answer', name it: "
+        f"parse=eecx.Parse(missing=[{values[often[0]]:g}]); else correct the measure's range."
+    )

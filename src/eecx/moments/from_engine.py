@@ -1,0 +1,172 @@
+r"""Sums of rows that an engine holds, by grouped queries.
+
+Whole numbers that have room are summed exactly. Others are summed about a shift s, the overall
+mean: with :math:`d = x - s`, :math:`\bar x = s + \sum w d / w` and :math:`M2 = \sum w d d' -
+\frac{1}{w} \sum w d \sum w d'`. Where a cell lies far from it, a second query sums about the
+cells' own means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from .. import formula, frames
+from ..errors import OptionError
+from .arrays import Array, triangle, two_sum
+from .moments import Moments
+from .refusals import bad_weight, infinite, no_rows
+from .terms import columns_of
+
+__all__ = ["FAR", "from_engine"]
+
+# A cell whose mean lies this many (n * distance^2 / M2) from the shift is summed a second time,
+# around its own mean: 1e4 costs four of the sixteen digits that a double holds.
+FAR = 1e4
+
+
+def from_engine(
+    table: frames.Table, keys: list[str], parsed: Sequence[formula.Term], weight: str | None
+) -> Moments:
+    """Sum the rows that an engine holds per combination of columns."""
+    p = len(parsed)
+    exact, shift, seen = _pilot(table, parsed, weight)
+    terms = {f"t{i}": _term_expression(table, t, exact) for i, t in enumerate(parsed)}
+    w = frames.real(table.number(weight)) if weight else None
+    moved = {name: term - s for (name, term), s in zip(terms.items(), shift, strict=True)}
+    cells, sums = _engine_sums(table, keys, moved, w)
+    total = int(sums["n"].sum())
+    if not total:
+        raise no_rows(seen)
+    left_out = seen - total
+    if exact:
+        whole, mean, m2 = _unpack_integers(sums, p)
+        return _cells(cells, parsed, sums, np.array(shift, dtype=float) + whole, mean, m2, left_out)
+    mean, m2 = _unpack_sums(sums, p)
+    spread = m2[:, np.equal(*triangle(p))]
+    far = sums["w"].to_numpy(float)[:, None] * mean**2 > FAR * spread
+    if not (far & (sums["n"].to_numpy() > 1)[:, None]).any():
+        return _cells(cells, parsed, sums, np.array(shift), mean, m2, left_out)
+    # sum again with every cell's own mean taken off first, the means joined in the engine
+    centred = table.less_cell_means(keys, terms, w)
+    own = {name: frames.column(name) for name in terms}
+    at = {f"mean_{name}": frames.column(f"mean_{name}") for name in terms}
+    held = [f"key_{i}" for i in range(len(keys))]
+    _, again = _engine_sums(centred, held, own, frames.column("w") if weight else None, at)
+    mean, m2 = _unpack_sums(again, p)
+    return _cells(cells, parsed, again, again[list(at)].to_numpy(float), mean, m2, left_out)
+
+
+def _pilot(
+    table: frames.Table, parsed: Sequence[formula.Term], weight: str | None
+) -> tuple[bool, list[float], int]:
+    """Look at all rows once: whether to sum integers exactly, where terms lie, how many rows."""
+    columns = columns_of(parsed, weight)
+    rows = {f"t{i}": _term_expression(table, t, exact=False) for i, t in enumerate(parsed)}
+    rows |= {f"c{i}": frames.real(table.number(c)) for i, c in enumerate(columns)}
+    totals = {"rows": frames.count()}
+    for name in rows:
+        totals |= {f"lo_{name}": frames.lowest(name), f"hi_{name}": frames.highest(name)}
+    for i in range(len(parsed)):
+        totals[f"mid{i}"] = frames.column(f"t{i}").mean()
+    if weight:
+        w = frames.column(f"c{columns.index(weight)}")
+        totals["bad"] = frames.flag(w <= 0, w).sum()
+    seen = table.group([], rows, totals)[1].iloc[0].astype(float).fillna(0.0)
+    labels = {f"c{i}": c for i, c in enumerate(columns)}
+    labels |= {f"t{i}": t.label for i, t in enumerate(parsed)}
+    for name, label in labels.items():
+        if np.isinf(seen[f"lo_{name}"]) or np.isinf(seen[f"hi_{name}"]):
+            raise infinite(label)
+    if weight and seen["bad"] > 0:
+        raise bad_weight(weight, int(seen["bad"]))
+    ends = np.array([[seen[f"lo_t{i}"], seen[f"hi_t{i}"]] for i in range(len(parsed))])
+    shift = [float(seen[f"mid{i}"]) for i in range(len(parsed))]
+    whole = all(table.kinds[c] in ("integer", "boolean") for c in columns)
+    room = (np.ptp(ends, axis=1) + 1) ** 2 * seen["rows"]
+    exact = bool(whole and not weight and (room < 2.0**62).all() and (abs(ends) < 2.0**53).all())
+    return exact, [round(s) for s in shift] if exact else shift, int(seen["rows"])
+
+
+def _term_expression(table: frames.Table, term: formula.Term, exact: bool) -> frames.Expr:
+    """Return a product of columns, of integers where ``exact``, else of doubles."""
+    out: frames.Expr | None = None
+    for factor in term.factors:
+        value = table.number(factor.column)
+        value = value if exact else frames.real(value)  # before multiplying: integers wrap
+        for _ in range(factor.exponent if isinstance(factor, formula.Power) else 1):
+            out = value if out is None else out * value
+    if out is None:
+        raise OptionError("A term has no factor.")
+    return out
+
+
+def _engine_sums(
+    table: frames.Table,
+    keys: list[str],
+    terms: Mapping[str, frames.Expr],
+    w: frames.Expr | None,
+    constant: Mapping[str, frames.Expr] | None = None,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Sum terms and their products per cell; carry along what is constant in a cell."""
+    names = list(terms)
+    rows = {**terms, **({"w": w} if w is not None else {})}
+    then = {f"s{i}": frames.column(n) for i, n in enumerate(names)}
+    for a, b in zip(*triangle(len(names)), strict=True):
+        then[f"p{a}_{b}"] = frames.column(names[a]) * frames.column(names[b])
+    totals = {"n": frames.count(), **{name: frames.total(name) for name in then}}
+    if w is not None:
+        then = {name: product * frames.column("w") for name, product in then.items()}
+        then["w_squared"] = frames.column("w") * frames.column("w")
+        totals |= {"w": frames.total("w"), "w2": frames.total("w_squared")}
+    totals |= {name: frames.lowest(name) for name in constant or {}}
+    complete = frames.every_present(list(rows))
+    cells, out = table.group(
+        keys, {**rows, **(constant or {})}, totals, then=then, complete=complete
+    )
+    return cells, out if w is not None else out.assign(w=out["n"], w2=out["n"])
+
+
+def _cells(
+    keys: pd.DataFrame,
+    parsed: Sequence[formula.Term],
+    sums: pd.DataFrame,
+    centre: Array,
+    mean: Array,
+    m2: Array,
+    left_out: int,
+) -> Moments:
+    """Put together cells whose means are counted from a centre."""
+    n, w, w2 = (sums[c].to_numpy(float) for c in ("n", "w", "w2"))
+    labels = tuple(t.label for t in parsed)
+    high, low = two_sum(np.broadcast_to(centre, mean.shape), mean)
+    return Moments(labels, keys, n, w, w2, high, m2, left_out, low)
+
+
+def _unpack_sums(sums: pd.DataFrame, p: int) -> tuple[Array, Array]:
+    """Turn shifted sums into means (about the shift) and centred cross-products."""
+    w = sums["w"].to_numpy(float)
+    mean = sums[[f"s{i}" for i in range(p)]].to_numpy(float) / w[:, None]
+    i, j = triangle(p)
+    raw = sums[[f"p{a}_{b}" for a, b in zip(i, j, strict=True)]].to_numpy(float)
+    m2 = raw - w[:, None] * mean[:, i] * mean[:, j]
+    m2[:, i == j] = np.maximum(m2[:, i == j], 0.0)
+    return mean, m2
+
+
+def _unpack_integers(sums: pd.DataFrame, p: int) -> tuple[Array, Array, Array]:
+    """Turn exact sums into whole parts and rests of means, and exact cross-products.
+
+    Centred on the whole part q of the mean, everything fits 64 bits in the end; what runs over
+    on the way runs back, for integers wrap.
+    """
+    n = sums["n"].to_numpy(np.int64)[:, None]
+    first = sums[[f"s{i}" for i in range(p)]].to_numpy(np.int64)
+    i, j = triangle(p)
+    raw = sums[[f"p{a}_{b}" for a, b in zip(i, j, strict=True)]].to_numpy(np.int64)
+    q, r = np.divmod(first, n)
+    about = raw - q[:, i] * first[:, j] - q[:, j] * first[:, i] + n * q[:, i] * q[:, j]
+    whole, part = np.divmod(r[:, i] * r[:, j], n)
+    return q.astype(float), r / n, (about - whole) - part / n
