@@ -4,9 +4,10 @@ import os
 import sys
 from importlib.metadata import version as installed
 from pathlib import Path
+from typing import Any
 
 os.environ["MPLBACKEND"] = "Agg"
-sys.path.insert(0, str(Path(__file__).parent))  # gallery_figures
+sys.path.insert(0, str(Path(__file__).parent))  # gallery_figures, codes
 
 project = "eecx"
 author = "The eecx developers"
@@ -63,3 +64,10 @@ html_title = "eecx"
 html_show_sphinx = False
 html_static_path = ["_static"]
 html_css_files = ["eecx.css"]
+
+
+def setup(app: Any) -> None:
+    """Make the page of codes before the pages are looked for."""
+    from codes import write
+
+    app.connect("builder-inited", lambda _: write())

@@ -46,7 +46,9 @@ class EecxError(Exception):
     fix = ""
 
     def __init__(self, message: str = "", *, code: str = "", fix: str = "") -> None:
-        super().__init__(" ".join(text for text in (message, fix) if text))
+        fix = fix.strip()
+        parts = (message,) if message.endswith(fix) else (message, fix)
+        super().__init__(" ".join(text for text in parts if text))
         self.code, self.fix = code or type(self).code, fix
 
 
@@ -86,7 +88,7 @@ class EngineError(EecxError, ImportError):
 def check_level(conf_level: float) -> None:
     """Raise for a confidence level that is no share between 0.5 and 1."""
     if isinstance(conf_level, bool) or not (isinstance(conf_level, Real) and 0.5 <= conf_level < 1):
-        raise OptionError(f"conf_level={conf_level!r}: a share such as 0.95.")
+        raise OptionError(f"conf_level={conf_level!r}: a share such as 0.95.", code="out-of-range")
 
 
 @dataclass(frozen=True)

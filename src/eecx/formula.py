@@ -102,7 +102,11 @@ class Power:
 
     def __post_init__(self) -> None:
         if not 2 <= self.exponent <= MAX_FACTORS:
-            raise FormulaError(f"{self.exponent} is no accepted power. {FUNCTIONS['I'][1]}")
+            raise FormulaError(
+                f"{self.exponent} is no accepted power.",
+                code="bad-formula",
+                fix=FUNCTIONS["I"][1],
+            )
 
     @property
     def label(self) -> str:
@@ -143,7 +147,11 @@ class Lag:
 
     def __post_init__(self) -> None:
         if self.steps == 0:
-            raise FormulaError(f"A lag of 0 steps is the column itself: Name({self.column!r}).")
+            raise FormulaError(
+                "A lag of 0 steps is the column itself:",
+                code="bad-formula",
+                fix=f"Name({self.column!r}).",
+            )
 
     @property
     def label(self) -> str:
@@ -480,7 +488,11 @@ class _Parser:
 
 def _tokens(text: str) -> list[_Token]:
     if not isinstance(text, str):
-        raise FormulaError(f"A formula is text, not {type(text).__name__}. {ACCEPTED}")
+        raise FormulaError(
+            f"A formula is text, not {type(text).__name__}.",
+            code="wrong-type",
+            fix=ACCEPTED,
+        )
     if len(text) > MAX_LENGTH:
         message = f"The formula has {len(text)} characters; at most {MAX_LENGTH} are read."
         raise _error(text, message, _Token("unknown", "", MAX_LENGTH, MAX_LENGTH))
@@ -519,7 +531,11 @@ def _error(text: str, message: str, first: _Token, last: _Token | None = None) -
     before = ("..." if low else "") + shown[low:start]
     after = shown[start:high] + ("..." if len(text) > high else "")
     carets = " " * _width(before) + "^" * max(1, _width(shown[start:end]))
-    return FormulaError(f"{_visible(message)}\n  {before}{after}\n  {carets}\n{ACCEPTED}")
+    return FormulaError(
+        f"{_visible(message)}\n  {before}{after}\n  {carets}\n{ACCEPTED}",
+        code="bad-formula",
+        fix=ACCEPTED,
+    )
 
 
 def _visible(text: str) -> str:

@@ -136,17 +136,29 @@ def save(
     (['b'], ['a'])
     """
     if isinstance(disclosure_n, bool) or disclosure_n < 1 or disclosure_n != int(disclosure_n):
-        raise OptionError(f"disclosure_n={disclosure_n}: a whole number of at least 1; 5 is usual.")
+        raise OptionError(
+            f"disclosure_n={disclosure_n}: a whole number of at least 1; 5 is usual.",
+            code="out-of-range",
+        )
     path = Path(path)
     if not path.resolve().parent.is_dir():
-        raise DataError(f"There is no folder {str(path.parent)!r} to write {path.name!r} to.")
+        raise DataError(
+            f"There is no folder {str(path.parent)!r} to write {path.name!r} to.",
+            code="no-folder",
+            fix="Make the folder first.",
+        )
     if isinstance(obj, pd.DataFrame):
         if keys is not None:
-            raise OptionError("Scores cannot be merged: score the survey by the keys you want.")
+            raise OptionError(
+                "Scores cannot be merged:",
+                code="does-not-apply",
+                fix="score the survey by the keys you want.",
+            )
         if protect_unanimous:
             raise OptionError(
-                "Scores do not tell whether all answered the same: make the table with "
-                "eecx.disclosure.release(..., protect_unanimous=True)."
+                "Scores do not tell whether all answered the same:",
+                code="does-not-apply",
+                fix="make the table with eecx.disclosure.release(..., protect_unanimous=True).",
             )
         least, (content, withheld, cells) = disclosure_n, _scores(obj, disclosure_n)
         kind = "scores"
@@ -156,17 +168,19 @@ def save(
         if ROW in sums.keys.columns:
             coarser = [k for k in sums.keys.columns if k != ROW]
             raise OptionError(
-                f"These {type(obj).__name__} are kept by {ROW!r}: every respondent is a cell. "
-                f"Merge respondents first, with keys={coarser} or coarser."
+                f"These {type(obj).__name__} are kept by {ROW!r}: every respondent is a cell.",
+                code="kept-by-row",
+                fix=f"Merge respondents first, with keys={coarser} or coarser.",
             )
         least = _least(sums, disclosure_n)
         good = _large(sums, disclosure_n, protect_unanimous)
         if not good.any():
-            raise DataError(_nothing_left(sums, disclosure_n, protect_unanimous))
+            raise _nothing_left(sums, disclosure_n, protect_unanimous)
         content, withheld, cells = _sums(sums, good), sums.keys[~good], int(good.sum())
     else:
         raise OptionError(
-            f"save() writes Moments, Counts and tables of scores, not {type(obj).__name__}."
+            f"save() writes Moments, Counts and tables of scores, not {type(obj).__name__}.",
+            code="wrong-type",
         )
     withheld = withheld.reset_index(drop=True)
     content |= {"least": least, "withheld": {"cells": len(withheld), "keys": _columns(withheld)}}
@@ -201,27 +215,39 @@ def load(path: str | Path) -> Moments | Counts | pd.DataFrame:
     path = Path(path)
     name = f"The file {path.name!r}"
     if not path.is_file():
-        raise DataError(f"There is no file {str(path)!r}.")
+        raise DataError(
+            f"There is no file {str(path)!r}.",
+            code="no-file",
+            fix="Give its full path.",
+        )
     try:
         whole = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise DataError(
-            f"{name} cannot be read: it was not written by eecx.storage.save, or is cut off."
+            f"{name} cannot be read: it was not written by eecx.storage.save, or is cut off.",
+            code="bad-file",
+            fix="Get it again from where it was made.",
         ) from error
     schema = whole.get("schema") if isinstance(whole, dict) else None
     if not isinstance(schema, str) or not schema.startswith("eecx."):
-        raise DataError(f"{name} was not written by eecx.storage.save.")
+        raise DataError(
+            f"{name} was not written by eecx.storage.save.",
+            code="bad-file",
+            fix="Give a file that it wrote.",
+        )
     if schema not in SCHEMAS.values():
         raise DataError(
-            f"{name} has the format {schema!r}, written by {whole.get('written_by')}. This is eecx "
-            f"{versions()['eecx']}, which reads {listing(SCHEMAS.values())}: install "
-            f"{whole.get('written_by')} or later."
+            f"{name} has the format {schema!r}, written by {whole.get('written_by')}. This is "
+            f"eecx {versions()['eecx']}, which reads {listing(SCHEMAS.values())}:",
+            code="unknown-format",
+            fix=f"install {whole.get('written_by')} or later.",
         )
     content = whole.get("content")
     if not isinstance(content, dict) or whole.get("sha256") != _checksum(content):
         raise DataError(
-            f"{name} was changed or damaged after it was written: its checksum does not fit. "
-            "Get it again from where it was made."
+            f"{name} was changed or damaged after it was written: its checksum does not fit.",
+            code="bad-file",
+            fix="Get it again from where it was made.",
         )
     kind = next(k for k, s in SCHEMAS.items() if s == schema)
     try:
@@ -229,7 +255,11 @@ def load(path: str | Path) -> Moments | Counts | pd.DataFrame:
     except EecxError:
         raise
     except (KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{name} has the format {schema!r} but not its fields.") from error
+        raise DataError(
+            f"{name} has the format {schema!r} but not its fields.",
+            code="bad-file",
+            fix="Get it again from where it was made.",
+        ) from error
 
 
 # ---------------------------------------------------------------------- what is large enough
@@ -259,18 +289,14 @@ def _large(sums: Sums, disclosure_n: int, protect_unanimous: bool) -> Mask:
     return np.asarray(good, dtype=bool)
 
 
-def _nothing_left(sums: Sums, disclosure_n: int, protect_unanimous: bool) -> str:
-    """Say that no cell may be written, and which coarser keys leave some."""
+def _nothing_left(sums: Sums, disclosure_n: int, protect_unanimous: bool) -> DataError:
+    """Return the error that no cell may be written, which says what coarser keys leave some."""
     keys = list(sums.keys.columns)
     least = _least(sums, disclosure_n)
-    why = f"No cell by {listing(keys)}" if keys else "The one cell"
-    opening = (
-        f"{why} has the {least} respondents that it needs"
-        if keys
-        else f"{why} has fewer than the {least} respondents that it needs"
-    )
+    why = f"No cell by {listing(keys)} has" if keys else "The one cell has fewer than"
+    why += f" the {least} respondents that it needs"
     if isinstance(sums, Moments) and least > disclosure_n:
-        opening += f" ({len(sums.terms)} terms: two for each number shown)"
+        why += f" ({len(sums.terms)} terms: two for each number shown)"
     ways = []
     for size in range(len(keys) - 1, -1, -1):
         for coarser in combinations(keys, size):
@@ -279,10 +305,13 @@ def _nothing_left(sums: Sums, disclosure_n: int, protect_unanimous: bool) -> str
                 ways.append(f"keys={list(coarser)} ({good.sum()} of {len(good)} cells)")
         if ways:
             break
-    fewer = " Fewer terms need fewer respondents." if isinstance(sums, Moments) else ""
-    if ways:
-        return f"{opening}. Coarser keys would do: {'; '.join(ways[:4])}.{fewer}"
-    return f"{opening}, and no coarser keys would do.{fewer}"
+    fewer = "Fewer terms need fewer respondents." if isinstance(sums, Moments) else ""
+    coarse = f"Coarser keys would do: {'; '.join(ways[:4])}. " if ways else ""
+    return DataError(
+        f"{why}." if ways else f"{why}, and no coarser keys would do.",
+        code="below-minimum",
+        fix=f"{coarse}{fewer}",
+    )
 
 
 # ---------------------------------------------------------------------- written
@@ -299,7 +328,11 @@ def _sums(sums: Sums, good: Mask) -> dict[str, Any]:
     for name in arrays:
         values = getattr(sums, name)[good]
         if not np.isfinite(values).all():
-            raise DataError(f"{type(sums).__name__}.{name} holds values that are not finite.")
+            raise DataError(
+                f"{type(sums).__name__}.{name} holds values that are not finite.",
+                code="infinite-values",
+                fix="Make the sums from finite values.",
+            )
         kept[name] = values.tolist()
     return kept
 
@@ -307,8 +340,9 @@ def _sums(sums: Sums, good: Mask) -> dict[str, Any]:
 def _scores(table: pd.DataFrame, disclosure_n: int) -> tuple[dict[str, Any], pd.DataFrame, int]:
     if lacking := [c for c in ("measure", "n", "value", "status") if c not in table.columns]:
         raise DataError(
-            f"A table of scores has measure, n, value and status; {listing(lacking)} is not there. "
-            "Write what Survey.scores() or a release returns."
+            f"A table of scores has measure, n, value and status; {listing(lacking)} is not there.",
+            code="unknown-column",
+            fix="Write what Survey.scores() or a release returns.",
         )
     names_of([str(c) for c in table.columns])
     out = table.reset_index(drop=True).copy()
@@ -317,7 +351,9 @@ def _scores(table: pd.DataFrame, disclosure_n: int) -> tuple[dict[str, Any], pd.
     hidden = small | (out["status"] == "withheld")
     if not (out["status"] == "scored")[~hidden].any():
         raise DataError(
-            f"No score has the {disclosure_n} respondents that it needs. Score by coarser keys."
+            f"No score has the {disclosure_n} respondents that it needs.",
+            code="below-minimum",
+            fix="Score by coarser keys.",
         )
     out[numbers] = out[numbers].astype(float)
     out.loc[hidden, numbers] = np.nan
@@ -346,8 +382,12 @@ def _columns(table: pd.DataFrame) -> list[dict[str, Any]]:
             kind = "text"
         else:
             raise DataError(
-                f"Column {name!r} holds {pd.api.types.infer_dtype(values)}. A file keeps text, "
-                "numbers, true and false, dates and periods: convert it first."
+                f"Column {name!r} holds {pd.api.types.infer_dtype(values)}.",
+                code="wrong-type",
+                fix=(
+                    "A file keeps text, numbers, true and false, dates and periods: convert it "
+                    "first."
+                ),
             )
         out.append({"name": str(name), "type": kind, "values": cells})
     return out

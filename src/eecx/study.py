@@ -227,7 +227,11 @@ class Study:
     def _file(self, name: str, key: str) -> Path:
         path = self.path.parent / name
         if not path.is_file():
-            raise DataError(f"{key} in {self.path.name!r}: there is no file {str(path)!r}.")
+            raise DataError(
+                f"{key} in {self.path.name!r}: there is no file {str(path)!r}.",
+                code="no-file",
+                fix="Paths start from the folder of the study file.",
+            )
         return path
 
 
@@ -243,30 +247,50 @@ def read_study(path: str | Path) -> Study:
     """
     path = Path(path)
     if not path.is_file():
-        raise DataError(f"There is no study file {str(path)!r}.")
+        raise DataError(
+            f"There is no study file {str(path)!r}.",
+            code="no-file",
+            fix="Give its full path.",
+        )
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"{path.name!r} is not a TOML file: {error}.") from error
+        raise DataError(
+            f"{path.name!r} is not a TOML file: {error}.",
+            code="bad-file",
+            fix="Correct it, and save it as UTF-8.",
+        ) from error
     for section, given in content.items():
         if section not in SECTIONS:
             raise OptionError(
-                f"{path.name!r} has a section [{section}].{nearest(section, SECTIONS)}"
+                f"{path.name!r} has a section [{section}].",
+                code="unknown-option",
+                fix=nearest(section, SECTIONS),
             )
         if not isinstance(given, dict):
             raise OptionError(
-                f"{section} in {path.name!r} is {given!r}; it should be a section, [{section}]."
+                f"{section} in {path.name!r} is {given!r}; it should be a section, [{section}].",
+                code="wrong-type",
             )
         _check(section, given, SECTIONS[section], path.name)
     if "claim" not in content:
-        raise OptionError(f"{path.name!r} has no section [claim] with x and y.")
+        raise OptionError(
+            f"{path.name!r} has no section [claim] with x and y.",
+            code="missing-section",
+            fix="Add it.",
+        )
     surveys = {"employees", "customers"} & set(content)
     if ("panel" in content) == bool(surveys) or len(surveys) == 1:
-        raise OptionError(f"{path.name!r} needs either [employees] and [customers], or [panel].")
+        raise OptionError(
+            f"{path.name!r} needs either [employees] and [customers], or [panel].",
+            code="missing-section",
+        )
     for section in {"link", "covariates"} & set(content) if "panel" in content else ():
         raise OptionError(
             f"[{section}] in {path.name!r} is for two surveys; [panel] has keys of its own: "
-            f"{listing(PANEL, most=len(PANEL))}."
+            f"{listing(PANEL, most=len(PANEL))}.",
+            code="does-not-apply",
+            fix="Leave the section out.",
         )
     for side in sorted(surveys):
         for name, given in content[side]["measures"].items():
@@ -277,47 +301,64 @@ def read_study(path: str | Path) -> Study:
 def _check(section: str, given: Mapping[str, Any], allowed: Mapping[str, str], file: str) -> None:
     for key, value in given.items():
         if key not in allowed:
-            raise OptionError(f"{section}.{key} in {file!r} is unknown.{nearest(key, allowed)}")
+            raise OptionError(
+                f"{section}.{key} in {file!r} is unknown.",
+                code="unknown-option",
+                fix=nearest(key, allowed),
+            )
         _check_kind(f"{section}.{key} in {file!r}", value, allowed[key])
     for key in NEEDED.get(section, ()):
         if key not in given:
-            raise OptionError(f"{section}.{key} is missing in {file!r}.")
+            raise OptionError(
+                f"{section}.{key} is missing in {file!r}.",
+                code="missing-option",
+                fix="Add it.",
+            )
 
 
 def _check_kind(key: str, value: object, kinds: str) -> None:
     if not any(CHECKS[kind](value) for kind in kinds.split(" or ")):
-        raise OptionError(f"{key} is {value!r}; it should be {kinds}.")
+        raise OptionError(f"{key} is {value!r}; it should be {kinds}.", code="wrong-type")
 
 
 def _measure(key: str, given: Any) -> measures.Measure:
     if not isinstance(given, dict) or "type" not in given:
-        raise OptionError(f"{key}.type is missing: one of {listing(TYPES)}.")
+        raise OptionError(f"{key}.type is missing: one of {listing(TYPES)}.", code="missing-option")
     kind = given["type"]
     if not isinstance(kind, str) or kind not in TYPES:
-        raise OptionError(f"{key}.type is {kind!r}.{nearest(kind, TYPES)}")
+        raise OptionError(f"{key}.type is {kind!r}.", code="not-accepted", fix=nearest(kind, TYPES))
     allowed = [f.name for f in fields(TYPES[kind])]
     options = {}
     for name, value in given.items():
         if name == "type":
             continue
         if name not in allowed:
-            raise OptionError(f"{key}.{name} is unknown for {kind}.{nearest(name, allowed)}")
+            raise OptionError(
+                f"{key}.{name} is unknown for {kind}.",
+                code="unknown-option",
+                fix=nearest(name, allowed),
+            )
         _check_kind(f"{key}.{name}", value, MEASURE[name])
         options[name] = tuple(value) if name == "range" else value
     needed = {"Scale": ("items", "range"), "Favorable": ("column", "at_least")}
     for name in needed.get(kind, ("column",)):
         if name not in options:
-            raise OptionError(f"{key}.{name} is missing: {kind} needs it.")
+            raise OptionError(
+                f"{key}.{name} is missing: {kind} needs it.",
+                code="missing-option",
+                fix="Add it.",
+            )
     make: Callable[..., measures.Measure] = TYPES[kind]
     try:
         return make(**options)
     except EecxError as error:
-        raise OptionError(f"{key}: {error}") from error
+        raise OptionError(f"{key}: {error}", code=error.code, fix=error.fix) from error
 
 
 def _row_number(text: str) -> int:
     if not (text.isascii() and text.isdecimal()):
         raise OptionError(
-            f"claim.smallest_effect.{text}: rows are named by number, such as 1 or 2."
+            f"claim.smallest_effect.{text}: rows are named by number, such as 1 or 2.",
+            code="not-accepted",
         )
     return int(text)

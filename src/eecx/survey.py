@@ -89,37 +89,48 @@ class Survey:
         object.__setattr__(self, "segments", segments)
         if not self.measures:
             raise OptionError(
-                "A survey needs measures, such as measures={'nps': eecx.NPS('recommend')}."
+                "A survey needs measures, such as measures={'nps': eecx.NPS('recommend')}.",
+                code="needs-measures",
             )
         for name, measure in self.measures.items():
             if not isinstance(measure, Measure):
                 raise OptionError(
                     f"Measure {name!r} is a {type(measure).__name__}; accepted are eecx.Scale, "
                     "Mean, TopBox, Favorable, NPS, Rate, Dispersion, Extreme and "
-                    "AcrossTouchpoints."
+                    "AcrossTouchpoints.",
+                    code="wrong-type",
                 )
             if isinstance(measure, AcrossTouchpoints) and self.touchpoint is None:
                 raise OptionError(
-                    f"Measure {name!r} is made over touchpoints: name their column with "
-                    "Survey(touchpoint=…)."
+                    f"Measure {name!r} is made over touchpoints:",
+                    code="needs-touchpoint",
+                    fix="name their column with Survey(touchpoint=…).",
                 )
             if self.weight and (measure.powers > 2 or isinstance(measure, Extreme)):
                 raise OptionError(
                     f"Measure {name!r} ({type(measure).__name__}) is not defined for weighted "
-                    "answers."
+                    "answers.",
+                    code="unweighted-only",
+                    fix="Leave out the weight or the measure.",
                 )
             if name in self._keys:
                 raise OptionError(
-                    f"Measure {name!r} has the name of a key column. Name it otherwise."
+                    f"Measure {name!r} has the name of a key column.",
+                    code="name-taken",
+                    fix="Name it otherwise.",
                 )
         if twice := {k for k in self._keys if self._keys.count(k) > 1}:
             raise OptionError(
-                f"{listing(sorted(twice))} is named twice among unit, wave, segments, touchpoint."
+                f"{listing(sorted(twice))} is named twice among unit, wave, segments, touchpoint.",
+                code="named-twice",
+                fix="Name each column once.",
             )
         if taken := [k for k in self._keys if k in _COLUMNS]:
             raise OptionError(
                 f"The key column {listing(taken)} has the name of a column of scores() "
-                f"({listing(_COLUMNS)}). Rename it."
+                f"({listing(_COLUMNS)}).",
+                code="name-taken",
+                fix="Rename it.",
             )
         self.table.require(self._keys, "The survey's unit, wave or segments")
 
@@ -162,7 +173,11 @@ class Survey:
         rows = {"unit": self.table.key(self.unit)}
         counted = self.table.group([], rows, {"rows": frames.count()})[1]
         if not (found := int(counted["rows"].iloc[0])):
-            raise DataError(f"{self.table.subject} has no rows.")
+            raise DataError(
+                f"{self.table.subject} has no rows.",
+                code="no-rows",
+                fix="Give data with at least one row.",
+            )
         return found
 
     @cached_property
@@ -209,7 +224,11 @@ class Survey:
             totals |= {f"{out}{i}": frames.total(f"{col}{i}") for out, col in pairs}
         cells, sums = table.group(keys, rows, totals, then=squares)
         if not len(cells):
-            raise DataError(f"No row of {table.name} names all of {listing(keys)}.")
+            raise DataError(
+                f"No row of {table.name} names all of {listing(keys)}.",
+                code="no-rows",
+                fix="Leave out a key that is missing throughout.",
+            )
         for i, (name, measure) in enumerate(self.measures.items()):
             sums[f"o{i}"] = origins[name]
             if isinstance(measure, Mean):
@@ -249,10 +268,16 @@ class Survey:
         if low or missing:
             raise DataError(
                 f"Weight {self.weight!r} of {self.table.name} is zero or negative in {low} rows "
-                f"and missing in {missing}. Every respondent needs a positive weight."
+                f"and missing in {missing}. Every respondent needs a positive weight.",
+                code="bad-weight",
+                fix="Remove those rows or correct their weights.",
             )
         if np.isinf(seen["highest"]):
-            raise DataError(f"Weight {self.weight!r} of {self.table.name} holds infinite values.")
+            raise DataError(
+                f"Weight {self.weight!r} of {self.table.name} holds infinite values.",
+                code="infinite-values",
+                fix="Correct those weights.",
+            )
 
     def scores(
         self,
@@ -284,7 +309,10 @@ class Survey:
             ``"undefined"`` (answers that give no value, such as the dispersion of one person).
         """
         if disclosure_n < 1:
-            raise OptionError(f"disclosure_n={disclosure_n}: at least 1; 5 is usual.")
+            raise OptionError(
+                f"disclosure_n={disclosure_n}: at least 1; 5 is usual.",
+                code="out-of-range",
+            )
         self._refuse_small_touchpoints(disclosure_n)
         if by is None:
             by = [self.touchpoint] if self.touchpoint else []
@@ -304,8 +332,9 @@ class Survey:
             if isinstance(measure, AcrossTouchpoints) and measure.least < disclosure_n:
                 raise OptionError(
                     f"Measure {name!r} takes touchpoints of {measure.least} respondents, fewer "
-                    f"than disclosure_n={disclosure_n}: one of them may be all it shows. Raise "
-                    "least=."
+                    f"than disclosure_n={disclosure_n}: one of them may be all it shows.",
+                    code="below-minimum",
+                    fix="Raise least=.",
                 )
 
     def _cells(
@@ -326,7 +355,9 @@ class Survey:
         for segment in by:
             if segment not in (*self.segments, self.touchpoint):
                 raise ColumnError(
-                    f"{segment!r} is not among the segments.{nearest(segment, self.segments)}"
+                    f"{segment!r} is not among the segments.",
+                    code="unknown-segment",
+                    fix=nearest(segment, self.segments),
                 )
         keys = [*self._unit_wave, *by]
         # a query each: respondents without a segment count where none is asked for

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..errors import ColumnError, DataError, OptionError, check_level, listing, nearest
+from ..errors import ColumnError, OptionError, check_level, listing, nearest
 from ..measures import NPS, AcrossTouchpoints, Dispersion, Extreme, Mean, Measure, Scale
 from ..results import safe_csv
 from ..survey import Survey
 from .audit import withheld_bounds
 from .leaks import Answers
 from .links import Links
-from .sums import CHANGED, atoms_of, cell_sums, scored_cells
+from .sums import atoms_of, cell_sums, changed, scored_cells
 from .suppression import cells_shown
 from .system import NEAR
 
@@ -215,13 +215,18 @@ def release(
     1  manager       1.0        7.0    False
     """
     if isinstance(disclosure_n, bool) or disclosure_n < 1 or disclosure_n != int(disclosure_n):
-        raise OptionError(f"disclosure_n={disclosure_n}: a whole number of at least 1; 5 is usual.")
+        raise OptionError(
+            f"disclosure_n={disclosure_n}: a whole number of at least 1; 5 is usual.",
+            code="out-of-range",
+        )
     check_level(conf_level)
     for name, measure in survey.measures.items():
         if isinstance(measure, Dispersion | Extreme | AcrossTouchpoints):
             raise OptionError(
                 f"Measure {name!r} ({type(measure).__name__}) does not add up over cells, so what "
-                "follows from other cells cannot be told. Make the Survey without it."
+                "follows from other cells cannot be told.",
+                code="does-not-add-up",
+                fix="Make the Survey without it.",
             )
     named = _named(survey, tables)
     scored = {name: cell_sums(survey, keys) for name, keys in named.items()}
@@ -239,7 +244,7 @@ def release(
         links = Links.of(held, table)
         counted = np.concatenate([sums[f"n{i}"].to_numpy(float) for _, sums in scored.values()])
         if (links.per_cell(n) != counted).any():
-            raise DataError(CHANGED)
+            raise changed()
         answers = Answers.of(n, first, second)
         shown[name] = cells_shown(links, answers, int(disclosure_n), bool(protect_unanimous))
         shown[name] |= counted == 0
@@ -265,7 +270,10 @@ def _named(
     survey: Survey, tables: Mapping[str, Sequence[str]] | Sequence[Sequence[str]]
 ) -> dict[str, list[str]]:
     if isinstance(tables, str) or not len(tables):
-        raise OptionError("A release needs tables, each a list of keys: [['store'], ['role']].")
+        raise OptionError(
+            "A release needs tables, each a list of keys: [['store'], ['role']].",
+            code="needs-tables",
+        )
     if isinstance(tables, Mapping):
         given = [(str(name), keys) for name, keys in tables.items()]
     else:
@@ -279,17 +287,24 @@ def _named(
             if key not in order:
                 raise ColumnError(
                     f"A table names the key {key!r}, which is neither unit, wave nor a segment of "
-                    f"the survey.{nearest(key, order)}"
+                    "the survey.",
+                    code="unknown-segment",
+                    fix=nearest(key, order),
                 )
         name = name or "_".join(wanted) or "total"
         twin = seen.setdefault(frozenset(wanted), name)
         if twin != name or name in named:
             raise OptionError(
-                f"Two tables have the keys {listing(wanted) or 'none'} or the name {name!r}. "
-                "Give each set of keys once, and each table its own name."
+                f"Two tables have the keys {listing(wanted) or 'none'} or the name {name!r}.",
+                code="named-twice",
+                fix="Give each set of keys once, and each table its own name.",
             )
         if Path(name).name != name:
-            raise OptionError(f"The table's name {name!r} cannot be the name of a file.")
+            raise OptionError(
+                f"The table's name {name!r} cannot be the name of a file.",
+                code="not-accepted",
+                fix="Use letters, digits and underscores.",
+            )
         named[name] = wanted
     return named
 

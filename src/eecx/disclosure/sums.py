@@ -14,11 +14,6 @@ from ..measures import summarise
 from ..survey import Survey
 from .links import Codes, Mask
 
-CHANGED = (
-    "Two queries of the data counted different respondents. Release from data that stay as they "
-    "are: write them to a file first."
-)
-
 SHOWN = ("n", "value", "variance", "std_error", "conf_low", "conf_high")
 
 
@@ -88,12 +83,21 @@ def atoms_of(
     return pd.concat([s for _, s in found], ignore_index=True), np.concatenate(ids)
 
 
+def changed() -> DataError:
+    """Return the error for data that are not the same from one query to the next."""
+    return DataError(
+        "Two queries of the data counted different respondents.",
+        code="data-changed",
+        fix="Release from data that stay as they are: write them to a file first.",
+    )
+
+
 def _positions(cells: pd.DataFrame, wanted: pd.DataFrame) -> Codes:
     keys = list(cells.columns)
     index = pd.MultiIndex.from_frame(cells)
     at = np.asarray(index.get_indexer(pd.MultiIndex.from_frame(wanted[keys])), dtype=np.intp)
     if (at < 0).any():
-        raise DataError(CHANGED)
+        raise changed()
     return at
 
 

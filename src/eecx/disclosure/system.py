@@ -131,5 +131,9 @@ def solved(cost: Array, **limits: Any) -> Any:
     """Solve a linear program that has a solution."""
     found = optimize.linprog(cost, method="highs", **limits)
     if found.status != 0:
-        raise DataError(f"A linear program of the release was not solved: {found.message}")
+        raise DataError(
+            f"A linear program of the release was not solved: {found.message}",
+            code="not-solved",
+            fix="Release fewer tables at once.",
+        )
     return found

@@ -74,17 +74,25 @@ def report(
     """
     if not isinstance(evidence, Evidence):
         raise OptionError(
-            f"report takes Evidence, not a {type(evidence).__name__}: see eecx.examine_claim()."
+            f"report takes Evidence, not a {type(evidence).__name__}:",
+            code="wrong-type",
+            fix="see eecx.examine_claim().",
         )
     folder = Path(path)
     if folder.exists() and not folder.is_dir():
-        raise DataError(f"{str(folder)!r} is a file; name a folder for the dossier.")
+        raise DataError(
+            f"{str(folder)!r} is a file;",
+            code="no-folder",
+            fix="name a folder for the dossier.",
+        )
     try:
         for part in (folder, folder / "figures", folder / "tables"):
             part.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DataError(
-            f"The folder {str(folder)!r} cannot be made: {error.strerror}. Name another one."
+            f"The folder {str(folder)!r} cannot be made: {error.strerror}.",
+            code="no-folder",
+            fix="Name another one.",
         ) from error
     pictures = _write_figures(evidence, folder / "figures")
     _write_tables(evidence, folder / "tables")

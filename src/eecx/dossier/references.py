@@ -32,7 +32,11 @@ def bibliography(keys: tuple[str, ...]) -> list[str]:
     out = []
     for key in keys:
         if key not in entries:
-            raise OptionError(f"No reference {key!r} in the bundled bibliography.")
+            raise OptionError(
+                f"No reference {key!r} in the bundled bibliography.",
+                code="unknown-reference",
+                fix="Name a key of references.bib.",
+            )
         e = entries[key]
         names = [_initials(a) for a in e["author"].split(" and ")]
         authors = names[0] if len(names) == 1 else f"{', '.join(names[:-1])}, & {names[-1]}"

@@ -237,19 +237,28 @@ class _Claim:
 def _check(panel: Panel, x: str, y: str, mediators: Sequence[str], alpha: float) -> None:
     if not isinstance(panel, Panel):
         raise OptionError(
-            f"examine_claim takes a Panel, not a {type(panel).__name__}: make one with "
-            "eecx.link() or eecx.Panel.from_frame()."
+            f"examine_claim takes a Panel, not a {type(panel).__name__}:",
+            code="wrong-type",
+            fix="make one with eecx.link() or eecx.Panel.from_frame().",
         )
     for role, name in (("x", x), ("y", y), *(("mediators", m) for m in mediators)):
         if not isinstance(name, str):
-            raise OptionError(f"{role}={name!r}: the name of one measure.")
+            raise OptionError(f"{role}={name!r}: the name of one measure.", code="wrong-type")
         panel.require(name, role)
         if not pd.api.types.is_numeric_dtype(panel.frame[name]):
-            raise DataError(f"{role} names {name!r}, which holds text, not numbers.")
+            raise DataError(
+                f"{role} names {name!r}, which holds text, not numbers.",
+                code="not-numbers",
+                fix="Name a column of numbers.",
+            )
     if len({x, y, *mediators}) < 2 + len(mediators):
-        raise OptionError("x, y and mediators must be distinct measures.")
+        raise OptionError(
+            "x, y and mediators must be distinct measures.",
+            code="named-twice",
+            fix="Name each once.",
+        )
     if not (_is_number(alpha) and 0 < alpha < 0.5):
-        raise OptionError(f"alpha={alpha!r}: a level such as 0.05.")
+        raise OptionError(f"alpha={alpha!r}: a level such as 0.05.", code="out-of-range")
 
 
 def _is_number(value: object) -> bool:
@@ -267,7 +276,8 @@ def _covariates(panel: Panel, given: Sequence[str], measures: set[str]) -> tuple
             if factor.column in measures and not past:
                 raise OptionError(
                     f"covariates has {term.label!r}: {factor.column!r} is x, y or a mediator and "
-                    f"comes there only as its past, such as {grammar.Lag(factor.column, 1).label}."
+                    f"comes there only as its past, such as {grammar.Lag(factor.column, 1).label}.",
+                    code="outcome-among-covariates",
                 )
     return terms
 
@@ -315,12 +325,14 @@ def _deltas(given: float | Mapping[int, float] | None) -> dict[int, float]:
     for row, value in found.items():
         if row not in JUDGED:
             raise OptionError(
-                f"smallest_effect names row {row!r}; rows {listing(JUDGED)} are judged."
+                f"smallest_effect names row {row!r}; rows {listing(JUDGED)} are judged.",
+                code="not-accepted",
             )
         if not (_is_number(value) and 0 < value < np.inf):
             raise OptionError(
                 f"smallest_effect={value!r} for row {row}: a positive number, in units of y per "
-                "unit of x."
+                "unit of x.",
+                code="out-of-range",
             )
     return {int(row): float(value) for row, value in found.items()}
 
@@ -330,11 +342,16 @@ def _reliabilities(
 ) -> tuple[Reliability, Reliability]:
     """Return the reliability of x and of y: as stated, else estimated from sampling variances."""
     if not isinstance(given, Mapping):
-        raise OptionError(f"reliability={given!r}: a mapping such as {{{x!r}: 0.8}}.")
+        raise OptionError(
+            f"reliability={given!r}: a mapping such as {{{x!r}: 0.8}}.",
+            code="wrong-type",
+        )
     for name in given:
         if name not in (x, y):
             raise OptionError(
-                f"reliability names {name!r}, which is not x or y.{nearest(name, (x, y))}"
+                f"reliability names {name!r}, which is not x or y.",
+                code="unknown-measure",
+                fix=nearest(name, (x, y)),
             )
     of_x, of_y = (
         _stated(name, given[name]) if name in given else gate_rules.reliabilities(panel, name)
@@ -348,7 +365,8 @@ def _stated(name: str, value: Any) -> Reliability:
     if len(pair) != 2 or not all(_is_number(v) and 0 < v <= 1 for v in pair):
         raise OptionError(
             f"reliability of {name!r} is {value!r}: a share above 0, at most 1, or two of them "
-            "(between units, of change)."
+            "(between units, of change).",
+            code="out-of-range",
         )
     return Reliability(float(pair[0]), float(pair[1]), stated=True)
 
@@ -759,9 +777,9 @@ def _cautions(panel: Panel, x: str, y: str, gates: Sequence[Gate]) -> tuple[Caut
                 Caution(
                     "roles",
                     f"The claim takes {role} from the {side}s' side, and {name!r} is a "
-                    f"{panel.roles[name].side} {'measure' if role == 'x' else 'column'} here: read "
-                    "the ladder's questions accordingly.",
+                    f"{panel.roles[name].side} {'measure' if role == 'x' else 'column'} here:",
                     name,
+                    fix="read the ladder's questions accordingly.",
                 )
             )
     if panel.units < 20:

@@ -70,7 +70,11 @@ class Evidence:
         """Return one rung of the ladder by its number."""
         found = self.ladder[self.ladder["row"] == number]
         if found.empty:
-            raise OptionError(f"No row {number!r}. There is: {listing(self.ladder['row'])}.")
+            raise OptionError(
+                f"No row {number!r}.",
+                code="unknown-row",
+                fix=f"There is: {listing(self.ladder['row'])}.",
+            )
         return found.iloc[0]
 
     def verdicts(self) -> dict[int, str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["failure", "opening", "reason"]
+from ..errors import DataError
+
+__all__ = ["opening", "reason", "unreadable"]
 
 
 def opening(name: str) -> str:
@@ -10,12 +12,16 @@ def opening(name: str) -> str:
     return name[:1].upper() + name[1:]
 
 
-def failure(name: str, engine: str, error: Exception) -> str:
-    """Say what could not be read, by what, and why."""
-    return f"{opening(name)} cannot be read by {engine}: {reason(error)}"
+def unreadable(name: str, engine: str, error: Exception) -> DataError:
+    """Return the error that says what could not be read, by what, and why."""
+    return DataError(
+        f"{opening(name)} cannot be read by {engine}: {reason(error)}.",
+        code="engine-failed",
+        fix="Turn it into a pandas data frame and pass that.",
+    )
 
 
 def reason(error: Exception) -> str:
-    """Return the first line of what an engine says, shortened."""
+    """Return the first line of what an engine says, shortened, without a full stop."""
     said = (line.strip() for line in str(error).splitlines() if line.strip())
-    return next(said, "no reason")[:300]
+    return next(said, "no reason")[:300].rstrip(".")

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from ..errors import DataError, EecxError, EngineError, listing
-from .failures import failure
+from .failures import unreadable
 from .parse import LEADING_ZERO, NUMBER, WHOLE
 from .plain import nullable, plain_nullable, plain_text
 
@@ -19,13 +19,19 @@ __all__ = ["open_path", "read_csv"]
 def open_path(path: Path) -> object:
     """Open a CSV or Parquet file, by its suffix."""
     if not path.exists():
-        raise DataError(f"There is no file {str(path)!r}.")
+        raise DataError(
+            f"There is no file {str(path)!r}.",
+            code="no-file",
+            fix="Give its full path.",
+        )
     if path.suffix.lower() in (".parquet", ".pq"):
         return _open_parquet(path)
     if path.suffix.lower() in (".csv", ".txt", ".tsv"):
         return read_csv(path)
     raise DataError(
-        f"{path.name!r} is neither .csv nor .parquet. Convert it, or pass a data frame."
+        f"{path.name!r} is neither .csv nor .parquet.",
+        code="bad-file",
+        fix="Convert it, or pass a data frame.",
     )
 
 
@@ -44,10 +50,11 @@ def _open_parquet(path: Path) -> object:
     except EecxError:
         raise
     except Exception as error:
-        raise DataError(failure(f"the file {path.name!r}", "its engine", error)) from error
+        raise unreadable(f"the file {path.name!r}", "its engine", error) from error
     raise EngineError(
-        f"{path.name!r} is a Parquet file, which needs DuckDB, Polars or PyArrow: "
-        "pip install 'eecx[engines]'"
+        f"{path.name!r} is a Parquet file, which needs DuckDB, Polars or PyArrow:",
+        code="needs-extra",
+        fix="pip install 'eecx[engines]'",
     )
 
 
@@ -70,17 +77,31 @@ def read_csv(path: Path) -> pd.DataFrame:
             encoding="utf-8-sig",
         )
     except pd.errors.EmptyDataError as error:
-        raise DataError(f"The file {path.name!r} is empty.") from error
+        raise DataError(
+            f"The file {path.name!r} is empty.",
+            code="no-rows",
+            fix="Give a file with a line of column names and a line per row.",
+        ) from error
     except UnicodeDecodeError as error:
-        raise DataError(f"The file {path.name!r} is not UTF-8 text. Save it as UTF-8.") from error
+        raise DataError(
+            f"The file {path.name!r} is not UTF-8 text.",
+            code="bad-file",
+            fix="Save it as UTF-8.",
+        ) from error
     except pd.errors.ParserError as error:
         raise DataError(
-            f"The file {path.name!r} cannot be read as CSV: {str(error).strip()}."
+            f"The file {path.name!r} cannot be read as CSV: {str(error).strip()}.",
+            code="bad-file",
+            fix="Correct the file, or pass a data frame.",
         ) from error
     header, body = cells.iloc[0], cells.iloc[1:].reset_index(drop=True)
     header = header[(header != "") | (body.fillna("") != "").any()]  # spreadsheets leave blanks
     if twice := sorted(set(header[header.duplicated()])):
-        raise DataError(f"The file {path.name!r} has several columns named {listing(twice)}.")
+        raise DataError(
+            f"The file {path.name!r} has several columns named {listing(twice)}.",
+            code="named-twice",
+            fix="Rename them in its first line.",
+        )
     return pd.DataFrame({str(name): _typed(body[i]) for i, name in header.items()})
 
 

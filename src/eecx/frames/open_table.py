@@ -10,7 +10,7 @@ import narwhals as nw
 import pandas as pd
 
 from ..errors import DataError
-from .failures import failure, opening
+from .failures import opening, unreadable
 from .files import open_path
 from .kinds import kind_of
 from .parse import Parse, read_numbers
@@ -52,14 +52,15 @@ def open_table(
     except TypeError as error:
         raise DataError(
             f"{opening(name)} is a {type(source).__name__}; accepted are pandas, Polars, PyArrow "
-            "and Spark frames, DuckDB relations, and paths to CSV or Parquet files."
+            "and Spark frames, DuckDB relations, and paths to CSV or Parquet files.",
+            code="wrong-type",
         ) from error
     rows = opened.lazy()
     engine = str(rows.implementation)
     try:
         kinds = {c: kind_of(d) for c, d in rows.collect_schema().items()}
     except Exception as error:  # every engine has its own kinds
-        raise DataError(failure(name, engine, error)) from error
+        raise unreadable(name, engine, error) from error
     table = Table(rows, kinds, engine, name, parse)
     return numbers_from_text(table, [c for c in dict.fromkeys(numeric) if kinds.get(c) == "text"])
 

@@ -61,7 +61,11 @@ class Parse:
         alone = isinstance(self.missing, str | int | float)
         missing = (self.missing,) if alone else tuple(self.missing)  # type: ignore[arg-type]
         if odd := [m for m in missing if not isinstance(m, str | int | float | np.number)]:
-            raise OptionError(f"Parse(missing=): {listing(odd)} is neither a word nor a number.")
+            raise OptionError(
+                f"Parse(missing=): {listing(odd)} is neither a word nor a number.",
+                code="wrong-type",
+                fix="Give words such as 'No Data' and numbers such as 99.",
+            )
         object.__setattr__(self, "missing", missing)
         for name, accepted in (
             ("percent", ("fraction", "points")),
@@ -70,7 +74,8 @@ class Parse:
             value = getattr(self, name)
             if value is not None and value not in accepted:
                 raise OptionError(
-                    f"Parse({name}={value!r}): accepted are {listing(accepted)} or None."
+                    f"Parse({name}={value!r}): accepted are {listing(accepted)} or None.",
+                    code="not-accepted",
                 )
 
     @property
@@ -105,7 +110,7 @@ def read_numbers(
     counts = texts.value_counts()
     meaning = {t: _read_text(t, rules) for t in counts.index}
     if offenders := [t for t, read in meaning.items() if read is None]:
-        raise DataError(_offence(column, offenders, counts))
+        raise _offence(column, offenders, counts)
     read = {t: m for t, m in meaning.items() if m is not None}
     if rules.percent == "points" and any("%" in t for t in read):
         fractions = [t for t, (v, how) in read.items() if not how and 0 < v < 1]
@@ -113,7 +118,9 @@ def read_numbers(
             raise DataError(
                 f"Column {column!r} mixes percent cells with plain fractions "
                 f"({listing(sorted(fractions)[:3])}): Parse(percent='points') would put them on "
-                "two scales. Use percent='fraction'."
+                "two scales.",
+                code="mixed-scales",
+                fix="Use percent='fraction'.",
             )
     values = texts.map({t: v for t, (v, _) in read.items()}).to_numpy(float)
     rows = [(column, t, how, int(counts[t])) for t, (_, how) in read.items() if how]
@@ -145,7 +152,7 @@ def _percent(number: str, rules: Parse) -> tuple[float, str] | None:
     return value, f"{value:g}"
 
 
-def _offence(column: str, offenders: Sequence[str], counts: pd.Series[int]) -> str:
+def _offence(column: str, offenders: Sequence[str], counts: pd.Series[int]) -> DataError:
     ranked = sorted(offenders, key=lambda t: (-int(counts[t]), t))
     shown = ", ".join(f"{t[:30]!r} ({int(counts[t])})" for t in ranked[:10])
     more = f" and {len(ranked) - 10} more distinct texts" if len(ranked) > 10 else ""
@@ -160,9 +167,10 @@ def _offence(column: str, offenders: Sequence[str], counts: pd.Series[int]) -> s
             f"missing=[{', '.join(repr(w[:30]) for w in words[:4])}] reads these as no answer"
         )
     cells = sum(int(counts[t]) for t in offenders)
-    return (
-        f"Column {column!r} should hold numbers, but {cells} cells hold text: {shown}{more}. "
-        f"Say how to read them with parse=eecx.Parse(...): {'; '.join(hints)}."
+    return DataError(
+        f"Column {column!r} should hold numbers, but {cells} cells hold text: {shown}{more}.",
+        code="unread-text",
+        fix=f"Say how to read them with parse=eecx.Parse(...): {'; '.join(hints)}.",
     )
 
 

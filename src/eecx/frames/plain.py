@@ -27,12 +27,18 @@ TEXT = pd.Series(["a"]).dtype  # object in pandas 2, str in pandas 3
 def plain_pandas(frame: pd.DataFrame, name: str) -> pd.DataFrame:
     """Give pandas frames what Narwhals needs: text names, a plain index, columns of one type."""
     if isinstance(frame.columns, pd.MultiIndex):
-        raise DataError(f"{opening(name)} has columns of several levels. Flatten the names first.")
+        raise DataError(
+            f"{opening(name)} has columns of several levels.",
+            code="column-levels",
+            fix="Flatten the names first.",
+        )
     names = pd.Index([str(c) for c in frame.columns], dtype=object)
     if not names.is_unique:
         twice = names[names.duplicated()].unique()
         raise DataError(
-            f"{opening(name)} has several columns named {listing(twice)}. Rename them first."
+            f"{opening(name)} has several columns named {listing(twice)}.",
+            code="named-twice",
+            fix="Rename them first.",
         )
     out = frame.reset_index(drop=True).set_axis(names, axis=1)
     for column_name, dtype in out.dtypes.items():

@@ -13,7 +13,7 @@ import pandas as pd
 
 from ..errors import ColumnError, DataError, EecxError, EngineError, nearest
 from .expressions import Expr, every_present, flag, real, zero_if_missing
-from .failures import failure, opening, reason
+from .failures import opening, reason, unreadable
 from .kinds import NUMBERS, Kind
 from .parse import RECORD, Parse
 from .plain import plain, plain_keys
@@ -46,8 +46,9 @@ class Table:
         for column in columns:
             if column not in self.kinds:
                 raise ColumnError(
-                    f"{role} names the column {column!r}, which is not in {self.name}."
-                    f"{nearest(column, self.kinds)}"
+                    f"{role} names the column {column!r}, which is not in {self.name}.",
+                    code="unknown-column",
+                    fix=nearest(column, self.kinds),
                 )
 
     def _column(self, column: str) -> Expr:
@@ -60,7 +61,11 @@ class Table:
         """Return the column as a number per row: null where missing, NaN or a missing code."""
         kind = self.kinds[column]
         if kind not in NUMBERS:
-            raise DataError(f"Column {column!r} of {self.name} holds {kind}, not numbers.")
+            raise DataError(
+                f"Column {column!r} of {self.name} holds {kind}, not numbers.",
+                code="not-numbers",
+                fix="Make it numbers, or name another column.",
+            )
         whole = kind in ("integer", "boolean")
         value = self._column(column).cast(nw.Int64 if whole else nw.Float64)
         if column in self.full:
@@ -240,10 +245,12 @@ class Table:
             extra = "spark" if self.rows.implementation.is_spark_like() else "engines"
             raise EngineError(
                 f"{self.subject} is held by {self.engine}, which cannot hand over results: "
-                f"{reason(error)}. pip install 'eecx[{extra}]'"
+                f"{reason(error)}.",
+                code="needs-extra",
+                fix=f"pip install 'eecx[{extra}]'",
             ) from error
         except Exception as error:  # every engine has its own kinds
-            raise DataError(failure(self.name, self.engine, error)) from error
+            raise unreadable(self.name, self.engine, error) from error
 
 
 def _pandas(frame: nw.LazyFrame[Any]) -> pd.DataFrame:

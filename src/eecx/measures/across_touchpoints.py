@@ -54,18 +54,34 @@ class AcrossTouchpoints(Derived):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not isinstance(self.of, Measure) or isinstance(self.of, AcrossTouchpoints | Extreme):
-            raise OptionError("AcrossTouchpoints needs a measure, such as eecx.NPS('recommend').")
+            raise OptionError(
+                "AcrossTouchpoints needs a measure, such as eecx.NPS('recommend').",
+                code="wrong-type",
+            )
         if self.of.better == "lower" and self.how != "dispersion":
             object.__setattr__(self, "better", "lower")
         if self.how not in ("mean", "worst", "dispersion"):
-            raise OptionError(f"how={self.how!r}: accepted are 'mean', 'worst' and 'dispersion'.")
+            raise OptionError(
+                f"how={self.how!r}: accepted are 'mean', 'worst' and 'dispersion'.",
+                code="not-accepted",
+            )
         if self.weights is not None:
             if self.how != "mean":
-                raise OptionError("weights= are for how='mean'.")
+                raise OptionError(
+                    "weights= are for how='mean'.",
+                    code="does-not-apply",
+                    fix="Leave weights= out.",
+                )
             if not self.weights or min(self.weights.values()) <= 0:
-                raise OptionError("weights= holds a positive number per touchpoint.")
+                raise OptionError(
+                    "weights= holds a positive number per touchpoint.",
+                    code="bad-weight",
+                )
         if self.least < 2:
-            raise OptionError(f"least={self.least}: at least 2 respondents per touchpoint.")
+            raise OptionError(
+                f"least={self.least}: at least 2 respondents per touchpoint.",
+                code="out-of-range",
+            )
 
     def combine(
         self,
@@ -88,7 +104,11 @@ class AcrossTouchpoints(Derived):
             if self.weights is not None:
                 unknown = sorted({str(t) for t in touchpoint} - set(map(str, self.weights)))
                 if unknown:
-                    raise OptionError(f"weights= lacks the touchpoint {listing(unknown)}.")
+                    raise OptionError(
+                        f"weights= lacks the touchpoint {listing(unknown)}.",
+                        code="incomplete-mapping",
+                        fix="Give every touchpoint a weight.",
+                    )
                 by_name = {str(k): float(v) for k, v in self.weights.items()}
                 share = np.array([by_name[str(t)] for t in touchpoint])
             total = np.where(none, 1.0, per(share))

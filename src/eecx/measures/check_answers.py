@@ -32,17 +32,29 @@ def check_answers(
         totals[f"n_{name}"] = frames.answered(name)
     seen = table.group([], rows, totals)[1].iloc[0]
     if not seen["rows"]:
-        raise DataError(f"{table.subject} has no rows.")
+        raise DataError(
+            f"{table.subject} has no rows.",
+            code="no-rows",
+            fix="Give data with at least one row.",
+        )
     origins = {}
     for name, measure in measures.items():
         for column in measure.columns:
             at = f"c{columns.index(column)}"
             what = f"Measure {name!r}: column {column!r} of {table.name}"
             if not seen[f"n_{at}"]:
-                raise DataError(f"{what} has no answer at all.")
+                raise DataError(
+                    f"{what} has no answer at all.",
+                    code="no-answers",
+                    fix="Leave the measure out, or name another column.",
+                )
             low, high = float(seen[f"lo_{at}"]), float(seen[f"hi_{at}"])
             if np.isinf(low) or np.isinf(high):
-                raise DataError(f"{what} holds infinite values.")
+                raise DataError(
+                    f"{what} holds infinite values.",
+                    code="infinite-values",
+                    fix="Make them missing or remove the rows.",
+                )
             limits = measure.bounds
             binary = isinstance(measure, Rate)
             between = binary and table.kinds[column] not in ("integer", "boolean")
@@ -72,7 +84,10 @@ def _raise_if_outside(
     shown = ", ".join(f"{v:g} ({c})" for v, c in zip(values[often], cells[often], strict=True))
     allowed = "0 or 1" if binary else f"between {limits[0]:g} and {limits[1]:g}"
     raise DataError(
-        f"Measure {name!r}: {cells.sum()} answers in column {column!r} are not {allowed}: {shown}. "
-        "If a code stands for 'no answer', name it: "
-        f"parse=eecx.Parse(missing=[{values[often[0]]:g}]); else correct the measure's range."
+        f"Measure {name!r}: {cells.sum()} answers in column {column!r} are not {allowed}: {shown}.",
+        code="out-of-range",
+        fix=(
+            "If a code stands for 'no answer', name it: "
+            f"parse=eecx.Parse(missing=[{values[often[0]]:g}]); else correct the measure's range."
+        ),
     )

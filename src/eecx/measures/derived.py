@@ -42,4 +42,7 @@ class Derived(Measure):
 def check_inner(of: object, what: str) -> None:
     """Refuse what is no mean of answers per person."""
     if not isinstance(of, Scale | Mean):
-        raise OptionError(f"{what} needs an eecx.Scale or eecx.Mean, not a {type(of).__name__}.")
+        raise OptionError(
+            f"{what} needs an eecx.Scale or eecx.Mean, not a {type(of).__name__}.",
+            code="wrong-type",
+        )

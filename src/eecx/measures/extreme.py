@@ -38,7 +38,10 @@ class Extreme(Derived):
         super().__post_init__()
         check_inner(self.of, "Extreme")
         if self.which not in ("minimum", "maximum"):
-            raise OptionError(f"which={self.which!r}: accepted are 'minimum' and 'maximum'.")
+            raise OptionError(
+                f"which={self.which!r}: accepted are 'minimum' and 'maximum'.",
+                code="not-accepted",
+            )
 
     def value(self, n: Array, mean: Array, spread: Array, sums: Mapping[str, Array]) -> Array:
         """Return the lowest or highest u."""

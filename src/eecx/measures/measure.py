@@ -45,17 +45,25 @@ class Measure:
 
     def __post_init__(self) -> None:
         if self.better not in ("higher", "lower"):
-            raise OptionError(f"better={self.better!r}: accepted are 'higher' and 'lower'.")
+            raise OptionError(
+                f"better={self.better!r}: accepted are 'higher' and 'lower'.",
+                code="not-accepted",
+            )
         object.__setattr__(self, "source", as_sources(self.source))
         if self.composition not in get_args(Composition):
             raise OptionError(
-                f"composition={self.composition!r}: accepted are {listing(get_args(Composition))}."
+                f"composition={self.composition!r}: accepted are {listing(get_args(Composition))}.",
+                code="not-accepted",
             )
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Columns of answers that the measure reads."""
-        raise OptionError("Measure is a base: use Scale, Mean, TopBox, Favorable, NPS or Rate.")
+        raise OptionError(
+            "Measure is a base:",
+            code="wrong-type",
+            fix="use Scale, Mean, TopBox, Favorable, NPS or Rate.",
+        )
 
     @property
     def bounds(self) -> tuple[float, float] | None:
@@ -69,7 +77,11 @@ class Measure:
 
     def row(self, table: frames.Table) -> frames.Expr:
         """Return u, one value per respondent; null where not answered."""
-        raise OptionError("Measure is a base: use Scale, Mean, TopBox, Favorable, NPS or Rate.")
+        raise OptionError(
+            "Measure is a base:",
+            code="wrong-type",
+            fix="use Scale, Mean, TopBox, Favorable, NPS or Rate.",
+        )
 
     @property
     def powers(self) -> int:
@@ -107,7 +119,8 @@ def as_sources(source: Iterable[str] | str) -> frozenset[str]:
     names = [source] if isinstance(source, str) else list(source)
     if not all(isinstance(name, str) and name for name in names):
         raise OptionError(
-            f"source={source!r}: name who answered, such as 'employees' or 'records'."
+            f"source={source!r}: name who answered, such as 'employees' or 'records'.",
+            code="not-accepted",
         )
     return frozenset(names)
 
@@ -116,5 +129,8 @@ def check_range(given: Iterable[float]) -> tuple[float, float]:
     """Return the lowest and the highest answer, or refuse what is no range."""
     bounds = tuple(given)
     if len(bounds) != 2 or not all(np.isfinite(b) for b in bounds) or bounds[0] >= bounds[1]:
-        raise OptionError(f"range={bounds!r}: give the lowest and the highest answer, as (1, 5).")
+        raise OptionError(
+            f"range={bounds!r}: give the lowest and the highest answer, as (1, 5).",
+            code="not-accepted",
+        )
     return bounds[0], bounds[1]

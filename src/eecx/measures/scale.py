@@ -50,15 +50,24 @@ class Scale(Measure):
             object.__setattr__(self, name, (value,) if isinstance(value, str) else tuple(value))
         object.__setattr__(self, "range", check_range(self.range))
         if not self.items or len(set(self.items)) < len(self.items):
-            raise OptionError(f"Scale needs distinct items; given were {listing(self.items)}.")
+            raise OptionError(
+                f"Scale needs distinct items; given were {listing(self.items)}.",
+                code="needs-items",
+                fix="Name each item once.",
+            )
         if stray := set(self.reverse) - set(self.items):
             raise OptionError(
-                f"reverse names {listing(sorted(stray))}, which is not among the items."
+                f"reverse names {listing(sorted(stray))}, which is not among the items.",
+                code="unknown-item",
+                fix="Name only items there.",
             )
         if not self.min_items:
             object.__setattr__(self, "min_items", math.ceil(len(self.items) / 2))
         if not 1 <= self.min_items <= len(self.items):
-            raise OptionError(f"min_items={self.min_items}: between 1 and {len(self.items)} items.")
+            raise OptionError(
+                f"min_items={self.min_items}: between 1 and {len(self.items)} items.",
+                code="out-of-range",
+            )
 
     @property
     def columns(self) -> tuple[str, ...]:

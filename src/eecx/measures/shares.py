@@ -62,7 +62,8 @@ class TopBox(Share):
         object.__setattr__(self, "range", check_range(self.range))
         if not 1 <= self.top <= self.range[1] - self.range[0]:
             raise OptionError(
-                f"top={self.top}: at least 1 and fewer than the options of {self.range}."
+                f"top={self.top}: at least 1 and fewer than the options of {self.range}.",
+                code="out-of-range",
             )
 
     @property
@@ -107,7 +108,8 @@ class Favorable(Share):
             if not self.range[0] < self.at_least <= self.range[1]:
                 raise OptionError(
                     f"at_least={self.at_least}: above the lowest answer of {self.range}, and not "
-                    "above the highest."
+                    "above the highest.",
+                    code="out-of-range",
                 )
 
     @property

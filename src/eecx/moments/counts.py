@@ -67,16 +67,28 @@ class Counts:
         keys, items = names_of(keys), names_of(items)
         wanted = np.array(options, dtype=float)
         if not items or not wanted.size:
-            raise OptionError("Counts need at least one item and one option.")
+            raise OptionError(
+                "Counts need at least one item and one option.",
+                code="needs-items",
+                fix="Name them with items= and options=.",
+            )
         if not np.all(np.diff(wanted) > 0):
-            raise OptionError("options must be distinct and in ascending order.")
+            raise OptionError(
+                "options must be distinct and in ascending order.",
+                code="not-ascending",
+                fix="Sort them and give each once.",
+            )
         table = frames.open_table(data, numeric=items, parse=parse)
         table.require(items, "An item")
         table.require(keys, "A key")
         found = [table.tally(keys, table.number(item)) for item in items]
         every = pd.concat([f for f, _ in found], ignore_index=True)
         if every.empty and not found[0][1]["cells"].sum():
-            raise DataError(f"No row of {table.name} has a value for every key.")
+            raise DataError(
+                f"No row of {table.name} has a value for every key.",
+                code="no-rows",
+                fix="Leave out a key that is missing throughout.",
+            )
         codes_of_all, cells = group_codes(every, keys)
         start = np.cumsum([0, *(len(f) for f, _ in found)])
         n = np.zeros((len(cells), len(items), len(options)))
@@ -93,8 +105,10 @@ class Counts:
                 tally = pd.Series(size[~blank][off]).groupby(answer[~blank][off]).sum()
                 shown = ", ".join(f"{v:g} ({int(c)})" for v, c in list(tally.items())[:8])
                 raise DataError(
-                    f"Item {item!r} has answers that are not among the options {listing(options)}: "
-                    f"{shown}. Name codes for 'no answer' with parse=eecx.Parse(missing=[…])."
+                    f"Item {item!r} has answers that are not among the options "
+                    f"{listing(options)}: {shown}.",
+                    code="out-of-range",
+                    fix="Name codes for 'no answer' with parse=eecx.Parse(missing=[…]).",
                 )
             np.add.at(n, (codes[~blank], k, at), size[~blank])
         return cls(tuple(items), tuple(float(o) for o in options), cells, n, missing)
@@ -104,7 +118,11 @@ class Counts:
         items = names_of(items)
         for item in items:
             if item not in self.items:
-                raise ColumnError(f"These Counts have no item {item!r}.{nearest(item, self.items)}")
+                raise ColumnError(
+                    f"These Counts have no item {item!r}.",
+                    code="unknown-item",
+                    fix=nearest(item, self.items),
+                )
         at = [self.items.index(i) for i in items]
         return Counts(tuple(items), self.options, self.keys, self.n[:, at], self.missing[:, at])
 
@@ -114,7 +132,9 @@ class Counts:
         for key in keys:
             if key not in self.keys.columns:
                 raise ColumnError(
-                    f"These Counts are not kept by {key!r}.{nearest(key, self.keys.columns)}"
+                    f"These Counts are not kept by {key!r}.",
+                    code="needs-key",
+                    fix=nearest(key, self.keys.columns),
                 )
         codes, kept = group_codes(self.keys, keys)
         n = np.zeros((len(kept), *self.n.shape[1:]))
@@ -128,7 +148,11 @@ class Counts:
         if not isinstance(other, Counts):
             return NotImplemented
         if (self.items, self.options) != (other.items, other.options):
-            raise DataError("Only Counts of the same items and options add up.")
+            raise DataError(
+                "Only Counts of the same items and options add up.",
+                code="different-terms",
+                fix="Count both with the same items= and options=.",
+            )
         both = Counts(
             self.items,
             self.options,

@@ -99,7 +99,7 @@ def _term_expression(table: frames.Table, term: formula.Term, exact: bool) -> fr
         for _ in range(factor.exponent if isinstance(factor, formula.Power) else 1):
             out = value if out is None else out * value
     if out is None:
-        raise OptionError("A term has no factor.")
+        raise OptionError("A term has no factor.", code="no-terms", fix="Name a column.")
     return out
 
 

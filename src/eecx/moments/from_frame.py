@@ -33,8 +33,9 @@ def from_frame(
     table.require([weight] if weight else [], "weight")
     if ROW in keys and ROW in table.kinds:
         raise OptionError(
-            f"The key {ROW!r} keeps every row apart, but {table.name} has a column of that "
-            "name. Rename the column."
+            f"The key {ROW!r} keeps every row apart, but {table.name} has a column of that name.",
+            code="name-taken",
+            fix="Rename the column.",
         )
     table = frames.numbers_from_text(table, [c for c in used if table.kinds[c] == "text"])
     if table.engine == "pandas" or ROW in keys:

@@ -22,7 +22,11 @@ def names_of(given: Sequence[str] | str) -> list[str]:
     """Return names as a list, one alone too; raise where one comes twice."""
     names = [given] if isinstance(given, str) else list(given)
     if twice := {n for n in names if names.count(n) > 1}:
-        raise OptionError(f"{listing(sorted(twice))} is named twice.")
+        raise OptionError(
+            f"{listing(sorted(twice))} is named twice.",
+            code="named-twice",
+            fix="Name it once.",
+        )
     return names
 
 
@@ -62,7 +66,9 @@ def stacked(keys: pd.DataFrame, more: pd.DataFrame, what: str) -> pd.DataFrame:
     if list(keys.columns) != list(more.columns):
         raise DataError(
             f"Only {what} of the same keys add up: {listing(keys.columns) or 'none'} against "
-            f"{listing(more.columns) or 'none'}. Collapse both first."
+            f"{listing(more.columns) or 'none'}.",
+            code="different-keys",
+            fix="Collapse both first.",
         )
     for key in keys.columns:
         kinds = [pd.api.types.infer_dtype(k[key]).split("64")[0] for k in (keys, more)]
@@ -70,7 +76,9 @@ def stacked(keys: pd.DataFrame, more: pd.DataFrame, what: str) -> pd.DataFrame:
         if kinds[0] != kinds[1] and not all(number):
             raise DataError(
                 f"The key {key!r} holds {kinds[0]} in one of the {what} and {kinds[1]} in the "
-                "other. Make them alike first."
+                "other.",
+                code="different-types",
+                fix="Make them alike first.",
             )
     if ROW in keys.columns:
         more = more.assign(**{ROW: more[ROW] + keys[ROW].max() + 1})

@@ -90,9 +90,17 @@ class Moments:
         for name, shape in shapes.items():
             if getattr(self, name).shape != shape:
                 found = getattr(self, name).shape
-                raise DataError(f"Moments.{name} has shape {found}; {cells} cells need {shape}.")
+                raise DataError(
+                    f"Moments.{name} has shape {found}; {cells} cells need {shape}.",
+                    code="wrong-shape",
+                    fix="Make Moments with from_frame() or from_correlations().",
+                )
         if len(set(self.terms)) < p:
-            raise DataError(f"Moments has a term twice: {listing(self.terms)}.")
+            raise DataError(
+                f"Moments has a term twice: {listing(self.terms)}.",
+                code="named-twice",
+                fix="Name each term once.",
+            )
 
     @classmethod
     def from_frame(
@@ -186,7 +194,9 @@ class Moments:
             label = term if term in self.terms else formula.Name(term).label
             if label not in self.terms:
                 raise ColumnError(
-                    f"These Moments have no term {term!r}.{nearest(term, self.terms)}"
+                    f"These Moments have no term {term!r}.",
+                    code="unknown-term",
+                    fix=nearest(term, self.terms),
                 )
             at.append(self.terms.index(label))
         if at == list(range(len(self.terms))):
@@ -239,7 +249,9 @@ class Moments:
         if self.terms != other.terms:
             raise DataError(
                 f"Only Moments of the same terms add up: {listing(self.terms)} against "
-                f"{listing(other.terms)}."
+                f"{listing(other.terms)}.",
+                code="different-terms",
+                fix="Take those that both have with select(terms).",
             )
         both = Moments(
             self.terms,
@@ -285,7 +297,11 @@ class Moments:
         scale = np.sqrt(np.diag(cross))
         constant = [t for t, s in zip(self.terms, scale, strict=True) if s == 0]
         if constant:
-            raise DataError(f"No correlation with a constant column: {listing(constant)}.")
+            raise DataError(
+                f"No correlation with a constant column: {listing(constant)}.",
+                code="constant-column",
+                fix="Leave it out with select(terms).",
+            )
         return pd.DataFrame(
             cross / np.outer(scale, scale), index=list(self.terms), columns=list(self.terms)
         )
@@ -298,7 +314,11 @@ class Moments:
         """
         total = self.collapse()
         if total.n[0] < 2:
-            raise DataError("A standard deviation needs at least two rows.")
+            raise DataError(
+                "A standard deviation needs at least two rows.",
+                code="too-few-rows",
+                fix="Sum two rows or more.",
+            )
         variance = np.diag(total.cross[0]) / total.w[0] * (total.n[0] / (total.n[0] - 1))
         return pd.Series(np.sqrt(variance), index=list(self.terms))
 
@@ -308,8 +328,12 @@ class Moments:
             if key not in self.keys.columns:
                 raise ColumnError(
                     f"These Moments are not kept by {key!r} (their keys: "
-                    f"{listing(self.keys.columns) or 'none'}). Make them with keys=[..., {key!r}]; "
-                    "a published table has no units to tell apart."
+                    f"{listing(self.keys.columns) or 'none'}).",
+                    code="needs-key",
+                    fix=(
+                        f"Make them with keys=[..., {key!r}]; a published table has no units to "
+                        "tell apart."
+                    ),
                 )
 
     def __repr__(self) -> str:

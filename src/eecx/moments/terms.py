@@ -24,11 +24,16 @@ def read_terms(terms: Sequence[str] | str, columns: Container[str]) -> list[form
         for factor in term.factors:
             if isinstance(factor, formula.Lag | formula.Category):
                 raise OptionError(
-                    f"{factor.label} needs a panel: make the column first, or use "
-                    "regress(panel, …)."
+                    f"{factor.label} needs a panel:",
+                    code="needs-panel",
+                    fix="make the column first, or use regress(panel, …).",
                 )
     if not parsed:
-        raise OptionError("Moments need at least one term.")
+        raise OptionError(
+            "Moments need at least one term.",
+            code="no-terms",
+            fix="Name a column in terms=.",
+        )
     return parsed
 
 
@@ -47,5 +52,5 @@ def term_values(term: formula.Term, column: Mapping[str, Array]) -> Array:
             value = value**factor.exponent
         out = value if out is None else out * value
     if out is None:
-        raise OptionError("A term has no factor.")
+        raise OptionError("A term has no factor.", code="no-terms", fix="Name a column.")
     return out

@@ -120,10 +120,14 @@ def link(
         wide[side].keys["moment"] = read.value
         _refuse_same_step(wide[side].keys, side, chosen)
     if customer_offset and not times:
-        raise OptionError("customer_offset= needs waves on both sides.")
+        raise OptionError(
+            "customer_offset= needs waves on both sides.",
+            code="needs-wave",
+            fix="Name wave= in both surveys, or leave customer_offset= out.",
+        )
     joined, lost = _join(wide)
     if not (joined["_employee"] & joined["_customer"]).any():
-        raise DataError(_no_overlap(wide, chosen, bool(times)))
+        raise _no_overlap(wide, chosen, bool(times))
     if times:
         joined["wave"] = _waves(joined, wide, times["customer"], chosen, customer_offset)
     values = pd.DataFrame({unit: joined["unit"]})
@@ -287,10 +291,15 @@ def _check_serves(employees: Survey, customers: Survey, serves: Mapping[Any, Any
     for what, survey in (("employees", employees), ("customers", customers)):
         if survey.touchpoint is None:
             raise OptionError(
-                f"serves= links functions to touchpoints; the {what} have no touchpoint= column."
+                f"serves= links functions to touchpoints; the {what} have no touchpoint= column.",
+                code="needs-touchpoint",
+                fix="Name it in their Survey.",
             )
     if not isinstance(serves, Mapping) or not serves:
-        raise OptionError("serves= maps functions to touchpoints: {'cashier': 'checkout'}.")
+        raise OptionError(
+            "serves= maps functions to touchpoints: {'cashier': 'checkout'}.",
+            code="not-accepted",
+        )
     for what, survey, named in (
         ("function of the employees", employees, serves.keys()),
         ("touchpoint of the customers", customers, serves.values()),
@@ -299,8 +308,10 @@ def _check_serves(employees: Survey, customers: Survey, serves: Mapping[Any, Any
         known = survey._cells(by=[column])[column].unique()
         if stray := [v for v in dict.fromkeys(named) if v not in set(known)]:
             raise DataError(
-                f"serves= names the {what} {listing(stray)}, which nobody has in {column!r}; there "
-                f"is {listing(sorted(map(str, known)))}."
+                f"serves= names the {what} {listing(stray)}, which nobody has in {column!r}; "
+                f"there is {listing(sorted(map(str, known)))}.",
+                code="unknown-level",
+                fix="Name one of those.",
             )
 
 
@@ -310,7 +321,11 @@ def _parts(values: pd.DataFrame, wide: dict[str, _Wide], unit: str, touchpoint: 
     known = keys.drop_duplicates("unit").set_index("unit")
     whole = f"{unit}_whole"
     if clash := {whole, touchpoint} & set(values.columns):
-        raise OptionError(f"serves= needs the column names {listing(sorted(clash))} for itself.")
+        raise OptionError(
+            f"serves= needs the column names {listing(sorted(clash))} for itself.",
+            code="name-taken",
+            fix="Rename those of the surveys.",
+        )
     values[whole] = known["whole"].reindex(values[unit]).to_numpy()
     values[touchpoint] = known["touchpoint"].reindex(values[unit]).to_numpy()
     return whole
@@ -320,27 +335,38 @@ def _check(employees: Survey, customers: Survey, disclosure_n: int) -> None:
     for what, survey in (("employees", employees), ("customers", customers)):
         if not isinstance(survey, Survey):
             raise OptionError(
-                f"{what} is a {type(survey).__name__}; link() pairs two eecx.Survey. For data that "
-                "come by unit already use eecx.Panel.from_frame()."
+                f"{what} is a {type(survey).__name__}; link() pairs two eecx.Survey.",
+                code="wrong-type",
+                fix="For data that come by unit already use eecx.Panel.from_frame().",
             )
     if disclosure_n < 1:
-        raise OptionError(f"disclosure_n={disclosure_n}: at least 1; 5 is usual.")
+        raise OptionError(
+            f"disclosure_n={disclosure_n}: at least 1; 5 is usual.",
+            code="out-of-range",
+        )
     for survey in (employees, customers):
         survey._refuse_small_touchpoints(disclosure_n)
     if both := sorted(set(employees.measures) & set(customers.measures)):
-        raise OptionError(f"Both surveys have a measure named {listing(both)}. Rename one side's.")
+        raise OptionError(
+            f"Both surveys have a measure named {listing(both)}.",
+            code="named-twice",
+            fix="Rename one side's.",
+        )
     if taken := sorted(set(customers.measures) & {employees.unit, employees.wave}):
         raise OptionError(
             f"The customers' measure {listing(taken)} has the name of the employees' unit or wave "
-            "column. Rename it."
+            "column.",
+            code="name-taken",
+            fix="Rename it.",
         )
     if bool(employees.wave) != bool(customers.wave):
         with_wave, without = (
             ("employees", "customers") if employees.wave else ("customers", "employees")
         )
         raise OptionError(
-            f"The {with_wave} have waves and the {without} have none. Name wave= on both or on "
-            "neither."
+            f"The {with_wave} have waves and the {without} have none.",
+            code="needs-wave",
+            fix="Name wave= on both or on neither.",
         )
 
 
@@ -354,8 +380,9 @@ def _refuse_mixed_keys(
             for keys, side, is_number in zip((one, other), sides, number, strict=True)
         ]
         raise DataError(
-            f"The unit key is {' and '.join(said)}. Make both text, for instance "
-            "frame['unit'].astype(str), and mind leading zeros."
+            f"The unit key is {' and '.join(said)}.",
+            code="different-types",
+            fix="Make both text, for instance frame['unit'].astype(str), and mind leading zeros.",
         )
 
 
@@ -364,7 +391,11 @@ def _times(
 ) -> tuple[dict[str, Times], Step]:
     if not employees.wave:
         if step is not None:
-            raise OptionError("step= needs waves.")
+            raise OptionError(
+                "step= needs waves.",
+                code="needs-wave",
+                fix="Name wave= in both surveys, or leave step= out.",
+            )
         return {}, Step(1, "integer")
     times = {
         side: read_waves(wide[side].keys["wave"], str(survey.wave))
@@ -372,7 +403,9 @@ def _times(
     }
     if times["employee"].integer != times["customer"].integer:
         raise DataError(
-            "The waves are whole numbers on one side and dates on the other. Use one kind on both."
+            "The waves are whole numbers on one side and dates on the other.",
+            code="different-types",
+            fix="Use one kind on both.",
         )
     both = Times(
         times["employee"].integer,
@@ -391,8 +424,9 @@ def _refuse_same_step(keys: pd.DataFrame, side: str, step: Step) -> None:
         rows = keys.loc[twice].head(2)
         raise DataError(
             f"With a step of {step}, the {side} survey has two waves of unit "
-            f"{rows['unit'].iloc[0]!r} in one step: {listing([str(w) for w in rows['wave']])}. "
-            "Set a smaller step=."
+            f"{rows['unit'].iloc[0]!r} in one step: {listing([str(w) for w in rows['wave']])}.",
+            code="waves-in-one-step",
+            fix="Set a smaller step=.",
         )
 
 
@@ -460,7 +494,7 @@ def _waves(
     return pd.Series(waves, joined.index, dtype=names.dtype)
 
 
-def _no_overlap(wide: dict[str, _Wide], step: Step, waved: bool) -> str:
+def _no_overlap(wide: dict[str, _Wide], step: Step, waved: bool) -> DataError:
     shown = {
         side: listing(
             [
@@ -472,20 +506,22 @@ def _no_overlap(wide: dict[str, _Wide], step: Step, waved: bool) -> str:
     }
     units = {side: list(pd.unique(w.keys["unit"])) for side, w in wide.items()}
     near = near_misses(list(units.items()))
-    hint = ""
+    hint = "Name units alike in both surveys first."
     if len(near):
         hint = (
-            f" Some keys look alike: {near['key'].iloc[0]!r} and {near['looks_like'].iloc[0]!r}; "
+            f"Some keys look alike: {near['key'].iloc[0]!r} and {near['looks_like'].iloc[0]!r}; "
             "make them equal first."
         )
     elif waved and set(units["employee"]) & set(units["customer"]):
         hint = (
-            f" Units are shared but no wave is (step {step}): set step= (such as '1Q') or "
+            f"Units are shared but no wave is (step {step}): set step= (such as '1Q') or "
             "customer_offset=."
         )
-    return (
+    return DataError(
         f"The two surveys have no unit × wave in common. Employees have {shown['employee']}; "
-        f"customers have {shown['customer']}.{hint}"
+        f"customers have {shown['customer']}.",
+        code="no-overlap",
+        fix=hint,
     )
 
 
@@ -508,7 +544,9 @@ def _with_covariates(
     names = [c for c in table.kinds if c not in keys]
     if clash := sorted(set(names) & set(values.columns)):
         raise OptionError(
-            f"Covariates and measures share the names {listing(clash)}. Rename one of them."
+            f"Covariates and measures share the names {listing(clash)}.",
+            code="named-twice",
+            fix="Rename one of them.",
         )
     read = read_columns(read_covariates(table, names), keys, names)
     cells, _ = drop_rows_without_key(read, keys)
@@ -522,7 +560,9 @@ def _with_covariates(
         if times.integer != (step.grid == "integer"):
             raise DataError(
                 "The waves of the covariates are whole numbers where those of the surveys are "
-                "dates, or the other way round. Use one kind."
+                "dates, or the other way round.",
+                code="different-types",
+                fix="Use one kind.",
             )
         right["time"] = place(times, step, origin)
         _refuse_same_step(right.assign(wave=cells[keys[1]]), "covariates", step)

@@ -175,11 +175,22 @@ class Panel:
         measures = [*employee, *customer]
         everything = [*measures, *covariates]
         if twice := {c for c in everything if everything.count(c) > 1}:
-            raise OptionError(f"{listing(sorted(twice))} is named in more than one role.")
+            raise OptionError(
+                f"{listing(sorted(twice))} is named in more than one role.",
+                code="named-twice",
+                fix="Name it once.",
+            )
         if unit == wave:
-            raise OptionError(f"unit and wave both name {unit!r}.")
+            raise OptionError(
+                f"unit and wave both name {unit!r}.",
+                code="named-twice",
+                fix="Name another column as one of them.",
+            )
         if disclosure_n < 1:
-            raise OptionError(f"disclosure_n={disclosure_n}: at least 1; 5 is usual.")
+            raise OptionError(
+                f"disclosure_n={disclosure_n}: at least 1; 5 is usual.",
+                code="out-of-range",
+            )
         counts = dict.fromkeys(employee, n) if isinstance(n, str) else dict(n or {})
         variances = dict(variance or {})
         for what, given in (
@@ -191,12 +202,16 @@ class Panel:
             for name in given:
                 if name not in everything:
                     raise OptionError(
-                        f"{what} names {name!r}, which is no measure.{nearest(name, everything)}"
+                        f"{what} names {name!r}, which is no measure.",
+                        code="unknown-measure",
+                        fix=nearest(name, everything),
                     )
         extra = list(dict.fromkeys([*counts.values(), *variances.values()]))
         if stray := {unit, wave} & {*everything, *extra}:
             raise OptionError(
-                f"{listing(sorted(map(str, stray)))} is a key and cannot be a measure too."
+                f"{listing(sorted(map(str, stray)))} is a key and cannot be a measure too.",
+                code="named-twice",
+                fix="Name it as a key only.",
             )
         table = frames.open_table(data, numeric=[*measures, *extra], parse=parse)
         keys = [unit, *([wave] if wave else [])]
@@ -206,19 +221,31 @@ class Panel:
         table = read_covariates(table, covariates)
         read = read_columns(table, keys, [*everything, *extra], numeric=[*measures, *extra])
         if not len(read):
-            raise DataError(f"{table.subject} has no rows.")
+            raise DataError(
+                f"{table.subject} has no rows.",
+                code="no-rows",
+                fix="Give data with at least one row.",
+            )
         cells, lost = drop_rows_without_key(read, keys)
         refuse_duplicates(cells, keys, table.subject)
         for name in extra:
             if (cells[name] < 0).any():
-                raise DataError(f"Column {name!r} (n or variance) holds negative numbers.")
+                raise DataError(
+                    f"Column {name!r} (n or variance) holds negative numbers.",
+                    code="out-of-range",
+                    fix="Make them missing or remove the rows.",
+                )
         values = cells[[*keys, *everything]]
         values = values.copy() if counts else values  # small cells are withheld in place
         sizes = pd.DataFrame({m: cells[c] for m, c in counts.items()}, values.index)
         spread = pd.DataFrame({m: cells[c] for m, c in variances.items()}, values.index)
         for name in measures:
             if values[name].isna().all():
-                raise DataError(f"Measure {name!r} has no value in any row of {table.name}.")
+                raise DataError(
+                    f"Measure {name!r} has no value in any row of {table.name}.",
+                    code="no-answers",
+                    fix="Leave it out.",
+                )
         roles = _roles(employee, customer, covariates, better or {}, source or {})
         few = {m: (sizes[m] < disclosure_n).to_numpy() for m in sizes.columns}
         for name, hide in few.items():
@@ -288,7 +315,9 @@ class Panel:
         """Raise :class:`ColumnError` where the panel has no such measure or covariate."""
         if column not in self.roles:
             raise ColumnError(
-                f"{role} names {column!r}, which is not in the panel.{nearest(column, self.roles)}"
+                f"{role} names {column!r}, which is not in the panel.",
+                code="unknown-column",
+                fix=nearest(column, self.roles),
             )
 
     def shared_source(self, names: Iterable[str], outcome: str | None = None) -> Caution | None:
@@ -349,7 +378,10 @@ class Panel:
             levels = sorted(pd.unique(seen.dropna()), key=lambda v: (str(type(v)), v))
             if len(levels) < 2:
                 raise DataError(
-                    f"{factor.label}: {factor.column!r} has a single level, so it explains nothing."
+                    f"{factor.label}: {factor.column!r} has a single level, so it explains "
+                    "nothing.",
+                    code="constant-column",
+                    fix="Leave it out.",
                 )
             missing = values.isna().to_numpy()
             return [
@@ -362,8 +394,9 @@ class Panel:
         if not numeric:
             what = "dates" if pd.api.types.is_datetime64_any_dtype(values) else "text"
             raise DataError(
-                f"{factor.column!r} holds {what}, not numbers. On the right-hand side "
-                f"C({factor.column}) uses it as a category."
+                f"{factor.column!r} holds {what}, not numbers.",
+                code="not-numbers",
+                fix=f"On the right-hand side C({factor.column}) uses it as a category.",
             )
         number = values.to_numpy(float)
         if isinstance(factor, formula.Power):
@@ -380,7 +413,11 @@ class Panel:
     def lag_rows(self, steps: int) -> npt.NDArray[np.intp]:
         """Return for each row the position of the same unit's row ``steps`` earlier, or -1."""
         if steps and self.wave is None:
-            raise DataError("A lag needs waves; this panel is a single cross-section.")
+            raise DataError(
+                "A lag needs waves; this panel is a single cross-section.",
+                code="needs-wave",
+                fix="Name wave=.",
+            )
         times, rank = np.unique(self.time, return_inverse=True)
         first_of = pd.factorize(self.frame[self.unit])[0].astype(np.int64) * len(times)
         place_of = first_of + rank
@@ -406,7 +443,11 @@ class Panel:
         held = self.frame.assign(**{moments.ROW: np.arange(len(self.frame))})[names]
         complete = ~np.isnan(design.x).any(axis=1) & held.notna().all(axis=1).to_numpy()
         if not complete.any():
-            raise DataError(f"No unit × wave has a value for all of {listing(design.names)}.")
+            raise DataError(
+                f"No unit × wave has a value for all of {listing(design.names)}.",
+                code="no-rows",
+                fix="Leave out what is missing most.",
+            )
         return moments.from_rows(
             design.x[complete],
             design.names,
@@ -464,7 +505,9 @@ def _assemble(
         first = values.iloc[int(np.argmax(same))]
         raise DataError(
             f"With a step of {step}, unit {first[unit]!r} has two waves in one step (one of them "
-            f"{first[wave]}). Set a smaller step=."
+            f"{first[wave]}).",
+            code="waves-in-one-step",
+            fix="Set a smaller step=.",
         )
     measures = [m for m, r in roles.items() if r.side != "covariate"]
     sides = {s: [m for m in measures if roles[m].side == s] for s in ("employee", "customer")}
@@ -605,7 +648,11 @@ def _names(given: Names) -> list[str]:
 def _step(times: Times | None, step: int | str | None) -> Step:
     if times is None:
         if step is not None:
-            raise OptionError("step= needs a wave column.")
+            raise OptionError(
+                "step= needs a wave column.",
+                code="needs-wave",
+                fix="Name wave=, or leave step= out.",
+            )
         return Step(1, "integer")
     return infer_step(times) if step is None else parse_step(step, times)
 
@@ -624,7 +671,8 @@ def _roles(
             good = better.get(name, "higher")
             if good not in ("higher", "lower"):
                 raise OptionError(
-                    f"better={{{name!r}: {good!r}}}: accepted are 'higher' and 'lower'."
+                    f"better={{{name!r}: {good!r}}}: accepted are 'higher' and 'lower'.",
+                    code="not-accepted",
                 )
             default = frozenset({assumed[side]} - {""})
             who = as_sources(source[name]) if name in source else default
@@ -651,7 +699,11 @@ def read_columns(
         if infinite.any():
             first = int(np.argmax(infinite))
             where = f"unit {held[keys[0]].iloc[first]!r}" if keys else f"row {first + 1}"
-            raise DataError(f"Column {name!r} holds an infinite value (first in {where}).")
+            raise DataError(
+                f"Column {name!r} holds an infinite value (first in {where}).",
+                code="infinite-values",
+                fix="Make it missing or remove the row.",
+            )
     if len(numbers) == len(columns) and not keys:
         return read
     own = {c: read[c] if c in read else held[c] for c in [*keys, *columns]}
@@ -664,7 +716,11 @@ def drop_rows_without_key(
     """Return the rows that name all keys, and a loss for each of the others."""
     blank = np.logical_or.reduce([rows[k].isna().to_numpy() for k in keys])
     if blank.all():
-        raise DataError(f"No row names all of {listing(keys)}.")
+        raise DataError(
+            f"No row names all of {listing(keys)}.",
+            code="no-rows",
+            fix="Leave out a key that is missing throughout.",
+        )
     lost = [
         ("keys", "both", row[0], row[1] if len(keys) > 1 else None, None, "no unit or wave")
         for row in rows.loc[blank, list(keys)].itertuples(index=False)
@@ -693,7 +749,11 @@ def refuse_duplicates(cells: pd.DataFrame, keys: Sequence[str], name: str) -> No
         if len(keys) > 1
         else "If these are several waves, name the wave column with wave=."
     )
-    raise DataError(f"{name} has {' × '.join(keys)} more than once: {shown}{more}. {hint}")
+    raise DataError(
+        f"{name} has {' × '.join(keys)} more than once: {shown}{more}.",
+        code="duplicate-rows",
+        fix=hint,
+    )
 
 
 def as_panel(data: object, columns: Sequence[str], *, unit: str | None, wave: str | None) -> Panel:
@@ -704,11 +764,15 @@ def as_panel(data: object, columns: Sequence[str], *, unit: str | None, wave: st
     """
     if isinstance(data, Panel):
         if unit is not None or wave is not None:
-            raise OptionError("unit= and wave= are for plain data frames; a Panel has its own.")
+            raise OptionError(
+                "unit= and wave= are for plain data frames; a Panel has its own.",
+                code="does-not-apply",
+                fix="Leave them out.",
+            )
         return data
     if unit is None:
         if wave is not None:
-            raise OptionError("wave= needs unit= too.")
+            raise OptionError("wave= needs unit= too.", code="needs-unit", fix="Name unit=.")
         return _single_rows(frames.open_table(data), list(dict.fromkeys(columns)))
     table = frames.open_table(data)
     table.require(columns, "The formula")
@@ -725,7 +789,11 @@ def _people(table: frames.Table, names: Sequence[str], unit: str) -> Panel | Non
     table = read_covariates(table, names)
     read = read_columns(table, [unit], names)
     if not len(read):
-        raise DataError(f"{table.subject} has no rows.")
+        raise DataError(
+            f"{table.subject} has no rows.",
+            code="no-rows",
+            fix="Give data with at least one row.",
+        )
     cells, lost = drop_rows_without_key(read, [unit])
     # most tables of people show it in their first rows
     if not (cells[unit].head(1000).duplicated().any() or cells[unit].duplicated().any()):
@@ -738,7 +806,11 @@ def _single_rows(table: frames.Table, names: Sequence[str]) -> Panel:
     table.require(names, "The formula")
     read = read_columns(read_covariates(table, names), [], names)
     if not len(read):
-        raise DataError(f"{table.subject} has no rows.")
+        raise DataError(
+            f"{table.subject} has no rows.",
+            code="no-rows",
+            fix="Give data with at least one row.",
+        )
     own = "row"
     while own in names:
         own += "_"

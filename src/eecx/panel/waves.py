@@ -84,7 +84,11 @@ def read_waves(values: pd.Series[Any], column: str) -> Times:
     if isinstance(values.dtype, pd.PeriodDtype):
         values = values.dt.start_time
     if pd.api.types.is_bool_dtype(values):
-        raise DataError(f"Wave column {column!r} holds true/false, which is no order in time.")
+        raise DataError(
+            f"Wave column {column!r} holds true/false, which is no order in time.",
+            code="bad-wave",
+            fix="Number the waves, or name them by date.",
+        )
     if pd.api.types.is_numeric_dtype(values):
         return _whole(values.to_numpy(float), column)
     if pd.api.types.is_datetime64_any_dtype(values):
@@ -97,8 +101,11 @@ def read_waves(values: pd.Series[Any], column: str) -> Times:
     if unread:
         raise DataError(
             f"Wave column {column!r} holds {listing(unread, most=4)}, which names no point in "
-            "time. Accepted: whole numbers, dates (2024-03-31), months (2024-03), quarters "
-            "(2024Q1)."
+            "time.",
+            code="bad-wave",
+            fix=(
+                "Accepted: whole numbers, dates (2024-03-31), months (2024-03), quarters (2024Q1)."
+            ),
         )
     at = {text: stamp.to_datetime64() for text, stamp in stamps.items() if stamp is not None}
     return _dates(pd.DatetimeIndex(np.array([at[t] for t in texts], dtype="datetime64[s]")))
@@ -109,7 +116,9 @@ def _whole(values: npt.NDArray[np.float64], column: str) -> Times:
     if bad.any():
         raise DataError(
             f"Wave column {column!r} holds {values[bad][0]:g}; numbered waves must be whole "
-            "numbers."
+            "numbers.",
+            code="bad-wave",
+            fix="Number them anew, or name them by date.",
         )
     whole = values.astype(np.int64)
     return Times(True, whole, whole)
@@ -186,10 +195,16 @@ def parse_step(step: int | str, times: Times) -> Step:
     if times.integer:
         if isinstance(step, int) and not isinstance(step, bool) and step > 0:
             return Step(step, "integer", inferred=False)
-        raise OptionError(f"step={step!r}: these waves are whole numbers, so is their step.")
+        raise OptionError(
+            f"step={step!r}: these waves are whole numbers, so is their step.",
+            code="not-accepted",
+        )
     match = _STEP.fullmatch(step.strip()) if isinstance(step, str) else None
     if match is None or match[1] == "0":
-        raise OptionError(f"step={step!r}: for dates give '7D', '2W', '1M', '3M', '1Q' or '1Y'.")
+        raise OptionError(
+            f"step={step!r}: for dates give '7D', '2W', '1M', '3M', '1Q' or '1Y'.",
+            code="not-accepted",
+        )
     count, letter = int(match[1] or 1), match[2].upper()
     if letter in "DW":
         return Step(count * (7 if letter == "W" else 1), "day", inferred=False)

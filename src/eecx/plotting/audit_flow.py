@@ -75,11 +75,18 @@ def audit_flow(stages: pd.DataFrame, *, caption: str = "", ax: Axes | None = Non
     """
     stages = require(stages, _COLUMNS, name="stages")
     if stages.empty:
-        raise DataError("stages has no row; give one row per stage and side.")
+        raise DataError(
+            "stages has no row;",
+            code="no-rows",
+            fix="give one row per stage and side.",
+        )
     kept = floats(stages, "cells", name="stages")
     lost = np.nan_to_num(floats(stages, "lost", name="stages"))
     if np.isnan(kept).any() or (kept < 0).any() or (lost < 0).any():
-        raise DataError("stages: 'cells' must be given, and neither 'cells' nor 'lost' negative.")
+        raise DataError(
+            "stages: 'cells' must be given, and neither 'cells' nor 'lost' negative.",
+            code="out-of-range",
+        )
     names = [clean(name) for name in stages["stage"]]
     sides = [clean(side) for side in stages["side"]]
     kinds = list(dict.fromkeys(sides))

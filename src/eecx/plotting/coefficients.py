@@ -84,7 +84,7 @@ def coefficients(
     """
     table = require(table, _COLUMNS, name="table")
     if table.empty:
-        raise DataError("table has no row; give one row per term.")
+        raise DataError("table has no row;", code="no-rows", fix="give one row per term.")
     values = {column: floats(table, column, name="table") for column in _COLUMNS[1:]}
     terms = [clean(term) for term in table["term"]]
     grouped = "group" in table.columns

@@ -173,18 +173,22 @@ def coverage(
 
 def _once(cells: pd.DataFrame) -> None:
     if cells.empty:
-        raise DataError("cells has no row; give one row per unit and wave.")
+        raise DataError("cells has no row;", code="no-rows", fix="give one row per unit and wave.")
     for column in ("unit", "wave"):
         if cells[column].isna().any():
             raise DataError(
-                f"cells: the column {column!r} has a missing value; name every {column}."
+                f"cells: the column {column!r} has a missing value;",
+                code="missing-values",
+                fix=f"name every {column}.",
             )
     twice = cells.duplicated(["unit", "wave"])
     if twice.any():
         first = cells[twice].iloc[0]
         raise DataError(
-            f"cells has unit '{clean(first['unit'])}' in wave '{clean(first['wave'])}' "
-            "more than once; keep one row per unit and wave."
+            f"cells has unit '{clean(first['unit'])}' in wave '{clean(first['wave'])}' more than "
+            "once;",
+            code="duplicate-rows",
+            fix="keep one row per unit and wave.",
         )
 
 

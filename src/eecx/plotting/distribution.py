@@ -81,7 +81,7 @@ def distribution(
     groups = [clean(group) for group in table["group"]]
     kinds = list(dict.fromkeys(groups))
     if not np.isfinite(values).any():
-        raise DataError("table has no value to draw; give one row per unit.")
+        raise DataError("table has no value to draw;", code="no-rows", fix="give one row per unit.")
     ax, new = new_axes(ax, 7.2, _TALL * len(kinds) + 1.35)
     finite = values[np.isfinite(values)]
     width = max(float(np.ptp(finite)), 1e-9)

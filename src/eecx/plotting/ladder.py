@@ -188,7 +188,7 @@ def ladder(
     """
     rows = require(rows, _ROWS, name="rows")
     if rows.empty:
-        raise DataError("rows is empty; give one row per question.")
+        raise DataError("rows is empty;", code="no-rows", fix="give one row per question.")
     figure, wide = _canvas(figure)
     place = _Columns(wide)
     standard = all(column in rows.columns for column in _STANDARD)
@@ -233,10 +233,15 @@ def _canvas(figure: Figure | None) -> tuple[Figure, float]:
         return Figure(figsize=(11.5, 8)), 11.5
     if not isinstance(figure, Figure):
         raise OptionError(
-            f"figure must be a Matplotlib Figure or None; got {type(figure).__name__}."
+            f"figure must be a Matplotlib Figure or None; got {type(figure).__name__}.",
+            code="wrong-type",
         )
     if figure.get_axes():
-        raise OptionError("figure already holds axes; give an empty one, as ladder() fills it.")
+        raise OptionError(
+            "figure already holds axes;",
+            code="not-empty",
+            fix="give an empty one, as ladder() fills it.",
+        )
     figure.set_layout_engine("none")
     return figure, max(float(figure.get_figwidth()), _LEAST)
 

@@ -90,7 +90,10 @@ def lag_profile(
     table = require(table, _COLUMNS, name="table")
     values = {column: floats(table, column, name="table") for column in _COLUMNS}
     if not len(table) or np.isnan(values["lag"]).any():
-        raise DataError("table: every row needs a lag, and there must be at least one row.")
+        raise DataError(
+            "table: every row needs a lag, and there must be at least one row.",
+            code="missing-values",
+        )
     order = np.argsort(values["lag"], kind="stable")
     values = {column: array[order] for column, array in values.items()}
     lags = values["lag"]

@@ -128,7 +128,8 @@ def linkage(
         panels = list(axes)
         if len(panels) != 2 or not all(isinstance(panel, Axes) for panel in panels):
             raise OptionError(
-                f"axes must be two Matplotlib axes, for between and within; got {len(panels)}."
+                f"axes must be two Matplotlib axes, for between and within; got {len(panels)}.",
+                code="wrong-type",
             )
         figure = figure_of(panels[0])
         for panel in panels:
@@ -178,7 +179,11 @@ def _lines(fits: pd.DataFrame) -> dict[str, _Line]:
     lines: dict[str, _Line] = {}
     for i, level in enumerate(levels):
         if level in lines:
-            raise DataError(f"fits has more than one row for the level {level!r}; keep one.")
+            raise DataError(
+                f"fits has more than one row for the level {level!r};",
+                code="duplicate-rows",
+                fix="keep one.",
+            )
         slope, intercept, low, high = (float(column[i]) for column in numbers)
         lines[level] = _Line(slope, intercept, low, high, clean(fits["note"].iloc[i]))
     return lines

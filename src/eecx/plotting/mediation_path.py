@@ -221,7 +221,11 @@ def _paths(table: pd.DataFrame, x: str, y: str) -> list[_Path]:
     numbers = [floats(table, column, name="table") for column in _PATHS[2:]]
     for column in _PATHS[:2]:
         if table[column].isna().any():
-            raise DataError(f"table: the column {column!r} has a missing value; name every path.")
+            raise DataError(
+                f"table: the column {column!r} has a missing value;",
+                code="missing-values",
+                fix="name every path.",
+            )
     sources, targets = (table[column].astype(str).tolist() for column in _PATHS[:2])
     paths = [
         _Path(source, target, float(estimate), float(low), float(high))
@@ -231,14 +235,17 @@ def _paths(table: pd.DataFrame, x: str, y: str) -> list[_Path]:
     for path in paths:
         if (path.source, path.target) in seen:
             raise DataError(
-                f"table has the path from {path.source!r} to {path.target!r} more than once."
+                f"table has the path from {path.source!r} to {path.target!r} more than once.",
+                code="duplicate-rows",
+                fix="Keep one of them.",
             )
         seen.add((path.source, path.target))
     for role, name, known in (("x", x, sources), ("y", y, targets)):
         if name not in known:
             raise DataError(
-                f"table has no path {'from' if role == 'x' else 'to'} {role} = {name!r}; "
-                f"its paths are {listing([f'{p.source} -> {p.target}' for p in paths])}."
+                f"table has no path {'from' if role == 'x' else 'to'} {role} = {name!r}; its "
+                f"paths are {listing([f'{p.source} -> {p.target}' for p in paths])}.",
+                code="missing-path",
             )
     return paths
 
@@ -259,8 +266,9 @@ def _depths(paths: list[_Path], x: str, y: str) -> dict[str, int]:
         circle = True
     if circle:
         raise DataError(
-            f"The paths must run from x = {x!r} to y = {y!r} without a circle; "
-            f"got {listing([f'{p.source} -> {p.target}' for p in paths])}."
+            f"The paths must run from x = {x!r} to y = {y!r} without a circle; got "
+            f"{listing([f'{p.source} -> {p.target}' for p in paths])}.",
+            code="circular-paths",
         )
     return depth
 

@@ -105,7 +105,7 @@ def prediction(
     """
     table = require(table, [*columns, *_COLUMNS], name="table")
     if table.empty:
-        raise DataError("table has no row; give one row per prediction.")
+        raise DataError("table has no row;", code="no-rows", fix="give one row per prediction.")
     values = {column: floats(table, column, name="table") for column in _COLUMNS}
     varying = [c for c in columns if table[c].nunique() > 1]
     numeric = [c for c in varying if pd.api.types.is_numeric_dtype(table[c])]

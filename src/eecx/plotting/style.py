@@ -172,7 +172,10 @@ def render(figure: Figure, kind: Literal["png", "svg"]) -> bytes:
         If ``kind`` is neither ``"png"`` nor ``"svg"``.
     """
     if kind not in ("png", "svg"):
-        raise OptionError(f"A figure is written as 'png' or 'svg'; got {kind!r}.")
+        raise OptionError(
+            f"A figure is written as 'png' or 'svg'; got {kind!r}.",
+            code="not-accepted",
+        )
     buffer = io.BytesIO()
     with figure_context():
         if figure.get_layout_engine() is not None:
@@ -203,7 +206,9 @@ def save(figure: Figure, path: str | Path) -> Path:
         content = render(figure, "svg")
     else:
         raise OptionError(
-            f"A figure is saved as .png or .svg; got {target.name!r}. Change the ending."
+            f"A figure is saved as .png or .svg; got {target.name!r}.",
+            code="not-accepted",
+            fix="Change the ending.",
         )
     target.write_bytes(content)
     return target
@@ -221,7 +226,10 @@ def new_axes(ax: Axes | None, width: float, height: float) -> tuple[Axes, bool]:
         figure = Figure(figsize=(width, height), layout="constrained")
         return figure.add_subplot(), True
     if not isinstance(ax, Axes):
-        raise OptionError(f"ax must be Matplotlib Axes or None; got {type(ax).__name__}.")
+        raise OptionError(
+            f"ax must be Matplotlib Axes or None; got {type(ax).__name__}.",
+            code="wrong-type",
+        )
     dress(ax)
     return ax, False
 
@@ -246,7 +254,11 @@ def figure_of(ax: Axes) -> Figure:
     """
     figure = None if ax.figure is None else ax.figure.canvas.figure
     if figure is None:
-        raise OptionError("The axes are in no figure; draw on axes that belong to one.")
+        raise OptionError(
+            "The axes are in no figure;",
+            code="no-figure",
+            fix="draw on axes that belong to one.",
+        )
     return figure
 
 

@@ -27,18 +27,24 @@ def require(table: pd.DataFrame, columns: Sequence[str], *, name: str) -> pd.Dat
     """
     if not isinstance(table, pd.DataFrame):
         raise OptionError(
-            f"{name} must be a pandas DataFrame with the columns {listing(columns, most=20)}; "
-            f"got {type(table).__name__}."
+            f"{name} must be a pandas DataFrame with the columns {listing(columns, most=20)}; got "
+            f"{type(table).__name__}.",
+            code="wrong-type",
         )
     for column in columns:
         found = int((table.columns == column).sum())
         if found == 0:
             raise ColumnError(
-                f"{name} lacks the column {column!r}.{nearest(column, table.columns)} "
-                f"It needs {listing(columns, most=20)}."
+                f"{name} lacks the column {column!r}.",
+                code="unknown-column",
+                fix=f"{nearest(column, table.columns)} It needs {listing(columns, most=20)}.",
             )
         if found > 1:
-            raise ColumnError(f"{name} has the column {column!r} {found} times; keep one of them.")
+            raise ColumnError(
+                f"{name} has the column {column!r} {found} times;",
+                code="named-twice",
+                fix="keep one of them.",
+            )
     return table.reset_index(drop=True)
 
 
@@ -58,8 +64,10 @@ def floats(table: pd.DataFrame, column: str, *, name: str) -> FloatArray:
     if bad.any():
         first = table[column][bad].iloc[0]
         raise DataError(
-            f"{name}: the column {column!r} must hold numbers; it has {first!r} "
-            f"({int(bad.sum())} such value(s)). Convert it, or leave the value missing."
+            f"{name}: the column {column!r} must hold numbers; it has {first!r} ({int(bad.sum())} "
+            "such value(s)).",
+            code="not-numbers",
+            fix="Convert it, or leave the value missing.",
         )
     result: FloatArray = np.asarray(values.to_numpy(dtype=float, na_value=np.nan))
     return np.where(np.isfinite(result), result, np.nan)
@@ -77,7 +85,8 @@ def flags(table: pd.DataFrame, column: str, *, name: str) -> list[bool]:
     for value in values:
         if not isinstance(value, (bool, np.bool_)):
             raise DataError(
-                f"{name}: the column {column!r} must hold True or False; it has {value!r}."
+                f"{name}: the column {column!r} must hold True or False; it has {value!r}.",
+                code="wrong-type",
             )
     return [bool(value) for value in values]
 
@@ -94,7 +103,8 @@ def choices(table: pd.DataFrame, column: str, accepted: Sequence[str], *, name: 
     for value in values:
         if not isinstance(value, str) or value not in accepted:
             raise DataError(
-                f"{name}: the column {column!r} has {value!r}; "
-                f"accepted are {listing(accepted, most=20)}."
+                f"{name}: the column {column!r} has {value!r}; accepted are "
+                f"{listing(accepted, most=20)}.",
+                code="not-accepted",
             )
     return [str(value) for value in values]

@@ -30,7 +30,10 @@ def resampled_sums(sums: Array, draws: int, rng: np.random.Generator) -> Array:
     rng : numpy.random.Generator
     """
     if draws < 1:
-        raise OptionError(f"{draws} bootstrap draws: at least 1; 5000 are usual.")
+        raise OptionError(
+            f"{draws} bootstrap draws: at least 1; 5000 are usual.",
+            code="out-of-range",
+        )
     clusters = len(sums)
     out = np.empty((draws, sums.shape[1]))
     size = max(1, min(draws, BATCH // clusters))
@@ -68,7 +71,8 @@ def generator(rng: int | np.random.Generator | None) -> np.random.Generator:
         return np.random.default_rng(rng)
     except (TypeError, ValueError) as error:
         raise OptionError(
-            f"rng={rng!r}: a whole number of 0 or more as seed, a numpy.random.Generator, or None."
+            f"rng={rng!r}: a whole number of 0 or more as seed, a numpy.random.Generator, or None.",
+            code="not-accepted",
         ) from error
 
 

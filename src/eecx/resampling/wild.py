@@ -46,7 +46,10 @@ def _weights(
 ) -> tuple[Iterator[Array], bool]:
     """Return the weights of draws and clusters, batch by batch, and whether they are all."""
     if kind not in get_args(Weights):
-        raise OptionError(f"wild={kind!r}: accepted are {listing(get_args(Weights))}.")
+        raise OptionError(
+            f"wild={kind!r}: accepted are {listing(get_args(Weights))}.",
+            code="not-accepted",
+        )
     values = np.array([-1.0, 1.0]) if kind == "rademacher" else WEBB
     if len(values) ** clusters <= draws:
         return iter([np.array(list(product(values, repeat=clusters)))]), True
@@ -61,7 +64,10 @@ def _weights(
 def check_draws(draws: int) -> None:
     """Raise for a number of draws that tells no small p value, or is no number."""
     if isinstance(draws, bool) or not isinstance(draws, int | np.integer) or draws < 99:
-        raise OptionError(f"draws={draws!r}: a whole number, at least 99; 9999 are usual.")
+        raise OptionError(
+            f"draws={draws!r}: a whole number, at least 99; 9999 are usual.",
+            code="out-of-range",
+        )
 
 
 @dataclass(frozen=True, eq=False)

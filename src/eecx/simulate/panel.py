@@ -81,8 +81,9 @@ class Mediator:
             checked(f"Mediator {name}", getattr(self, name), low=0.0)
         if self.lag not in (0, 1):
             raise OptionError(
-                f"Mediator lag={self.lag!r} is not accepted. Give 1 (each leg takes one wave) "
-                "or 0 (both legs act within the wave)."
+                f"Mediator lag={self.lag!r} is not accepted.",
+                code="not-accepted",
+                fix="Give 1 (each leg takes one wave) or 0 (both legs act within the wave).",
             )
 
 
@@ -142,20 +143,26 @@ class Segment:
     def __post_init__(self) -> None:
         if not isinstance(self.shares, Mapping) or len(self.shares) < 2:
             raise OptionError(
-                f"Segment shares={self.shares!r} is not accepted. Give two groups or more, "
-                "such as {'north': 0.6, 'south': 0.4}."
+                f"Segment shares={self.shares!r} is not accepted.",
+                code="not-accepted",
+                fix="Give two groups or more, such as {'north': 0.6, 'south': 0.4}.",
             )
         for group, share in self.shares.items():
             checked(f"Segment share of {group!r}", share, low=0.0, above=True)
         total = sum(self.shares.values())
         if abs(total - 1) > 1e-9:
-            raise OptionError(f"The shares of a Segment sum to {total:g}. They must sum to 1.")
+            raise OptionError(
+                f"The shares of a Segment sum to {total:g}.",
+                code="out-of-range",
+                fix="They must sum to 1.",
+            )
         for side in ("ex", "cx"):
             for group, shift in getattr(self, side).items():
                 if group not in self.shares:
                     raise OptionError(
-                        f"Segment {side} names {group!r}, which has no share."
-                        f"{nearest(group, self.shares)}"
+                        f"Segment {side} names {group!r}, which has no share.",
+                        code="unknown-level",
+                        fix=nearest(group, self.shares),
                     )
                 checked(f"Segment {side} of {group!r}", shift)
 
@@ -534,7 +541,9 @@ def panel(
     checked("drift_carry", drift_carry, low=-1.0, high=1.0, above=True, below=True)
     if mediator is not None and not isinstance(mediator, Mediator):
         raise OptionError(
-            f"mediator={mediator!r} is not accepted. Give simulate.Mediator(a=..., b=...) or None."
+            f"mediator={mediator!r} is not accepted.",
+            code="not-accepted",
+            fix="Give simulate.Mediator(a=..., b=...) or None.",
         )
     names = ["ex", "cx"] if mediator is None else ["ex", "cx", "m"]
     covariates, segments = covariates or {}, segments or {}
@@ -547,8 +556,10 @@ def panel(
     closing = round(closures * units)
     if closing and waves < 2:
         raise OptionError(
-            f"closures={closures} needs at least 2 waves, waves={waves} was given: with one "
-            "wave no unit can end early. Give more waves or closures=0."
+            f"closures={closures} needs at least 2 waves, waves={waves} was given: with one wave "
+            "no unit can end early.",
+            code="too-few-waves",
+            fix="Give more waves or closures=0.",
         )
 
     process = _process(
@@ -647,7 +658,9 @@ def _checked_waves(name: str, given: Collection[int], waves: int) -> list[int]:
     places = sorted({checked_count(name, wave, least=1) - 1 for wave in given})
     if places and (places[-1] >= waves or len(places) == waves):
         raise OptionError(
-            f"{name}={tuple(given)} is not accepted. Give waves from 1 to {waves} and leave one."
+            f"{name}={tuple(given)} is not accepted.",
+            code="out-of-range",
+            fix=f"Give waves from 1 to {waves} and leave one.",
         )
     return places
 
@@ -702,9 +715,12 @@ def _check_stationary(process: Process, burn_in: int) -> None:
     radius = process.radius
     if radius >= 1 - 1e-9:
         raise OptionError(
-            f"These paths give a process that is not stationary: its largest eigenvalue is "
-            f"{radius:.3f} in absolute value and must be below 1. Lower carry_ex, carry_cx, "
-            "ex_to_cx, cx_to_ex, same_wave or the mediator's paths."
+            "These paths give a process that is not stationary: its largest eigenvalue is "
+            f"{radius:.3f} in absolute value and must be below 1.",
+            code="not-stationary",
+            fix=(
+                "Lower carry_ex, carry_cx, ex_to_cx, cx_to_ex, same_wave or the mediator's paths."
+            ),
         )
     lacking = process.lacking(burn_in)
     if lacking > BURN_IN_TOLERANCE:
@@ -713,8 +729,9 @@ def _check_stationary(process: Process, burn_in: int) -> None:
             enough *= 2
         raise OptionError(
             f"burn_in={burn_in} is too short for these paths: the first wave would lack "
-            f"{lacking:.0%} of its variance, at most {BURN_IN_TOLERANCE:.0%} is accepted. "
-            f"burn_in={enough} is enough."
+            f"{lacking:.0%} of its variance, at most {BURN_IN_TOLERANCE:.0%} is accepted.",
+            code="out-of-range",
+            fix=f"burn_in={enough} is enough.",
         )
 
 
@@ -774,8 +791,9 @@ def generator(rng: int | np.random.Generator | None) -> np.random.Generator:
         return np.random.default_rng(rng)
     except (TypeError, ValueError) as error:
         raise OptionError(
-            f"rng={rng!r} is not accepted. Give a whole number of 0 or more as seed, a "
-            "numpy.random.Generator, or None."
+            f"rng={rng!r} is not accepted.",
+            code="not-accepted",
+            fix="Give a whole number of 0 or more as seed, a numpy.random.Generator, or None.",
         ) from error
 
 
@@ -809,7 +827,11 @@ def checked(
     if high < math.inf:
         bounds.append(f"{'below' if below else 'at most'} {high:g}")
     accepted = f"number {' and '.join(bounds)}" if bounds else "finite number"
-    raise OptionError(f"{name}={value!r} is not accepted. Give a {accepted}.")
+    raise OptionError(
+        f"{name}={value!r} is not accepted.",
+        code="out-of-range",
+        fix=f"Give a {accepted}.",
+    )
 
 
 def checked_count(name: str, value: object, *, least: int) -> int:
@@ -818,24 +840,31 @@ def checked_count(name: str, value: object, *, least: int) -> int:
         count = int(value)
         if count >= least:
             return count
-    raise OptionError(f"{name}={value!r} is not accepted. Give a whole number, {least} or more.")
+    raise OptionError(
+        f"{name}={value!r} is not accepted.",
+        code="out-of-range",
+        fix=f"Give a whole number, {least} or more.",
+    )
 
 
 def check_columns(argument: str, given: object, kind: type, *, taken: Collection[str]) -> None:
     """Raise unless ``given`` maps names of columns that are not taken to instances of ``kind``."""
     if not isinstance(given, Mapping):
         raise OptionError(
-            f"{argument}={given!r} is not accepted. Give a mapping of names to "
-            f"simulate.{kind.__name__}(...)."
+            f"{argument}={given!r} is not accepted.",
+            code="wrong-type",
+            fix=f"Give a mapping of names to simulate.{kind.__name__}(...).",
         )
     for name, value in given.items():
         if not isinstance(name, str) or name in taken:
             raise OptionError(
-                f"{argument} names {name!r}. Give text other than {listing(taken)}, which are "
-                "columns already."
+                f"{argument} names {name!r}.",
+                code="name-taken",
+                fix=f"Give text other than {listing(taken)}, which are columns already.",
             )
         if not isinstance(value, kind):
             raise OptionError(
-                f"{argument}[{name!r}]={value!r} is not accepted. "
-                f"Give a simulate.{kind.__name__}(...)."
+                f"{argument}[{name!r}]={value!r} is not accepted.",
+                code="wrong-type",
+                fix=f"Give a simulate.{kind.__name__}(...).",
             )

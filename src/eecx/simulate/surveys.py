@@ -116,8 +116,9 @@ class Respondents:
         whole = all(isinstance(end, numbers.Integral) and not isinstance(end, bool) for end in ends)
         if len(ends) != 2 or not whole or ends[0] >= ends[1]:
             raise OptionError(
-                f"Respondents answers={self.answers!r} is not accepted. Give the lowest and the "
-                "highest answer as whole numbers, such as (1, 5)."
+                f"Respondents answers={self.answers!r} is not accepted.",
+                code="not-accepted",
+                fix="Give the lowest and the highest answer as whole numbers, such as (1, 5).",
             )
         if self.centre is not None:
             checked("Respondents centre", self.centre)
@@ -278,18 +279,23 @@ def surveys(
     for name in process:
         if name in ("error_sd_ex", "error_sd_cx"):
             raise OptionError(
-                f"{name} is no argument of surveys(): sampling error comes from the respondents. "
-                "Give simulate.Respondents(mean, icc=..., alpha=...)."
+                f"{name} is no argument of surveys(): sampling error comes from the respondents.",
+                code="unknown-option",
+                fix="Give simulate.Respondents(mean, icc=..., alpha=...).",
             )
         if name not in PanelOptions.__annotations__:
             raise OptionError(
-                f"surveys() has no argument {name!r}.{nearest(name, PanelOptions.__annotations__)}"
+                f"surveys() has no argument {name!r}.",
+                code="unknown-option",
+                fix=nearest(name, PanelOptions.__annotations__),
             )
     mediator = process.get("mediator")
     if mediator is not None and getattr(mediator, "error_sd", 0.0) != 0.0:
         raise OptionError(
             f"Mediator error_sd={mediator.error_sd!r} is not accepted by surveys(): sampling "
-            "error comes from the respondents. Leave it at 0."
+            "error comes from the respondents.",
+            code="does-not-apply",
+            fix="Leave it at 0.",
         )
     generate = generator(rng)
     made = panel(**process, rng=generate)
@@ -357,7 +363,9 @@ def _respondents(argument: str, given: Respondents | float, side: str) -> Respon
             other = "cx" if side == "ex" else "ex"
             raise OptionError(
                 f"Segment {name!r} of {argument} has {other}={dict(wrong)!r}, which they are not "
-                f"asked about. Give {side}=."
+                "asked about.",
+                code="does-not-apply",
+                fix=f"Give {side}=.",
             )
     return given
 
@@ -367,7 +375,9 @@ def _instrument(name: str, who: Respondents, between: float, continuous: bool) -
     if between <= 0:
         raise OptionError(
             f"{name} does not vary between units or over time, so its ICC(1) is 0 whoever is "
-            "asked. Give a stable or wave standard deviation above 0."
+            "asked.",
+            code="no-variation",
+            fix="Give a stable or wave standard deviation above 0.",
         )
     side = 0 if name == "ex" else 1
     segment = 0.0
@@ -377,8 +387,9 @@ def _instrument(name: str, who: Respondents, between: float, continuous: bool) -
     if segment > persons:
         raise OptionError(
             f"The segments alone vary by {segment:.3g} around the {name} of their unit, but with "
-            f"icc={who.icc} and alpha={who.alpha} only {persons:.3g} is left for persons. Lower "
-            "the shifts or icc."
+            f"icc={who.icc} and alpha={who.alpha} only {persons:.3g} is left for persons.",
+            code="out-of-range",
+            fix="Lower the shifts or icc.",
         )
     low, high = who.answers
     centre, answer_sd = who.middle()
