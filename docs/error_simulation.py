@@ -157,7 +157,7 @@ def judged(
     work: Work, fit: Fit, error: str, rng: np.random.Generator, lengths: bool
 ) -> tuple[float, float]:
     """Return whether the 95% interval of x covers the slope, and how long it is."""
-    pick = np.eye(len(fit.names))[[fit.names.index("x")]]
+    pick = np.eye(len(fit.columns))[[list(map(str, fit.columns)).index("x")]]
     if error.startswith("wild"):
         usual = "webb" if len(fit.scores) < 12 else "rademacher"
         test = wild_tests(
@@ -209,7 +209,7 @@ def coverage(
         for kind, (options, wanted) in kinds.items():
             for work, fit in fits(table, count, effects=effects, **options) if wanted else ():
                 if kind == "cluster":
-                    estimates.append(fit.beta[fit.names.index("x")])
+                    estimates.append(fit.beta[list(map(str, fit.columns)).index("x")])
                 for error in wanted:
                     found[error].append(judged(work, fit, error, draws, lengths))
     covered, length = np.array(list(found.values())).transpose(2, 0, 1)

@@ -78,7 +78,7 @@ print(eecx.hausman(panel, formula).table.round(4).to_string(index=False))
 names = ["between", "pooled", "random", "within", "two-way", "first-difference"]
 fits = [eecx.regress(panel, formula, effects=name) for name in names]
 side = eecx.compare(*fits, names=names)
-print(side.table.to_string(index=False))
+print(side.side_by_side.to_string(index=False))
 
 # %%
 
@@ -86,7 +86,7 @@ caption = (
     "SHMI per point of engagement; 95% intervals, CR2 by trust. "
     "Pooled and random: mixtures of the slope between trusts and that within them over time."
 )
-estimates = side.tables["estimates"].query("term != '(intercept)'")
+estimates = side.table.query("term != '(intercept)'")
 forest = estimates.assign(term=estimates["model"])
 axes = eecx.plotting.coefficients(
     forest, title="The model decides which question is answered", caption=caption

@@ -173,7 +173,7 @@ panel = eecx.Panel.from_frame(
 same_year = "student_attendance ~ collab_teachers_pp"
 names = ["pooled", "between", "within", "two-way", "first-difference"]
 fits = [eecx.regress(panel, same_year, effects=name) for name in names]
-print(eecx.compare(*fits, names=names).table.to_string(index=False))
+print(eecx.compare(*fits, names=names).side_by_side.to_string(index=False))
 
 # %%
 # The yearly slopes are smaller than those between schools, and positive. A year later, both ways,

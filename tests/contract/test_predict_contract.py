@@ -14,7 +14,7 @@ from eecx import plotting
 from eecx.errors import ColumnError, DataError, OptionError
 
 KEYS = {"unit": "unit", "wave": "wave"}
-NUMBERS = ["estimate", "std_error", "df", "conf_low", "conf_high"]
+NUMBERS = ["estimate", "std_error", "statistic", "df", "p_value", "conf_low", "conf_high"]
 
 
 @pytest.fixture(scope="module")
@@ -154,7 +154,10 @@ def test_moments_predict_without_ranges(frame):
 def test_an_intercept_alone_needs_no_values(frame):
     fit = eecx.regress(frame, "nps ~ 1", **KEYS)
     row = fit.predict({}).table.iloc[0]
-    np.testing.assert_allclose(row[NUMBERS], fit["(intercept)"][NUMBERS].astype(float))
+    tested = ["statistic", "p_value"]  # a level is not tested against zero
+    wanted = fit["(intercept)"][NUMBERS].astype(float).drop(tested)
+    np.testing.assert_allclose(row[NUMBERS].drop(tested), wanted)
+    assert row[tested].isna().all()
     assert len(fit.predict(pd.DataFrame(index=range(3))).table) == 3
     with pytest.raises(ColumnError, match="'size', which the model does not use: it has an int"):
         fit.predict({"size": 3})
@@ -230,8 +233,7 @@ def test_options_that_cannot_be_used(fit, panel, frame):
     with pytest.raises(OptionError, match="interval='new' is not for family='binomial'"):
         family.predict({"engagement": 3.5}, interval="new")
     named = eecx.regress(frame.rename(columns={"size": "df"}), "nps ~ df", **KEYS)
-    with pytest.raises(OptionError, match="'df' names a column of the table of predictions"):
-        named.predict({"df": 12})
+    assert named.predict({"df": 12}).table.columns[0] == "df (given)"
     weighted = eecx.Moments.from_frame(frame, keys=["unit"], terms=["nps", "size"], weight="size")
     made = eecx.regress(weighted, "nps ~ size", cluster="unit")
     made.predict({"size": 12})
@@ -250,12 +252,49 @@ def test_models_without_a_level_need_a_reference(panel, effects):
 
 def test_within_between_asks_for_its_parts(panel):
     fit = eecx.regress(panel, "nps ~ engagement + size", effects="within-between")
-    wanted = "Give 'engagement (between)', the unit's usual value, and 'engagement (within)', the d"
+    wanted = "slopes of 'engagement' within and between units are apart. Give unit_means={'engag"
     with pytest.raises(ColumnError, match=re.escape(wanted)):
         fit.predict({"engagement": 3.5, "size": 12})
     square = eecx.regress(panel, "nps ~ I(engagement^2)", effects="within-between")
-    with pytest.raises(ColumnError, match=r"lacks the column 'I\(engagement\^2\) \(within\)'"):
+    with pytest.raises(ColumnError, match=re.escape("Give unit_means={'I(engagement^2)': …} too")):
         square.predict({"engagement": 3.5})
+    parts = {"engagement (between)": 3, "engagement (within)": 0.5, "size": 12}
+    with pytest.raises(OptionError, match="say the same"):
+        fit.predict(parts, unit_means={"engagement": 3})
+    with pytest.raises(OptionError, match="unit_means= has 2 rows and at= has 1"):
+        fit.predict({"engagement": 3.5, "size": 12}, unit_means={"engagement": [3, 4]})
+    with pytest.raises(ColumnError, match="unit_means= has 'size', which the model does not use"):
+        fit.predict({"engagement": 3.5, "size": 12}, unit_means={"engagement": 3, "size": 1})
+    pooled = eecx.regress(panel, "nps ~ engagement")
+    with pytest.raises(OptionError, match="unit_means= is for models with slopes within and b"):
+        pooled.predict({"engagement": 3.5}, unit_means={"engagement": 3})
+
+
+def test_units_usual_values_and_two_parts_say_the_same(panel):
+    text = "nps ~ engagement*size + I(engagement^2)"
+    fit = eecx.regress(panel, text, effects="within-between")
+    at = {"engagement": [3.5, 4.0], "size": 12}
+    usual = {"engagement": 3.2, "I(engagement^2)": 10.5}
+    found = fit.predict(at, unit_means=usual)
+    parts = {
+        "engagement (between)": 3.2,
+        "engagement (within)": [0.3, 0.8],
+        "I(engagement^2) (between)": 10.5,
+        "I(engagement^2) (within)": [3.5**2 - 10.5, 4.0**2 - 10.5],
+        "size": 12,
+    }
+    old = fit.predict(parts)
+    np.testing.assert_allclose(found.table[NUMBERS], old.table[NUMBERS], rtol=1e-12)
+    names = ["engagement", "size", "engagement (unit mean)", "I(engagement^2) (unit mean)"]
+    assert found.table.columns[:4].tolist() == names
+    # what is usual in the unit cancels out of a change within it, but not out of a product
+    plain = eecx.regress(panel, "nps ~ engagement + size", effects="within-between")
+    change = plain.predict({"engagement": 3.5}, reference={"engagement": 3.0}).table.iloc[0]
+    slope = plain.row(term="engagement", level="within units over time")
+    assert change["estimate"] == pytest.approx(0.5 * slope["estimate"])
+    assert change["p_value"] == pytest.approx(slope["p_value"])
+    with pytest.raises(ColumnError, match="Give unit_means="):
+        fit.predict({"engagement": 3.5, "size": 12}, reference={"engagement": 3.5, "size": 10})
 
 
 # ---------------------------------------------------------------------- what it doubts

@@ -521,7 +521,7 @@ def test_compare_refuses(frame, options, text):
 
 def test_compare_takes_no_correlations(frame):
     found = eecx.correlations(frame, ["x", "y"], **KEYS)
-    refuses(OptionError, "one term per row", eecx.compare, run(frame), found)
+    refuses(OptionError, "compare takes two or more Results", eecx.compare, run(frame), found)
 
 
 @pytest.mark.parametrize(

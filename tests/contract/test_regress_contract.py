@@ -88,7 +88,9 @@ def test_table_and_covariance_have_one_shape(frame, effects, vcov):
         terms = ["(intercept)", *terms]
     assert result.table.columns.tolist() == COLUMNS
     assert result.table["term"].tolist() == terms
-    assert result.vcov.index.tolist() == result.vcov.columns.tolist() == terms
+    assert result.vcov.index.equals(result.vcov.columns)
+    assert result.vcov.index.names == ["term", "level"]
+    assert result.vcov.index.get_level_values("term").tolist() == terms
     np.testing.assert_allclose(np.sqrt(np.diag(result.vcov)), result.table["std_error"])
     np.testing.assert_allclose(result.vcov, result.vcov.T, rtol=1e-10)
     assert (result.table["conf_low"] < result.table["estimate"]).all()
@@ -179,8 +181,9 @@ def test_dictionary_and_json_are_plain_and_finite(frame):
     rows = {row[0]: dict(zip(COLUMNS, row, strict=True)) for row in content["table"]["rows"]}
     assert rows["north"]["std_error"] is None
     assert math.isfinite(rows["north"]["estimate"])
-    assert {"code", "message", "concerns"} == set(content["warnings"][0])
-    assert content["vcov"]["index"] == ["(intercept)", "north"]
+    assert {"code", "message", "concerns", "fix"} == set(content["warnings"][0])
+    assert content["vcov"]["names"] == ["term", "level"]
+    assert content["vcov"]["index"] == [["(intercept)", "pooled"], ["north", "pooled"]]
     assert content["methods"] == result.methods()
 
 

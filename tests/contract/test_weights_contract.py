@@ -111,7 +111,7 @@ def test_a_weighted_family_and_a_comparison_say_so(frame):
     assert "precision weights" in fit.summary()
     plain = eecx.regress(frame, "y ~ x", unit="store")
     other = eecx.regress(frame, "y ~ x", unit="store", weights={"precision": "w"})
-    rows = eecx.compare(plain, other).table.set_index("term")
+    rows = eecx.compare(plain, other).side_by_side.set_index("term")
     assert rows.loc["weights"].tolist() == ["", "precision (w)"]
 
 

@@ -86,7 +86,7 @@ def coverage(effects, truth, vcovs=("CR2",), **options):
         cells = replace(whole.cells, keys=keys, mean_rest=None, **arrays)
         work = replace(whole, cells=cells, absorbed=UNITS if whole.absorbed else 0)
         fit = fit_work(work)
-        at = fit.names.index("ex")
+        at = [str(c) for c in fit.columns].index("ex")
         for vcov in vcovs:
             covariance, df = covariance_of(work, fit, vcov)
             reach = stats.t.isf(0.025, df[at]) * np.sqrt(covariance[at, at])

@@ -72,7 +72,7 @@ def estimates(file, kind):
 def test_fixed_effects(stored, fitted, case):
     file, fit = stored(case), fitted(case)
     wanted = estimates(file, "fixef.")
-    assert [n.replace("(i", "(I") for n in fit.names] == list(wanted)
+    assert [str(c).replace("(i", "(I") for c in fit.names] == list(wanted)
     np.testing.assert_allclose(fit.beta, [e["est"] for e in wanted.values()], rtol=1e-6)
     errors = np.sqrt(np.diag(fit.vcov))
     np.testing.assert_allclose(errors, [e["se"] for e in wanted.values()], rtol=1e-6)

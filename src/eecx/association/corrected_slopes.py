@@ -19,10 +19,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from ..errors import Caution, DataError
+from ..models.columns import Column
 from ..models.inference import covariance_of, fit_work
 from ..models.least_squares import Fit
 from ..models.levels import level_of
-from ..models.work import CONSTANT, Work
+from ..models.work import Work
 from ..moments import Moments
 from ..panel import Panel
 from .given_errors import GivenErrors, refuse_covariances
@@ -62,11 +63,11 @@ class Level:
     @property
     def shown(self) -> list[int]:
         """Places of the terms among the coefficients."""
-        return [i for i, n in enumerate(self.fit.names) if n in self.work.terms]
+        return [i for i, n in enumerate(self.fit.columns) if n in self.work.terms]
 
     def shown_errors(self) -> pd.DataFrame:
         """Return the errors of one value as rows, each pair once."""
-        names = [*self.fit.names, self.work.y]
+        names = [c.name for c in (*self.fit.columns, self.work.y)]
         rows = []
         error = np.zeros((len(names),) * 2) if self.error is None else self.error
         for i, one in enumerate(names):
@@ -91,14 +92,15 @@ def corrected_level(
 ) -> tuple[Level, list[Caution]]:
     """Correct the slopes of one level; return what is doubtful beside them."""
     fit = fit_work(work)
-    names, k = list(fit.names), len(fit.names)
+    columns, k = list(fit.columns), len(fit.columns)
+    names = [c.name for c in columns]
     given.require(work)
     words = level_of(work.effects, work.waves)
-    taken = [i for i, n in enumerate(names) if n in work.nuisance or n == CONSTANT]
+    taken = [i for i, c in enumerate(columns) if c.part in ("wave", "intercept")]
     net = _net(fit.cross.sum(axis=0), taken)
     values = (fit.n - len(taken) - work.absorbed) * (float(work.cells.w.sum()) / fit.n)
-    fixed = _fixed(given, [*names, work.y], net, values)
-    told, cautions = _told(work, panel, rows, given, names)
+    fixed = _fixed(given, [*names, work.y.name], net, values)
+    told, cautions = _told(work, panel, rows, given, columns)
     share = _share(work, rows)
     parts = share[:, None, None] * fixed + told
     error = parts.sum(axis=0)
@@ -107,7 +109,7 @@ def corrected_level(
         for j in range(k)
         if names[j] in given.names or error[j, j] > 0
     }
-    _refuse(error[:k, :k], fit.cross.sum(axis=0), names, reliability, words)
+    _refuse(error[:k, :k], fit.cross.sum(axis=0), reliability, words)
     cautions += _low(reliability, words)
     corrected, moved = _corrected(fit, parts)
     normal = work.vcov == "classical" or len(moved) <= 2
@@ -165,15 +167,15 @@ def _fixed(given: GivenErrors, columns: list[str], net: Array, values: float) ->
 
 
 def _told(
-    work: Work, panel: Panel | None, rows: Rows | None, given: GivenErrors, names: list[str]
+    work: Work, panel: Panel | None, rows: Rows | None, given: GivenErrors, columns: list[Column]
 ) -> tuple[Array, list[Caution]]:
     """Return the error in the cross-products that the data tell, cluster by cluster."""
-    k = len(names)
+    k = len(columns)
     out = np.zeros((len(work.cells.w), k + 1, k + 1))
     if panel is None or rows is None:
         return out, []
     people = of_people(panel)
-    open_ = [n for n in work.terms if n not in given.names]
+    open_ = [c for c in work.terms if c.name not in given.names]
     if people and work.effects != "between":
         return out, []
     cautions: list[Caution] = []
@@ -182,11 +184,12 @@ def _told(
         every = [n for n in work.cells.terms if n not in work.nuisance]
         sums = error_sums_of_people(rows, [*(every.index(n) for n in open_), 0])
     else:
-        open_ = known_errors(panel, open_, rows)
-        sums, cautions = error_sums_of_panel(panel, rows, open_, work.y, work.effects)
-    at = [*(names.index(n) for n in open_), k]
+        known = known_errors(panel, [c.name for c in open_], rows)
+        open_ = [c for c in open_ if c.name in known]
+        sums, cautions = error_sums_of_panel(panel, rows, known, work.y.name, work.effects)
+    at = [*(columns.index(c) for c in open_), k]
     sums[:, -1, -1] = 0.0  # the outcome's own error biases no slope
-    if work.y in given.names:
+    if work.y.name in given.names:
         sums[:, -1, :] = sums[:, :, -1] = 0.0
     out[:, np.array(at)[:, None], at] = sums
     return out, cautions
@@ -203,7 +206,7 @@ def _corrected(fit: Fit, parts: Array) -> tuple[Array, Array]:
     ``parts`` (G, k + 1, k + 1) is the error in each cluster's cross-products, the outcome last; the
     moves are those of the coefficients as they are shown.
     """
-    k = len(fit.names)
+    k = len(fit.columns)
     whole, error = fit.cross.sum(axis=0), parts.sum(axis=0)
     observed = np.linalg.solve(fit.move, fit.beta)
     left = whole - error[:k, :k]
@@ -220,7 +223,7 @@ def _covariance_if_normal(fit: Fit, error: Array, corrected: Array) -> Array:
 
     The equations vary by S var(y - x b) + n cov(x, y - x b) cov(x, y - x b)'.
     """
-    k = len(fit.names)
+    k = len(fit.columns)
     whole = fit.cross.sum(axis=0)
     inverse = np.linalg.inv(whole - error[:k, :k])
     off = error[:k, :k] @ corrected - error[:k, k]
@@ -260,9 +263,7 @@ def _low(reliability: Mapping[str, float], words: str) -> list[Caution]:
     return found
 
 
-def _refuse(
-    error: Array, whole: Array, names: list[str], reliability: Mapping[str, float], words: str
-) -> None:
+def _refuse(error: Array, whole: Array, reliability: Mapping[str, float], words: str) -> None:
     """Refuse errors that no errors can be, or beside which nothing is left."""
     for name, value in reliability.items():
         if value <= 0:

@@ -277,7 +277,7 @@ def _table(levels: Sequence[Level], conf_level: float) -> pd.DataFrame:
         one = estimates(level.fit.beta, np.sqrt(np.diag(own)), df, conf_level)
         two = estimates(level.corrected, np.sqrt(np.diag(level.covariance)), after, conf_level)
         rows += [
-            {"term": level.fit.names[i], "level": level.words, "version": version}
+            {"term": level.fit.columns[i].name, "level": level.words, "version": version}
             | {k: float(c[i]) for k, c in columns.items()}
             for i in level.shown
             for version, columns in zip(VERSIONS, (one, two), strict=True)
@@ -305,10 +305,10 @@ def _contextual(levels: Sequence[Level], conf_level: float) -> list[dict[str, An
     ]
     rows = []
     for j in between.shown:
-        name = between.fit.names[j]
-        if name not in within.fit.names:
+        column = between.fit.columns[j]
+        if column not in within.fit.columns:
             continue
-        i = within.fit.names.index(name)
+        i = within.fit.columns.index(column)
         for version, one, other, moved in (
             ("observed", within.fit.beta, between.fit.beta, before),
             ("corrected", within.corrected, between.corrected, [within.moved, between.moved]),
@@ -317,7 +317,7 @@ def _contextual(levels: Sequence[Level], conf_level: float) -> list[dict[str, An
             se, df = np.sqrt(np.array([gap @ gap])), np.array([len(gap) - 1.0])
             columns = estimates(np.array([other[j] - one[i]]), se, df, conf_level)
             rows.append(
-                {"term": name, "level": CONTEXT, "version": version}
+                {"term": column.name, "level": CONTEXT, "version": version}
                 | {k: float(c[0]) for k, c in columns.items()}
             )
     return rows

@@ -33,14 +33,16 @@ class GivenErrors:
 
     def require(self, work: Work) -> None:
         """Refuse names that are not in the model."""
+        terms = [c.name for c in work.terms]
         for what, names, accepted in (
-            ("reliability", self.reliability, work.terms),
-            ("error_covariance", self.covariance.columns, (*work.terms, work.y)),
+            ("reliability", self.reliability, terms),
+            ("error_covariance", self.covariance.columns, [*terms, work.y.name]),
         ):
             for name in names:
                 if name not in accepted:
                     raise OptionError(
-                        f"{what} names {name!r}, which is no term.{nearest(name, work.terms)}"
+                        f"{what} names {name!r}, which is no term.{nearest(name, terms)}",
+                        code="no-such-term",
                     )
 
 

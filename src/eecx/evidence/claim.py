@@ -616,7 +616,7 @@ def _lagged_slope(
     work = prepare(panel, model, "pooled", vcov="CR2", wave_effects=True)
     fit = fit_work(work)
     covariance, df = covariance_of(work, fit, "CR2")
-    at = fit.names.index(name)
+    at = fit.columns.index(work.terms[0])
     table = estimates_table(
         [name], fit.beta[[at]], np.sqrt(np.diag(covariance))[[at]], df[[at]], 0.95
     )
@@ -692,9 +692,7 @@ def _robustness_row(claim: _Claim) -> dict[str, Any]:
             fit = fit_work(prepare(panel, model, "two-way", vcov="CR1", rows=panel.time != wave))
         except DataError:
             continue
-        slopes[panel.frame.loc[panel.time == wave, panel.wave].iloc[0]] = (
-            claim.sign * fit.beta[fit.names.index(claim.x)]
-        )
+        slopes[panel.frame.loc[panel.time == wave, panel.wave].iloc[0]] = claim.sign * fit.beta[-1]
     if not slopes:
         return _row(7, claim, Verdict("not_testable", "not testable, because row 2 is not"))
     low, high = min(slopes, key=slopes.__getitem__), max(slopes, key=slopes.__getitem__)

@@ -110,7 +110,7 @@ def lag_profile(
             cautions.append(Caution("lag-not-estimable", f"Lag {k}: {error}", f"lag {k}"))
             continue
         covariance, df = covariance_of(work, fit, "CR2")
-        at = fit.names.index(work.terms[0])
+        at = fit.columns.index(work.terms[0])
         se = np.sqrt(np.diag(covariance))[[at]]
         row = estimates_table([str(k)], fit.beta[[at]], se, df[[at]], conf_level)
         row = row.drop(columns="term").assign(n=int(fit.n), units=work.units)

@@ -16,6 +16,7 @@ from scipy import special
 from .. import formula as grammar
 from .. import plotting
 from ..errors import Caution, DataError, OptionError, check_level, listing
+from ..models.columns import Column
 from ..models.inference import covariance_of, estimates, fit_work
 from ..models.least_squares import COLLINEAR
 from ..models.levels import LEVEL
@@ -174,12 +175,17 @@ class _Model:
     """The columns of a mediation in their roles."""
 
     work: Work
-    x: str
-    m: tuple[str, ...]
-    y: str
-    covariates: tuple[str, ...]
+    x: Column
+    m: tuple[Column, ...]
+    y: Column
+    covariates: tuple[Column, ...]
 
-    def equation(self, response: str, x: Sequence[str]) -> Work:
+    @property
+    def names(self) -> list[str]:
+        """What the mediators are called."""
+        return [c.name for c in self.m]
+
+    def equation(self, response: Column, x: Sequence[Column]) -> Work:
         return self.work.with_equation(response, tuple(x))
 
 
@@ -240,11 +246,11 @@ def _analyse(
         "left_out": work.left_out,
     }
     spec = {
-        "title": f"{model.x} → {', '.join(model.m)} → {model.y}",
-        "x": model.x,
-        "m": list(model.m),
-        "y": model.y,
-        "covariates": list(model.covariates),
+        "title": f"{model.x} → {', '.join(model.names)} → {model.y}",
+        "x": model.x.name,
+        "m": model.names,
+        "y": model.y.name,
+        "covariates": [c.name for c in model.covariates],
         "effects": effects,
         "cluster": work.cluster,
         "vcov": vcov,
@@ -294,11 +300,11 @@ class _Paths:
 def _paths(model: _Model, vcov: Vcov, conf_level: float) -> _Paths:
     found: list[tuple[Array, Array, Array]] = []
 
-    def add(response: str, x: Sequence[str], keep: Sequence[str]) -> Array:
+    def add(response: Column, x: Sequence[Column], keep: Sequence[Column]) -> Array:
         work = model.equation(response, x)
         fit = fit_work(work)
         covariance, df = covariance_of(work, fit, vcov)
-        at = [fit.names.index(k) for k in keep]
+        at = [fit.columns.index(k) for k in keep]
         own: Array = covariance[np.ix_(at, at)]
         found.append((fit.beta[at], np.sqrt(np.diag(own)), df[at]))
         return own
@@ -316,19 +322,19 @@ def _paths(model: _Model, vcov: Vcov, conf_level: float) -> _Paths:
     return _Paths(effects, table, numbers[:j], numbers[j : 2 * j], cov_a, cov[:j, :j])
 
 
-def _classical_cov_a(model: _Model, base: Sequence[str]) -> Array:
+def _classical_cov_a(model: _Model, base: Sequence[Column]) -> Array:
     """Return the covariance of the a paths: residual covariance of mediators × bread of x."""
     fits = [fit_work(model.equation(name, base)) for name in model.m]
-    at = fits[0].names.index(model.x)
+    at = fits[0].columns.index(model.x)
     wide = model.work.cells.select(
-        [*[n for n in fits[0].names if n in model.work.cells.terms], *model.m]
+        [*[n for n in fits[0].columns if n in model.work.cells.terms], *model.m]
     )
     total = wide.collapse()
     cross = total.cross[0]
     k = len(wide.terms) - len(model.m)
     weights = np.zeros((len(model.m), len(wide.terms)))
     for j, fit in enumerate(fits):
-        weights[j, :k] = [-fit.beta[fit.names.index(n)] for n in wide.terms[:k]]
+        weights[j, :k] = [-fit.beta[fit.columns.index(n)] for n in wide.terms[:k]]
         weights[j, k + j] = 1.0
     residual = weights @ cross @ weights.T
     df = fits[0].n - len(fits[0].beta) - model.work.absorbed
@@ -344,8 +350,8 @@ def _bootstrap(model: _Model, draws: int, rng: np.random.Generator) -> tuple[Arr
     Wave effects that add nothing in a draw are left out of it, as they are of a fit.
     """
     work = model.work
-    fitted = fit_work(work).names if work.nuisance else ()
-    dummies = [n for n in fitted if n in work.nuisance]
+    fitted = fit_work(work).columns if work.nuisance else ()
+    dummies = [c for c in fitted if c.part == "wave"]
     base = [*dummies, model.x, *model.covariates]
     cells = work.cells.select([*base, *model.m, model.y])
     p, k, j, at = len(cells.terms), len(base), len(model.m), len(dummies)
@@ -410,13 +416,13 @@ def _table(
 ) -> pd.DataFrame:
     j = len(model.m)
     through = parts.a[:, 0] * parts.b[:, 0]
-    labels = [("indirect", name) for name in model.m]
+    labels = [("indirect", name) for name in model.names]
     values = list(through)
     if j > 1:
         labels.append(("total indirect", ""))
         values.append(float(through.sum()))
         for g, h in combinations(range(j), 2):
-            labels.append(("contrast", f"{model.m[g]} - {model.m[h]}"))
+            labels.append(("contrast", f"{model.names[g]} - {model.names[h]}"))
             values.append(float(through[g] - through[h]))
     drawn = sample[:, 2 * j + 1 : -1]
     low, high = percentile_interval(drawn, conf_level)
@@ -436,7 +442,7 @@ def _table(
     }
     paths: dict[str, Sequence[object] | Array] = {
         "effect": parts.effects,
-        "mediator": [*model.m, *model.m, "", ""],
+        "mediator": [*model.names, *model.names, "", ""],
         "level": [level] * (2 * j + 2),
         **parts.table,
         "interval": ["t"] * (2 * j + 2),
@@ -448,7 +454,7 @@ def _table(
 def _normal_theory(model: _Model, parts: _Paths, conf_level: float) -> pd.DataFrame:
     rows = []
     z = -special.ndtri((1 - conf_level) / 2)
-    for name, of_a, of_b in zip(model.m, parts.a.tolist(), parts.b.tolist(), strict=True):
+    for name, of_a, of_b in zip(model.names, parts.a.tolist(), parts.b.tolist(), strict=True):
         a, se_a, p_a = of_a
         b, se_b, p_b = of_b
         sobel, extra = a**2 * se_b**2 + b**2 * se_a**2, se_a**2 * se_b**2
@@ -477,7 +483,7 @@ def _normal_theory(model: _Model, parts: _Paths, conf_level: float) -> pd.DataFr
         each = np.eye(len(model.m))
         signs = [("total indirect", "", each.sum(axis=0))]
         for g, h in combinations(range(len(model.m)), 2):
-            signs.append(("contrast", f"{model.m[g]} - {model.m[h]}", each[g] - each[h]))
+            signs.append(("contrast", f"{model.names[g]} - {model.names[h]}", each[g] - each[h]))
         for effect, name, sign in signs:
             value = float(sign @ (slopes * effects))
             se = float(np.sqrt(sign @ joint @ sign))
@@ -505,7 +511,7 @@ def _size(model: _Model, parts: _Paths) -> pd.DataFrame:
     total = float(parts.table["estimate"][-1])
     return pd.DataFrame(
         {
-            "mediator": list(model.m),
+            "mediator": model.names,
             "indirect": through,
             "partially_standardized": through / sd_y,
             "completely_standardized": through * sd_x / sd_y,
@@ -563,7 +569,7 @@ def _methods(
         if effect not in ("a", "b", "contrast")
     )
     return (
-        f"We split the association of {model.x} with {model.y} by way of {', '.join(model.m)} "
+        f"We split the association of {model.x} with {model.y} by way of {', '.join(model.names)} "
         f"(n = {statistics['n']}), with percentile intervals of {statistics['draws']} bootstrap "
         f"samples of {statistics['clusters']} clusters for indirect effects: {found}. The split is "
         "descriptive: it assumes the causal order and that nothing unmeasured lies behind it."

@@ -27,12 +27,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import DataError
+from ..models.columns import INTERCEPT, Column
 from ..models.least_squares import _centred, _refuse_dependent
 from ..moments import Moments
 
 __all__ = [
     "DEPENDENT",
-    "INTERCEPT",
     "Held",
     "Model",
     "Sums",
@@ -48,7 +48,6 @@ __all__ = [
 
 Array = npt.NDArray[np.float64]
 
-INTERCEPT = "(intercept)"
 # share of a column's squares in a unit that the columns before it leave, below which it is theirs
 DEPENDENT = 1e-10
 # deviance that a random effect must be worth to be told from none
@@ -69,8 +68,8 @@ class Sums:
     rest: Array  # (P, P): W
     rank: float  # of all Z_i together
     n: float
-    names: tuple[str, ...]
-    random: tuple[str, ...]
+    names: tuple[Column, ...]
+    random: tuple[Column, ...]
     levels: tuple[str, ...]
     move: Array  # (p, p): from scaled coefficients to those of the columns given
     lift: Array  # (q, q): the same for random effects
@@ -84,8 +83,8 @@ class Sums:
 
 def sums_of(
     cells: Moments,
-    x: list[str],
-    random: list[str],
+    x: list[Column],
+    random: list[Column],
     intercept: bool,
     random_intercept: bool,
     about_zero: bool,

@@ -14,13 +14,13 @@ from ..models.predictor import Predictor
 from ..models.work import Work
 from .random_effects import MixedFit, inverse
 
-__all__ = ["predictor_of_mixed"]
+__all__ = ["MixedErrors", "predictor_of_mixed"]
 
 Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class Mixed:
+class MixedErrors:
     """Errors of combinations of a mixed model's fixed effects, Satterthwaite df with gradients."""
 
     by_likelihood: ClassVar[bool] = True
@@ -64,4 +64,4 @@ class Mixed:
 def predictor_of_mixed(model: grammar.Formula, work: Work, fit: MixedFit) -> Predictor:
     """Return the predictor of a mixed model: of its fixed part, for units at large."""
     inputs = inputs_of(work.source, model, fit.names, "mixed")
-    return Predictor("mixed", model.response.label, fit.names, fit.beta, inputs, Mixed(fit))
+    return Predictor("mixed", model, fit.names, fit.beta, inputs, MixedErrors(fit))

@@ -19,11 +19,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from ..errors import DataError, OptionError, listing
+from ..models.columns import INTERCEPT, Column, column_of
 from ..models.least_squares import independent
 from ..moments import Moments, names_of
 from .likelihood import (
     DEPENDENT,
-    INTERCEPT,
     Model,
     Sums,
     eliminate,
@@ -47,8 +47,8 @@ class MixedFit:
 
     Attributes
     ----------
-    names, random : tuple of str
-        Fixed and random coefficients, ``"(intercept)"`` first where there is one.
+    names, random : tuple of Column
+        Fixed and random coefficients, the intercept first where there is one.
     beta, df : ndarray, shape (p,)
         Fixed effects and their Satterthwaite degrees of freedom.
     vcov : ndarray, shape (p, p)
@@ -71,7 +71,7 @@ class MixedFit:
         Variance over rows of the fixed part; mean over rows of that of the random part.
     levels : tuple of str
         Whether each fixed column varies between units, within units, or both.
-    zero : tuple of str
+    zero : tuple of Column
         Random effects whose variance is estimated at zero.
     singular, converged : bool
         Whether ``cov`` is on its boundary; whether the derivative was followed to zero.
@@ -79,8 +79,8 @@ class MixedFit:
         Condition number of the scaled, centred design.
     """
 
-    names: tuple[str, ...]
-    random: tuple[str, ...]
+    names: tuple[Column, ...]
+    random: tuple[Column, ...]
     beta: Array
     vcov: Array
     df: Array
@@ -96,13 +96,13 @@ class MixedFit:
     fixed_variance: float
     random_variance: float
     levels: tuple[str, ...]
-    zero: tuple[str, ...]
+    zero: tuple[Column, ...]
     singular: bool
     converged: bool
     condition: float
     method: Method
     covariance: Covariance
-    y: str
+    y: Column
     unit: str
     left_out: int
     model: Model = field(repr=False)
@@ -116,9 +116,9 @@ class MixedFit:
 
 def fit_mixed(
     cells: Moments,
-    y: str,
-    x: Sequence[str],
-    random: Sequence[str] = (),
+    y: Column | str,
+    x: Sequence[Column | str],
+    random: Sequence[Column | str] = (),
     *,
     unit: str,
     intercept: bool = True,
@@ -137,10 +137,10 @@ def fit_mixed(
     ----------
     cells : Moments
         Sums of ``x`` and ``y`` by unit, without weights.
-    y : str
-    x : sequence of str
+    y : Column or str
+    x : sequence of Column or str
         Columns with a fixed slope; may be none.
-    random : sequence of str
+    random : sequence of Column or str
         Those of ``x`` whose slope also varies between units.
     unit : str
         The key of the units.
@@ -183,7 +183,8 @@ def fit_mixed(
     >>> round(float(fit.beta[0]), 3), round(float(fit.cov[0, 0]), 3), round(fit.sigma2, 3)
     (4.667, 9.0, 1.0)
     """
-    x, random = names_of(x), names_of(random)
+    x, random = ([column_of(c) for c in names_of(given)] for given in (x, random))
+    y, cells = column_of(y), replace(cells, terms=tuple(column_of(c) for c in cells.terms))
     _refuse_options(x, random, intercept, random_intercept, covariance, method)
     cells.require_keys([unit])
     cells = cells.select([*x, y])
@@ -221,8 +222,8 @@ def fit_mixed(
 
 
 def _refuse_options(
-    x: list[str],
-    random: list[str],
+    x: list[Column],
+    random: list[Column],
     intercept: bool,
     random_intercept: bool,
     covariance: object,
@@ -238,14 +239,14 @@ def _refuse_options(
         raise OptionError("The model has no fixed effect: keep the intercept or add a term.")
     if not random and not random_intercept:
         raise OptionError("No random effect: name a random term, or keep the random intercept.")
-    if strange := [name for name in random if name not in x]:
+    if strange := [str(c) for c in random if c not in x]:
         raise OptionError(
             f"The random term {listing(strange)} has no fixed slope. Put it among the terms of the "
             "model: random slopes vary about it."
         )
 
 
-def _refuse_unidentified(sums: Sums, y: str, unit: str, covariance: Covariance) -> None:
+def _refuse_unidentified(sums: Sums, y: Column, unit: str, covariance: Covariance) -> None:
     p, q, groups = len(sums.names), len(sums.random), sums.r.shape[2]
     if sums.n == groups:
         raise DataError(
@@ -254,7 +255,7 @@ def _refuse_unidentified(sums: Sums, y: str, unit: str, covariance: Covariance) 
         )
     for j, name in enumerate(sums.random):
         if not sums.r[j, j].any():
-            before = listing(t for t in sums.random[:j] if t != INTERCEPT)
+            before = listing(str(t) for t in sums.random[:j] if t != INTERCEPT)
             why = f"a combination of {before} in every unit" if before else "constant in every unit"
             one = sums.levels[sums.names.index(name)] == "between units"
             raise DataError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -14,15 +14,24 @@ from scipy import special
 
 from .. import formula as grammar
 from ..errors import Caution, OptionError, check_level, listing, nearest
-from ..models.inference import estimates_table
-from ..models.levels import CONTEXT, LEVEL, contextual, figure, level_of
+from ..models.columns import INTERCEPT, Column, Part, called
+from ..models.inference import estimates
+from ..models.levels import (
+    SPLIT,
+    both_parts,
+    contextual,
+    contextual_rows,
+    figure,
+    identified,
+    level_of,
+)
 from ..models.prepare import prepare
 from ..models.weights import Weighting
-from ..models.work import BETWEEN, WITHIN, Effects
+from ..models.work import Effects
 from ..panel import Panel
-from ..results import Result, Tables, versions
-from .likelihood import INTERCEPT, Held, newton, root_of, told
-from .predict import predictor_of_mixed
+from ..results import Result, Tables, labels, versions
+from .likelihood import Held, newton, root_of, told
+from .predict import MixedErrors, predictor_of_mixed
 from .random_effects import Covariance, MixedFit, fit_mixed
 
 __all__ = ["mixed", "mixed_result"]
@@ -40,7 +49,8 @@ def mixed_result(
     formula: str,
     *,
     conf_level: float = 0.95,
-    levels: Mapping[str, str] | None = None,
+    effects: str = "mixed",
+    waves: int = 0,
     spec: Mapping[str, Any] | None = None,
 ) -> Result:
     r"""Turn a fitted mixed model into a labelled result.
@@ -51,8 +61,10 @@ def mixed_result(
     formula : str
         The model, as the user wrote it.
     conf_level : float
-    levels : mapping of str to str, optional
-        What ``.table`` says of a term's ``level``, where the columns themselves do not tell.
+    effects : str
+        ``"mixed"`` or ``"within-between"``, whose terms have parts.
+    waves : int
+        How many there were; with one, rows of a unit are its people.
     spec : mapping, optional
         Further arguments and the fingerprint of the data.
 
@@ -75,10 +87,16 @@ def mixed_result(
     https://doi.org/10.1111/2041-210X.12225.
     """
     check_level(conf_level)
-    names = list(fit.names)
-    table = estimates_table(names, fit.beta, np.sqrt(np.diag(fit.vcov)), fit.df, conf_level)
-    shown = dict(zip(names, fit.levels, strict=True)) | dict(levels or {})
-    table.insert(1, "level", [shown[name] for name in names])
+    combine, columns = fit_rows(fit)
+    beta = combine @ fit.beta
+    covariance = combine @ fit.vcov @ combine.T
+    df = fit.df
+    if len(columns) > len(df):  # of a contrast, not of one of its slopes
+        df = np.append(df, MixedErrors(fit).expected(combine[len(df) :])[1])
+    numbers = pd.DataFrame(estimates(beta, np.sqrt(np.diag(covariance)), df, conf_level))
+    table = identified(numbers, columns, effects, waves)
+    if effects == "mixed":
+        table["level"] = [_level(varies, waves) for varies in fit.levels]
     deviance, parts = -2 * fit.loglik, fit.random_variance + fit.sigma2
     stats = {
         "n": fit.n,
@@ -93,11 +111,12 @@ def mixed_result(
         "r2_conditional": 1 - fit.sigma2 / (fit.fixed_variance + parts),
         "left_out": fit.left_out,
         "condition": fit.condition,
+        **contextual(beta, covariance, columns),
     }
     arguments = {
         "formula": formula,
-        "effects": "mixed",
-        "random": list(fit.random),
+        "effects": effects,
+        "random": called(fit.random),
         "unit": fit.unit,
         "covariance": fit.covariance,
         "method": fit.method,
@@ -109,14 +128,33 @@ def mixed_result(
         table,
         arguments | dict(spec or {}) | {"versions": versions()},
         stats,
-        _methods(fit, table, formula, conf_level),
+        _methods(fit, columns, table, formula, conf_level),
         tables=Tables(
             random_effects=partial(_random_effects, fit, conf_level), blups=partial(_blups, fit)
         ),
-        vcov=pd.DataFrame(fit.vcov, index=names, columns=names),
+        vcov=pd.DataFrame(covariance, index=labels(table), columns=labels(table)),
         warnings=_cautions(fit),
-        references=("bates2015", "kuznetsova2017"),
+        references=(
+            "bates2015",
+            "kuznetsova2017",
+            *(("mundlak1978",) if effects in SPLIT else ()),
+        ),
+        figure=figure,
+        parts=tuple(c.part for c in columns),
     )
+
+
+def fit_rows(fit: MixedFit) -> tuple[Array, tuple[Column, ...]]:
+    """Return what is reported as combinations of fixed effects, contextual effects last."""
+    combine = np.vstack([np.eye(len(fit.names)), contextual_rows(fit.names)])
+    return combine, (*fit.names, *(c.of("contextual") for c in both_parts(fit.names)))
+
+
+def _level(varies: str, waves: int) -> str:
+    """Return what a column of a mixed model compares, from where it varies."""
+    if varies == "within units":
+        return level_of("within", waves)
+    return "between and within units" if varies == "both" else varies
 
 
 def _random_effects(fit: MixedFit, conf_level: float) -> pd.DataFrame:
@@ -125,7 +163,8 @@ def _random_effects(fit: MixedFit, conf_level: float) -> pd.DataFrame:
     tails = np.array([1 - conf_level, 1 + conf_level]) / 2
     parts = list(zip(*np.tril_indices(len(fit.cov)), strict=True))
     variances = [*np.diag(fit.cov), fit.sigma2]
-    for j, name in enumerate([*fit.random, "(residual)"]):
+    names = called(fit.random)
+    for j, name in enumerate([*names, "(residual)"]):
         value = variances[j]
         ends = _limits(fit, j if j < len(fit.random) else None, conf_level)
         rows.append((name, "", "variance", value, *ends))
@@ -134,7 +173,7 @@ def _random_effects(fit: MixedFit, conf_level: float) -> pd.DataFrame:
         if a == b or fit.covariance == "diagonal":
             continue
         if fit.random[a] in fit.zero or fit.random[b] in fit.zero:
-            rows.append((fit.random[a], fit.random[b], "correlation", *[np.nan] * 3))
+            rows.append((names[a], names[b], "correlation", *[np.nan] * 3))
             continue
         one, two, both = fit.cov[a, a], fit.cov[b, b], fit.cov[a, b]
         r = float(np.clip(both / np.sqrt(one * two), -1, 1))
@@ -147,7 +186,7 @@ def _random_effects(fit: MixedFit, conf_level: float) -> pd.DataFrame:
         if not fit.singular and variance > 0 and abs(r) < 1:
             z = special.ndtri(tails) * np.sqrt(variance) / (1 - r**2)
             ends = np.tanh(np.arctanh(r) + z)
-        rows.append((fit.random[a], fit.random[b], "correlation", r, *ends))
+        rows.append((names[a], names[b], "correlation", r, *ends))
     columns = ["term", "with_term", "quantity", "estimate", "conf_low", "conf_high"]
     return pd.DataFrame(rows, columns=columns)
 
@@ -158,7 +197,7 @@ def _blups(fit: MixedFit) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "unit": fit.units.repeat(q),
-            "term": np.tile(np.array(fit.random, dtype=object), len(fit.units)),
+            "term": np.tile(np.array(called(fit.random), dtype=object), len(fit.units)),
             "estimate": fit.blups.ravel(),
             "conditional_sd": np.sqrt(np.diagonal(fit.blup_cov, axis1=1, axis2=2).clip(0)).ravel(),
         }
@@ -174,7 +213,7 @@ def _cautions(fit: MixedFit) -> tuple[Caution, ...]:
                 "zero-variance",
                 f"The variance of the {what} between units is estimated at zero: the data show no "
                 "such differences, which does not prove that there are none.",
-                name,
+                str(name),
             )
         )
     if fit.singular and len(fit.random) - len(fit.zero) > 1:
@@ -183,7 +222,7 @@ def _cautions(fit: MixedFit) -> tuple[Caution, ...]:
                 "singular",
                 "The random effects are estimated as determined by one another (correlation at its "
                 "limit): there are more of them than the data tell apart.",
-                listing(fit.random),
+                listing(called(fit.random)),
             )
         )
     if not fit.converged:
@@ -216,21 +255,27 @@ def _cautions(fit: MixedFit) -> tuple[Caution, ...]:
     return tuple(found)
 
 
-def _methods(fit: MixedFit, table: pd.DataFrame, formula: str, conf_level: float) -> str:
+def _methods(
+    fit: MixedFit, columns: Sequence[Column], table: pd.DataFrame, formula: str, conf_level: float
+) -> str:
     found = []
-    columns = ["estimate", "std_error", "df", "conf_low", "conf_high"]
-    values = table[columns].to_numpy(float)
-    for term, (b, se, df, low, high) in zip(table["term"], values, strict=True):
-        if term != INTERCEPT or len(table) == 1:
+    values = table[["estimate", "std_error", "df", "conf_low", "conf_high"]].to_numpy(float)
+    split = any(c.part == "contextual" for c in columns)
+    names = [
+        f"{t}, {v}," if split else t for t, v in zip(table["term"], table["level"], strict=True)
+    ]
+    for column, term, (b, se, df, low, high) in zip(columns, names, values, strict=True):
+        if column != INTERCEPT or len(table) == 1:
             interval = f"SE {se:.2g}, df {df:.3g}, {100 * conf_level:g}% CI {low:.3g} to {high:.3g}"
             found.append(f"{term} b = {b:.3g} ({interval})")
     how = {"reml": "restricted maximum likelihood", "ml": "maximum likelihood"}[fit.method]
-    names = ["intercept" if t == INTERCEPT else t for t in fit.random]
-    kind = ", uncorrelated" if fit.covariance == "diagonal" and len(names) > 1 else ""
+    effects = ["intercept" if c == INTERCEPT else str(c.whole) for c in fit.random]
+    kind = ", uncorrelated" if fit.covariance == "diagonal" and len(effects) > 1 else ""
     return (
         f"We fitted {formula} as a linear mixed model by {how} to {fit.n} rows of "
-        f"{len(fit.units)} units, with random effects between units ({', '.join(names)}{kind}) and "
-        f"Satterthwaite degrees of freedom: {'; '.join(found)}. The residual SD was "
+        f"{len(fit.units)} units, with random effects between units "
+        f"({', '.join(effects)}{kind}) and Satterthwaite degrees of "
+        f"freedom: {'; '.join(found)}. The residual SD was "
         f"{np.sqrt(fit.sigma2):.3g}."
     )
 
@@ -315,21 +360,18 @@ def mixed(
     work = prepare(
         data, model, kind, unit=unit, wave=wave, cluster=own, vcov="CR0", weights=weights
     )
-    slopes = [t.label for t in grammar.parse_terms(random)]
-    within = [n.removesuffix(WITHIN) for n in work.terms if n.endswith(WITHIN)]
-    for name in slopes:
-        known = within if kind == "within-between" else list(work.terms)
-        if name not in known:
-            raise OptionError(
-                f"random={random!r}: {name!r} is not among the terms with a slope within units, "
-                f"{listing(known)}.{nearest(name, known)}"
-            )
-    labels = [f"{n}{WITHIN}" if kind == "within-between" else n for n in slopes]
+    part: Part = "within" if kind in SPLIT else "whole"
+    known = [c for c in work.terms if c.part == part]
+    slopes = [
+        column
+        for term in grammar.parse_terms(random)
+        for column in _random_columns(term, known, random)
+    ]
     fit = fit_mixed(
         work.cells,
         work.y,
         work.terms,
-        labels,
+        slopes,
         unit=work.unit,
         covariance=covariance,
         method="ml" if method == "ml" else "reml",
@@ -337,64 +379,31 @@ def mixed(
     if work.levels is not None:
         fit = replace(fit, units=work.levels[fit.units.to_numpy(np.intp)])
     name = unit or (data.unit if isinstance(data, Panel) else work.unit)
-    words = {
-        n: {"within units": level_of("within", work.waves), "both": "between and within units"}.get(
-            v, v
-        )
-        for n, v in zip(fit.names, fit.levels, strict=True)
-    }
-    spec = {"effects": effects, "unit": name, "data": work.fingerprint, "random": random}
     result = mixed_result(
-        replace(fit, unit=name), model.text, conf_level=conf_level, levels=words, spec=spec
+        replace(fit, unit=name),
+        model.text,
+        conf_level=conf_level,
+        effects=effects,
+        waves=work.waves,
+        spec={"unit": name, "data": work.fingerprint, "random": random},
     )
     extra = {"waves": work.waves or None, "left_out": work.left_out}
-    result = replace(
+    return replace(
         result,
         stats={**result.stats, **extra},
         text=result.text + ("" if weights is None else f" Weights: {weights.said()}."),
         predictor=predictor_of_mixed(model, work, fit),
     )
-    return _side_by_side(result, conf_level) if kind == "within-between" else result
 
 
-def _side_by_side(result: Result, conf_level: float) -> Result:
-    """Name the slopes within and between units by their terms, and add contextual effects."""
-    table, vcov = result.table.copy(), result.vcov
-    names = table["term"].tolist()
-    at = {name: i for i, name in enumerate(names)}
-    levels, terms = table["level"].tolist(), list(names)
-    for i, name in enumerate(names):
-        if name.endswith(WITHIN):
-            terms[i] = name.removesuffix(WITHIN)
-            levels[i] = level_of("within", result.stats["waves"] or 0)
-        elif name.endswith(BETWEEN):
-            terms[i], levels[i] = name.removesuffix(BETWEEN), LEVEL["between"]
-    table["term"], table["level"] = terms, levels
-    combine = [np.eye(len(names))]
-    rows = []
-    for name in names:
-        term = name.removesuffix(WITHIN)
-        if name.endswith(WITHIN) and f"{term}{BETWEEN}" in at and vcov is not None:
-            row = np.zeros(len(names))
-            row[at[f"{term}{BETWEEN}"]], row[at[name]] = 1.0, -1.0
-            combine.append(row[None])
-            se = float(np.sqrt(row @ vcov.to_numpy() @ row))
-            value = float(row @ table["estimate"].to_numpy())
-            df = float(table["df"].iloc[at[f"{term}{BETWEEN}"]])
-            one = (np.array([value]), np.array([se]), np.array([df]))
-            own = estimates_table([term], *one, conf_level)
-            own.insert(1, "level", CONTEXT)
-            rows.append(own)
-    whole = pd.concat([table, *rows], ignore_index=True)
-    c = np.vstack(combine)
-    keys = [f"{t} [{v}]" for t, v in zip(whole["term"], whole["level"], strict=True)]
-    matrix = c @ vcov.to_numpy() @ c.T if vcov is not None else np.empty((0, 0))
-    context = contextual(whole["estimate"].to_numpy(), matrix, whole["level"].tolist())
-    return replace(
-        result,
-        table=whole,
-        vcov=pd.DataFrame(matrix, index=keys, columns=keys),
-        stats={**result.stats, **context},
-        references=(*result.references, "mundlak1978"),
-        figure=figure,
-    )
+def _random_columns(term: grammar.Term, known: Sequence[Column], random: str) -> list[Column]:
+    """Return the columns of a random term; all levels of a category."""
+    found = [c for c in known if c.term == term]
+    if not found:
+        names = [c.name for c in known]
+        raise OptionError(
+            f"random={random!r}: {term.label!r} is not among the terms with a slope within units, "
+            f"{listing(names)}.{nearest(term.label, names)}",
+            code="no-such-term",
+        )
+    return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from .. import formula as grammar
 from ..errors import FormulaError, OptionError
 from ..moments import ROW, Moments
 from .clusters import is_nested
+from .columns import Column
 from .transform import transformed
 from .weights import Weighting
 from .work import ROWWISE, Effects, Vcov, Work, clustered, fingerprint_of, has_intercept
@@ -32,10 +34,14 @@ def from_moments(
     """Take the terms of a formula from Moments; units and clusters are among their keys."""
     _refuse_rows(wave, clusters, weights)
     labels = labels_in(data, (model.response, *model.terms))
+    columns = tuple(
+        Column(label, "whole", term)
+        for label, term in zip(labels, (model.response, *model.terms), strict=True)
+    )
     _refuse_time(effects, vcov)
     if effects != "pooled" and unit is None:
         raise OptionError(f"effects={effects!r} from Moments needs unit=, the key of the units.")
-    cells = data.select(labels)
+    cells = replace(data.select(labels), terms=columns)
     cluster = clusters[0] if clusters else unit
     vcov = vcov or ("CR2" if cluster else "HC1" if ROW in data.keys.columns else "classical")
     _require_keys(cells, effects, unit, cluster, vcov)
@@ -43,8 +49,8 @@ def from_moments(
     nested = unit is None or is_nested(cells.keys, unit, cluster or unit)
     work = Work(
         cells,
-        labels[0],
-        tuple(labels[1:]),
+        columns[0],
+        columns[1:],
         (),
         data,
         effects,
@@ -60,6 +66,7 @@ def from_moments(
         nested=frozenset({"unit"} if nested else ()),
         intercept=has_intercept(effects, gls),
         unit=unit or "",
+        by=(cluster or "",),
     )
     return transformed(work, cluster or "", gls)
 

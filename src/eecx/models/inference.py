@@ -23,8 +23,9 @@ from ..covariance import (
 )
 from ..errors import DataError, OptionError
 from ..moments import group_codes
+from .columns import INTERCEPT, Column
 from .least_squares import Fit, independent, least_squares
-from .work import CONSTANT, ROWWISE, Vcov, Work
+from .work import ROWWISE, Vcov, Work
 
 __all__ = [
     "counted",
@@ -67,8 +68,8 @@ def fit_work(work: Work) -> Fit:
 def _uncentred(work: Work, fit: Fit) -> Fit:
     """Move the constant of a GLS fit back to where y and the terms were counted from."""
     centre = np.zeros(0) if work.centre is None else work.centre
-    at = fit.names.index(CONSTANT)
-    shift = np.array([centre[1 + work.terms.index(n)] for n in fit.names])
+    at = fit.columns.index(INTERCEPT)
+    shift = np.array([centre[1 + work.terms.index(c)] for c in fit.columns])
     beta = fit.beta.copy()
     beta[at] += centre[0] - shift @ fit.beta
     move = np.eye(len(beta))
@@ -77,7 +78,7 @@ def _uncentred(work: Work, fit: Fit) -> Fit:
     return replace(fit, beta=beta, move=move, tss=float(total.cross[0][0, 0]))
 
 
-def _wave_dummies(work: Work) -> list[str]:
+def _wave_dummies(work: Work) -> list[Column]:
     """Return the wave dummies that are independent; refuse a column that they determine."""
     if not work.nuisance:
         return []
@@ -106,7 +107,7 @@ def _refuse_constant(work: Work) -> None:
     spread = np.diag(own.collapse().cross[0])
     noise = float(own.n.sum()) * (1e-14 * work.size[: len(own.terms)]) ** 2
     for name, found, least in zip(own.terms, spread, noise, strict=True):
-        if found > least or name == CONSTANT:
+        if found > least or name == INTERCEPT:
             continue
         if work.effects == "first-difference":
             raise DataError(
@@ -207,8 +208,7 @@ def _two_way(work: Work, fit: Fit, vcov: Vcov) -> tuple[Array, int]:
 
 def two_keys(work: Work) -> tuple[str, str]:
     """Return the key columns of two kinds of clusters."""
-    columns = [c for c in work.cells.keys.columns if c.startswith("cluster")]
-    first, second = ["unit", *columns][-2:]
+    first, second = work.by
     return first, second
 
 
@@ -224,7 +224,7 @@ def _leverage(work: Work, fit: Fit, vcov: Vcov) -> Array:
     Of ``HC3-plm`` that of the effects is left out instead: the leverage of the transformed terms.
     """
     h = leverage(fit.bread, fit.cross)
-    waves = [i for i, name in enumerate(fit.names) if name in work.nuisance]
+    waves = [i for i, column in enumerate(fit.columns) if column.part == "wave"]
     if vcov == "HC3-plm" and waves:
         cross = fit.cross[:, waves][:, :, waves]
         h -= leverage(np.linalg.inv(cross.sum(axis=0)), cross)
@@ -248,7 +248,7 @@ def r_squared(work: Work, fit: Fit) -> float:
     """
     total = fit.tss
     if work.centre is not None:
-        whole = work.cells.select([work.y, CONSTANT]).about(np.zeros(2)).sum(axis=0)
+        whole = work.cells.select([work.y, INTERCEPT]).about(np.zeros(2)).sum(axis=0)
         total = float(whole[0, 0] - whole[0, 1] ** 2 / whole[1, 1])
     return 1 - fit.rss / total if total > 0 else np.nan
 

@@ -1,15 +1,20 @@
-"""What a fitted regression asks of its user's values, and how they become rows of its design.
+r"""What a fitted regression asks of its user's values, and how they become rows of its design.
 
 A formula's terms are evaluated by the panel that evaluated them for the fit. Three things differ:
 a lag is a value that is given (under its label, ``lag(engagement)``), a category has the levels
-that the fit saw, and a within-between model asks for the parts that it has slopes for:
-``engagement (between)``, the unit's usual, and ``engagement (within)``, the distance from it.
+that the fit saw, and a within-between model also asks for units' usual values. With a term's value
+:math:`x` and its unit's mean :math:`\bar x`, its columns are
+
+.. math:: x - \bar x \text{ (within)}, \qquad \bar x \text{ (between)}
+
+A product of one column that varies within units with others that do not has the product of their
+means as its mean; the mean of any other product or power is asked under its own name.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -20,60 +25,140 @@ from .. import formula as grammar
 from .. import frames
 from ..errors import Caution, ColumnError, DataError, OptionError, listing, nearest
 from ..moments import Moments, group_codes
-from ..panel import level_label, read_columns, unlinked
+from ..panel import Panel, level_label, read_columns, unlinked
+from .columns import Column
 from .from_moments import labels_in
-from .work import BETWEEN, WITHIN, Rows
+from .work import Rows
 
-__all__ = ["Inputs", "Part", "inputs_of", "names_in", "open_values", "read_values"]
+__all__ = [
+    "Given",
+    "Inputs",
+    "as_given",
+    "given_term",
+    "inputs_of",
+    "names_in",
+    "open_values",
+    "read_usual",
+    "read_values",
+]
 
 Array = npt.NDArray[np.float64]
 
-NUMBERS = ("estimate", "std_error", "df", "conf_low", "conf_high")
-
-
-@dataclass(frozen=True, eq=False)
-class Part:
-    """Coefficients, by name, and the term that is evaluated for them."""
-
-    names: tuple[str, ...]
-    term: grammar.Term
+PARTS = ("between", "within")
 
 
 @dataclass(frozen=True, eq=False)
 class Inputs:
-    """What is asked: parts of the model, and what the fit saw of their columns.
+    """What a model asks, and what the fit saw of its columns.
 
-    ``ranges`` are of numeric columns, ``levels`` of categories; ``split`` are columns whose slopes
-    within and between units are apart. Moments have seen sums alone: no ranges. Ranges are not
-    ``told`` where rows may be people.
+    Attributes
+    ----------
+    slopes : tuple of Column
+        What the terms of the formula have become, as they are evaluated.
+    coefficients : tuple of Column
+        What the fit has coefficients of: ``slopes``, or their parts, the intercept, wave dummies.
+    ranges : mapping
+        Of numeric columns; of ``means`` and ``distances`` of columns with parts.
+    levels : mapping
+        Of categories. Moments have seen sums alone: no ranges, no levels.
+    told : bool
+        Whether ranges may be shown: an end of people's answers is the answer of one.
     """
 
-    parts: tuple[Part, ...]
+    slopes: tuple[Column, ...]
+    coefficients: tuple[Column, ...]
     ranges: Mapping[str, tuple[float, float]]
     levels: Mapping[str, tuple[Any, ...]]
-    split: frozenset[str] = frozenset()
+    means: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    distances: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     told: bool = False
+
+    @property
+    def terms(self) -> tuple[grammar.Term, ...]:
+        """The terms, with their lags as columns: their values are given, not looked up."""
+        return tuple(dict.fromkeys(given_term(c.term) for c in self.slopes if c.term is not None))
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns that are asked, in the order of the formula."""
-        return tuple(dict.fromkeys(c for part in self.parts for c in part.term.columns))
+        return tuple(dict.fromkeys(c for term in self.terms for c in term.columns))
 
     @property
     def told_ranges(self) -> Mapping[str, tuple[float, float]]:
-        """The ranges that may be shown: an end of people's answers is the answer of one."""
+        """The ranges that may be shown."""
         return self.ranges if self.told else {}
 
-    def moved_by(self, given: Sequence[str]) -> Inputs:
-        """Keep the parts that the given columns enter: others cancel out of a difference."""
-        kept = tuple(p for p in self.parts if set(p.term.columns) & set(given))
-        return replace(self, parts=kept)
+    @property
+    def split(self) -> tuple[Column, ...]:
+        """The columns that have a slope of their own within units."""
+        return tuple(c.whole for c in self.coefficients if c.part == "within")
 
-    def design(self, values: pd.DataFrame, names: Sequence[str]) -> Array:
-        """Return the rows of the design, shape (rows, coefficients); the constant is left 0."""
-        out = np.zeros((len(values), len(names)))
-        if not self.parts:
-            return out
+    def carrier(self, column: Column) -> str | None:
+        """Return whose unit mean gives that of a column with parts; None: it is its own.
+
+        That is the one factor that varies within units, beside others that do not.
+        """
+        alone = {c.term.factors[0] for c in self.slopes if c.term and len(c.term.factors) == 1}
+        vary = {
+            c.term.factors[0] for c in self.split if c.term is not None and len(c.term.factors) == 1
+        }
+        factors = () if column.term is None else column.term.factors
+        moving = [f for f in factors if f not in alone or f in vary]
+        if len(moving) != 1 or not isinstance(moving[0], grammar.Name | grammar.Lag):
+            return None
+        return _given_name(moving[0])
+
+    @property
+    def asked_means(self) -> tuple[str, ...]:
+        """What is asked of units' usual values, by name."""
+        return tuple(dict.fromkeys(self.carrier(c) or c.name for c in self.split))
+
+    def two_parts(self, given: Sequence[str]) -> list[str]:
+        """Return which columns are given in two parts, ``"ex (between)"`` and ``"ex (within)"``.
+
+        A column of the data that is called so is itself, and no part of another.
+        """
+        parts = [f"{n} ({p})" for n in self.asked_means for p in PARTS]
+        return [n for n in given if n in parts and n not in self.columns]
+
+    def asked(self, given: Sequence[str], *, difference: bool = False) -> list[str]:
+        """Return the columns that are needed, those with parts in two where they are given so.
+
+        In a difference a part that is not given is held equal.
+        """
+        if not (parts := self.two_parts(given)):
+            return list(self.columns)
+        ready = {c for c in self.split if self.carrier(c) is None}
+        used = [c for c in self.slopes if c not in ready and c.term is not None]
+        plain = dict.fromkeys(name for c in used for name in given_term(c.term).columns)
+        out = [name for name in plain if name not in self.asked_means]
+        for name in self.asked_means:
+            own = [c for c in self.split if (self.carrier(c) or c.name) == name]
+            both = any(c.of("between") in self.coefficients for c in own)
+            needed = [f"{name} ({p})" for p in PARTS if both or p == "within"]
+            out += [n for n in needed if n in parts or not difference]
+        return out
+
+    def moved_by(self, given: Sequence[str]) -> Inputs:
+        """Keep the terms that the given columns enter: others cancel out of a difference."""
+        named = {*given, *(n for n in self.asked_means for p in PARTS if f"{n} ({p})" in given)}
+        kept = tuple(
+            c
+            for c in self.slopes
+            if c.term is not None and ({*given_term(c.term).columns, c.name} & named)
+        )
+        return replace(
+            self,
+            slopes=kept,
+            coefficients=tuple(c for c in self.coefficients if c.whole in kept),
+        )
+
+    # ------------------------------------------------------------------ rows of the design
+
+    def evaluate(self, values: pd.DataFrame) -> Array:
+        """Return the values of ``slopes``, shape (rows, columns)."""
+        if not self.slopes:
+            return np.zeros((len(values), 0))
         # all levels stand in front, so that each category has the columns of the fit
         most = max((len(self.levels[c]) for c in self.columns if c in self.levels), default=0)
         whole = {}
@@ -82,51 +167,141 @@ class Inputs:
             front = pd.Series([known[min(i, len(known) - 1)] for i in range(most)])
             own = values[column].reset_index(drop=True)
             whole[column] = pd.concat([front, own], ignore_index=True) if most else own
-        frame = pd.DataFrame(whole)
-        panel = unlinked(frame, "(row)", list(frame.columns), pd.DataFrame())
-        x = panel.design([part.term for part in self.parts]).x[most:]
-        at = [name for part in self.parts for name in part.names]
-        for name, column in zip(at, x.T, strict=True):
-            out[:, names.index(name)] = column
+        key = "(row)"
+        while key in whole:
+            key += "_"
+        panel = unlinked(pd.DataFrame(whole), key, list(whole), pd.DataFrame())
+        made = panel.design(self.terms)
+        at = [c for term in self.terms for c in self.slopes if given_term(c.term) == term]
+        return made.x[most:][:, [at.index(c) for c in self.slopes]]
+
+    def design(self, given: Given, coefficients: Sequence[Column]) -> Array:
+        """Return the rows of the design, shape (rows, coefficients); the constant is left 0."""
+        whole = self.evaluate(given.values)
+        mean = self._means(given)
+        for name, own in given.whole.items():
+            for j, column in enumerate(self.slopes):
+                if column.name == name:
+                    whole[:, j] = own
+        out = np.zeros((len(given.values), len(coefficients)))
+        for i, column in enumerate(coefficients):
+            if column.whole not in self.slopes:
+                continue
+            j = self.slopes.index(column.whole)
+            if column.part == "within":
+                out[:, i] = whole[:, j] - mean[column.whole]
+            elif column.whole in mean:
+                out[:, i] = mean[column.whole]
+            else:
+                out[:, i] = whole[:, j]
         return out
 
-    def beyond(self, values: pd.DataFrame) -> list[Caution]:
+    def _means(self, given: Given) -> dict[Column, Array]:
+        """Return the unit means of the columns that have parts."""
+        out = {}
+        for column in self.split:
+            carrier = self.carrier(column)
+            if carrier is None:
+                out[column] = given.means[column.name].to_numpy(float)
+            else:
+                values = given.values.assign(**{carrier: given.means[carrier].to_numpy(float)})
+                out[column] = self.evaluate(values)[:, self.slopes.index(column)]
+        return out
+
+    def read(self, panel: Panel) -> pd.DataFrame:
+        """Return the columns that are asked from a panel, row by row, lags looked up."""
+        lags = {
+            f.label: f
+            for c in self.slopes
+            if c.term is not None
+            for f in c.term.factors
+            if isinstance(f, grammar.Lag)
+        }
+        found = {
+            name: panel.design([grammar.Term((lags[name],))]).x[:, 0]
+            if name in lags
+            else panel.frame[name].to_numpy()
+            for name in self.columns
+        }
+        return pd.DataFrame(found, index=range(len(panel.frame)))
+
+    def beyond(self, given: Sequence[Given]) -> list[Caution]:
         """Return a caution for every column with values outside those of the fit."""
+        whole = pd.concat([g.values for g in given]).drop_duplicates()
+        means = pd.concat([g.means for g in given])
+        apart = set(self.asked_means)
+        sets = [
+            (repr(n), n, whole[n], self.ranges.get(n))
+            for n in map(str, whole.columns)
+            if n not in apart
+        ]
+        for name in (n for n in self.asked_means if n in means):
+            usual = means[name]
+            sets.append((f"The unit mean of {name!r}", name, usual, self.means.get(name)))
+            own = [g.distance(name) for g in given]
+            if all(d is not None for d in own):
+                away = pd.Series(np.concatenate([d for d in own if d is not None]))
+                words = f"{name!r}, as distance from the unit mean,"
+                sets.append((words, name, away, self.distances.get(name)))
         found = []
-        for name in values.columns:
-            if name not in self.ranges:
+        for words, name, values, ends in sets:
+            if ends is None:
                 continue
-            low, high = self.ranges[name]
+            low, high = ends
             slack = 1e-9 * max(abs(low), abs(high))
-            outside = values[name][(values[name] < low - slack) | (values[name] > high + slack)]
+            outside = values[(values < low - slack) | (values > high + slack)]
             if len(outside):
                 worst = outside.iloc[int(np.argmax(np.maximum(low - outside, outside - high)))]
-                ends = f", {low:.4g} to {high:.4g}," if name in self.told_ranges else ""
+                told = f", {low:.4g} to {high:.4g}," if self.told else ""
                 message = (
-                    f"{name!r} lies outside what was observed{ends} in {len(outside)} of "
-                    f"{len(values)} rows (such as {worst:.4g}): that the model holds there is an "
-                    "assumption."
+                    f"{words} lies outside what was observed{told} in "
+                    f"{len(outside)} of {len(values)} rows (such as {worst:.4g}): that the model "
+                    "holds there is an assumption."
                 )
-                found.append(Caution("extrapolation", message, str(name)))
+                found.append(Caution("extrapolation", message, name))
         return found
 
 
+@dataclass(frozen=True, eq=False)
+class Given:
+    """Values at which to predict: as they were given (``shown``), and as a model needs them.
+
+    ``means`` holds units' usual values by name; ``whole`` columns of the design that were given
+    ready, in two parts.
+    """
+
+    shown: pd.DataFrame
+    values: pd.DataFrame
+    means: pd.DataFrame
+    whole: Mapping[str, Array] = field(default_factory=dict)
+
+    def distance(self, name: str) -> Array | None:
+        """Return how far a column lies from its unit mean."""
+        if name in self.whole:
+            own = self.whole[name]
+        elif name in self.values:
+            own = self.values[name].to_numpy(float)
+        else:
+            return None
+        return np.asarray(own - self.means[name].to_numpy(float))
+
+
 def inputs_of(
-    data: Moments | Rows, model: grammar.Formula, names: Sequence[str], effects: str
+    data: Moments | Rows, model: grammar.Formula, columns: Sequence[Column], effects: str
 ) -> Inputs:
-    """Return what a model with coefficients ``names`` asks, and what its rows have seen."""
+    """Return what a model with coefficients ``columns`` asks, and what its rows have seen."""
     if isinstance(data, Moments):
-        labels = labels_in(data, model.terms)
-        spans = {t.label: (n,) for t, n in zip(model.terms, labels, strict=True)}
-        parts, split = _parts(model, spans, names)
-        return Inputs(parts, {}, {}, split)
+        slopes = tuple(
+            Column(label, "whole", term)
+            for label, term in zip(labels_in(data, model.terms), model.terms, strict=True)
+        )
+        return Inputs(slopes, tuple(columns), {}, {})
     panel, rows = data.panel, slice(None) if data.complete.all() else data.complete
-    parts, split = _parts(model, data.spans, names)
     factors = [f for t in model.terms for f in t.factors]
     categories = {f.column for f in factors if isinstance(f, grammar.Category)}
-    columns = dict.fromkeys(f.column for f in factors if not isinstance(f, grammar.Lag))
+    seen = dict.fromkeys(f.column for f in factors if not isinstance(f, grammar.Lag))
     held, levels = {}, {}
-    for name in columns:
+    for name in seen:
         values = panel.frame[name]
         if name in categories:  # as the design takes them: in order, the first is the reference
             found = pd.unique(values[rows])
@@ -136,63 +311,48 @@ def inputs_of(
     lags = {f.label: grammar.Term((f,)) for f in factors if isinstance(f, grammar.Lag)}
     lagged = panel.design(list(lags.values())).x[rows]
     held |= dict(zip(lags, lagged.T, strict=True))
+    made = Inputs(tuple(data.columns[1:]), tuple(columns), {}, levels)
+    split = made.split
     if effects == "between" or split:
         units = group_codes(panel.frame[[panel.unit]][rows], [panel.unit])[0]
     if effects == "between":
         held = {name: _means(values, units) for name, values in held.items()}
-    if any(n.endswith((WITHIN, BETWEEN)) for n in names):
-        design = panel.design(model.terms)
-        for name, values in zip(design.names, design.x[rows].T, strict=True):
-            mean = _means(values, units)
-            held |= {f"{name}{WITHIN}": values - mean[units], f"{name}{BETWEEN}": mean}
-    ranges = {name: (float(v.min()), float(v.max())) for name, v in held.items()}
+    means, distances = {}, {}
+    if split:
+        whole = panel.design(model.terms).x[rows]
+        for column, values in zip(data.columns[1:], whole.T, strict=True):
+            name = made.carrier(column) or column.name
+            if column in split and (made.carrier(column) is None or column.name == name):
+                mean = _means(values, units)
+                means[name], distances[name] = mean, values - mean[units]
     people = panel.wave is None and effects != "between"
-    return Inputs(parts, ranges, levels, split, told=not people)
+    return replace(
+        made,
+        ranges=_ends(held),
+        means=_ends(means),
+        distances=_ends(distances),
+        told=not people,
+    )
+
+
+def _ends(held: Mapping[str, Array]) -> dict[str, tuple[float, float]]:
+    return {name: (float(v.min()), float(v.max())) for name, v in held.items()}
 
 
 def _means(values: Array, units: npt.NDArray[np.intp]) -> Array:
     return np.asarray(np.bincount(units, values) / np.bincount(units))
 
 
-# ---------------------------------------------------------------------- parts of a model
+def _given_name(factor: grammar.Factor) -> str:
+    return factor.label if isinstance(factor, grammar.Lag) else factor.column
 
 
-def _parts(
-    model: grammar.Formula, spans: Mapping[str, tuple[str, ...]], names: Sequence[str]
-) -> tuple[tuple[Part, ...], frozenset[str]]:
-    """Return the parts of a model, and the columns that are asked in two parts."""
-    if not any(n.endswith((WITHIN, BETWEEN)) for n in names):
-        return tuple(Part(spans[t.label], _given(t)) for t in model.terms), frozenset()
-    alone = {t.factors[0]: spans[t.label] for t in model.terms if len(t.factors) == 1}
-    fixed = {f for f, own in alone.items() if not any(f"{n}{WITHIN}" in names for n in own)}
-    made: list[Part] = []
-    split: set[str] = set()
-    for term in model.terms:
-        labels = spans[term.label]
-        moving = [f for f in term.factors if f not in fixed]
-        if not moving:
-            made.append(Part(tuple(f"{n}{BETWEEN}" for n in labels), _given(term)))
-            continue
-        one = moving[0]
-        plain = len(moving) == 1 and isinstance(one, grammar.Name | grammar.Lag)
-        for suffix in (WITHIN, BETWEEN):
-            own = [f"{n}{suffix}" for n in labels]
-            if plain:  # of a product with what is fixed in a unit, the part is the product's
-                label = one.column if isinstance(one, grammar.Name) else one.label
-                given = [grammar.Name(f"{label}{suffix}") if f is one else f for f in term.factors]
-                if all(n in names for n in own):
-                    made.append(Part(tuple(own), grammar.Term(tuple(given))))
-                    split.add(label)
-            else:
-                made += [Part((n,), grammar.Term((grammar.Name(n),))) for n in own if n in names]
-                split |= set(labels)
-    return tuple(made), frozenset(split)
-
-
-def _given(term: grammar.Term) -> grammar.Term:
+def given_term(term: grammar.Term | None) -> grammar.Term:
     """Return the term with its lags as columns: their values are given, not looked up."""
-    factors = [grammar.Name(f.label) if isinstance(f, grammar.Lag) else f for f in term.factors]
-    return grammar.Term(tuple(factors))
+    factors = () if term is None else term.factors
+    return grammar.Term(
+        tuple(grammar.Name(f.label) if isinstance(f, grammar.Lag) else f for f in factors)
+    )
 
 
 # ---------------------------------------------------------------------- the values given
@@ -213,32 +373,73 @@ def names_in(opened: frames.Table | pd.DataFrame) -> tuple[str, ...]:
 
 
 def read_values(
-    opened: frames.Table | pd.DataFrame,
-    inputs: Inputs,
-    columns: Sequence[str],
-    what: str = "at",
+    opened: frames.Table | pd.DataFrame, inputs: Inputs, columns: Sequence[str], what: str = "at"
 ) -> pd.DataFrame:
-    """Read ``columns`` of the values given: all are needed, none other is, none may be missing."""
-    _refuse_columns(names_in(opened), inputs, columns, what)
+    """Read the values given: all ``columns`` are needed, none other is, none may be missing."""
+    _refuse_columns(names_in(opened), columns, what)
     if isinstance(opened, pd.DataFrame):  # of a model that has an intercept alone
         return pd.DataFrame(index=range(max(len(opened), 1)))
     for name in columns:
         if name not in inputs.levels and opened.kinds[name] not in frames.NUMBERS:
-            raise DataError(f"{what}=: {name!r} holds {opened.kinds[name]}; numbers are needed.")
+            raise DataError(
+                f"{what}=: {name!r} holds {opened.kinds[name]}; numbers are needed.",
+                code="not-numbers",
+            )
     values = read_columns(opened, [], columns)
     if not len(values):
-        raise DataError(f"{what}= has no rows.")
+        raise DataError(f"{what}= has no rows.", code="no-rows")
     for name in columns:
         missing = np.flatnonzero(values[name].isna())
         if len(missing):
             more = f" and in {len(missing) - 1} more" if len(missing) > 1 else ""
             raise DataError(
-                f"{what}=: {name!r} is missing in row {missing[0] + 1}{more}. "
-                "Give a value, or leave the row out."
+                f"{what}=: {name!r} is missing in row {missing[0] + 1}{more}.",
+                code="missing-values",
+                fix="Give a value, or leave the row out.",
             )
         if name in inputs.levels:
             values[name] = _known_levels(values[name], inputs.levels[name], name, what)
-    return values[[c for c in names_in(opened) if c in columns]]
+    return values[[c for c in names_in(opened) if c in columns]].reset_index(drop=True)
+
+
+def read_usual(given: object, inputs: Inputs, rows: int) -> pd.DataFrame:
+    """Read units' usual values, ``unit_means=``, for so many rows."""
+    opened = open_values(given, "unit_means")
+    own = read_values(opened, replace(inputs, levels={}), inputs.asked_means, "unit_means")
+    if len(own) not in (1, rows):
+        raise OptionError(
+            f"unit_means= has {len(own)} rows and at= has {rows}.",
+            code="different-lengths",
+            fix="Give one row, or as many.",
+        )
+    return own.iloc[[0] * rows].reset_index(drop=True) if len(own) == 1 else own
+
+
+def as_given(shown: pd.DataFrame, inputs: Inputs, usual: pd.DataFrame | None) -> Given:
+    """Return values as the model needs them.
+
+    Without ``usual`` the unit means are those given as parts, ``"ex (between)"``, else 0.
+    """
+    values, means, whole = shown.copy(), pd.DataFrame(index=shown.index), {}
+    parts = inputs.two_parts(list(shown.columns))
+    nothing = pd.Series(0.0, shown.index)
+    for name in inputs.asked_means:
+        if usual is not None:
+            means[name] = usual[name].to_numpy(float)
+            continue
+        means[name] = shown[f"{name} (between)"] if f"{name} (between)" in parts else nothing
+        if f"{name} (within)" in parts or f"{name} (between)" in parts:
+            away = shown[f"{name} (within)"] if f"{name} (within)" in parts else nothing
+            values[name] = means[name] + away
+            if name not in inputs.columns:
+                whole[name] = values[name].to_numpy(float)
+    for name in inputs.columns:
+        if name not in values:  # of a product that was given ready, in two parts
+            values[name] = inputs.levels.get(name, (0.0,))[0]
+    if usual is not None and inputs.asked_means:
+        told = means.rename(columns={n: f"{n} (unit mean)" for n in means})
+        shown = pd.concat([shown, told], axis=1)
+    return Given(shown, values, means, whole)
 
 
 def _frame(given: Mapping[Any, Any], what: str) -> pd.DataFrame:
@@ -249,43 +450,28 @@ def _frame(given: Mapping[Any, Any], what: str) -> pd.DataFrame:
     sizes = {len(v) for v in held.values()} - {1}
     if len(sizes) > 1:
         lengths = ", ".join(f"{k!r}: {len(v)}" for k, v in held.items())
-        raise OptionError(f"{what}=: columns have different lengths ({lengths}).")
+        raise OptionError(
+            f"{what}=: columns have different lengths ({lengths}).", code="different-lengths"
+        )
     rows = next(iter(sizes), 1)
     return pd.DataFrame({k: v * rows if len(v) == 1 else v for k, v in held.items()})
 
 
-def _refuse_columns(
-    given: Sequence[str], inputs: Inputs, columns: Sequence[str], what: str
-) -> None:
-    whole = [c for c in given if c in inputs.split and c not in columns]
-    if whole:
-        one = whole[0]
-        asked = [f"{one}{s}" for s in (BETWEEN, WITHIN)]
-        words = {
-            BETWEEN: "the unit's usual value",
-            WITHIN: "the distance from it (0: as usual)",
-        }
-        told = ", and ".join(f"{n!r}, {words[n[n.rindex(' (') :]]}" for n in asked)
-        raise ColumnError(
-            f"{what}=: the slopes of {one!r} within and between units are apart. Give {told}."
-        )
+def _refuse_columns(given: Sequence[str], columns: Sequence[str], what: str) -> None:
     for name in columns:
         if name not in given:
             raise ColumnError(
                 f"{what}= lacks the column {name!r}, which the model needs."
                 f"{nearest(name, [g for g in given if g not in columns])} "
-                f"It needs {listing(columns, most=20)}."
+                f"It needs {listing(columns, most=20)}.",
+                code="unknown-column",
             )
     if strange := [c for c in given if c not in columns]:
         needs = f"needs {listing(columns, most=20)}" if columns else "has an intercept alone"
         raise ColumnError(
-            f"{what}= has {listing(strange)}, which the model does not use: it {needs}. "
-            "Leave other columns out."
-        )
-    if taken := [c for c in columns if c in NUMBERS]:
-        raise OptionError(
-            f"{listing(taken)} names a column of the table of predictions too. Rename it in the "
-            "data before fitting."
+            f"{what}= has {listing(strange)}, which the model does not use: it {needs}.",
+            code="unknown-column",
+            fix="Leave other columns out.",
         )
 
 
@@ -297,6 +483,7 @@ def _known_levels(
     if strange := [s for s in dict.fromkeys(said) if s not in known]:
         raise DataError(
             f"{what}=: {name!r} has {listing(strange)}, which was not among the rows that were "
-            f"fitted. Its levels there: {listing(known, most=20)}."
+            f"fitted. Its levels there: {listing(known, most=20)}.",
+            code="unknown-level",
         )
     return [known[s] for s in said]

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from ..errors import DataError, listing
 from ..moments import Moments
+from .columns import INTERCEPT, Column
 
 __all__ = ["Fit", "independent", "least_squares"]
 
@@ -29,8 +30,8 @@ class Fit:
 
     Attributes
     ----------
-    names : tuple of str
-        Coefficients, ``"(intercept)"`` first where there is one.
+    columns : tuple of Column
+        What the coefficients belong to, the intercept first where there is one.
     beta : ndarray, shape (k,)
     move : ndarray, shape (k, k)
         The identity, but for the intercept's row.
@@ -48,7 +49,7 @@ class Fit:
         Condition number of the scaled, centred design.
     """
 
-    names: tuple[str, ...]
+    columns: tuple[Column, ...]
     beta: Array
     move: Array
     bread: Array
@@ -65,7 +66,7 @@ class Fit:
         return self.scores @ self.bread @ self.move.T
 
 
-def least_squares(cells: Moments, y: str, x: Sequence[str], *, intercept: bool) -> Fit:
+def least_squares(cells: Moments, y: Column, x: Sequence[Column], *, intercept: bool) -> Fit:
     r"""Regress term ``y`` on terms ``x`` over all cells.
 
     .. math:: \hat\beta = (X'X)^{-1} X'y
@@ -93,18 +94,18 @@ def least_squares(cells: Moments, y: str, x: Sequence[str], *, intercept: bool) 
     slopes = np.linalg.solve(r, whole[:k, k] / s) / s
     residual = np.append(-slopes, 1.0)
     rss, tss = float(residual @ whole @ residual), float(whole[k, k])
-    names, beta, move = tuple(x), slopes, np.eye(k)
+    columns, beta, move = tuple(x), slopes, np.eye(k)
     bread = np.linalg.inv(r) / np.outer(s, s)
     cross, scores = about[:, :k, :k], about[:, :k, :] @ residual
     if intercept:
-        names = ("(intercept)", *names)
+        columns = (INTERCEPT, *columns)
         beta = np.append(centre[k] - centre[:k] @ slopes, slopes)
         move = np.eye(k + 1)
         move[0, 1:] = -centre[:k]
         bread, cross, scores = _with_intercept(cells, residual, bread, cross, scores)
     condition = float(np.linalg.cond(r)) if k else 1.0
     n = float(cells.n.sum())
-    return Fit(names, beta, move, bread, cross, scores, max(rss, 0.0), tss, n, condition)
+    return Fit(columns, beta, move, bread, cross, scores, max(rss, 0.0), tss, n, condition)
 
 
 def _centred(cells: Moments) -> tuple[Moments, Array]:
@@ -144,7 +145,7 @@ def independent(whole: Array, scale: Array) -> npt.NDArray[np.bool_]:
     return kept
 
 
-def _refuse_dependent(whole: Array, x: list[str], scale: Array) -> None:
+def _refuse_dependent(whole: Array, x: list[Column], scale: Array) -> None:
     k = len(x)
     kept = independent(whole[:k, :k], scale[:k])
     if kept.all():
@@ -157,6 +158,6 @@ def _refuse_dependent(whole: Array, x: list[str], scale: Array) -> None:
     before = [i for i in range(j) if kept[i]]
     r = whole / np.outer(scale, scale).clip(1e-300)
     weights = np.linalg.solve(r[np.ix_(before, before)], r[before, j])
-    partners = [x[i] for i, w in zip(before, weights, strict=True) if abs(w) > 1e-6]
+    partners = [str(x[i]) for i, w in zip(before, weights, strict=True) if abs(w) > 1e-6]
     verb = "determines" if len(partners) == 1 else "determine"
     raise DataError(f"{x[j]!r} is collinear: {listing(partners)} {verb} it. Leave one of them out.")

@@ -7,17 +7,32 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from scipy import special
 
 from .. import plotting
 from ..results import Result
+from .columns import Column, Part, called
 from .least_squares import Fit
-from .work import BETWEEN, CONSTANT, WITHIN, Work
+from .work import Work
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["CONTEXT", "LEVEL", "contextual", "figure", "level_of", "shown"]
+__all__ = [
+    "CONTEXT",
+    "LEVEL",
+    "SPLIT",
+    "both_parts",
+    "contextual",
+    "contextual_rows",
+    "figure",
+    "identified",
+    "in_words",
+    "level_of",
+    "shown",
+    "slopes_of",
+]
 
 Array = npt.NDArray[np.float64]
 
@@ -32,44 +47,51 @@ LEVEL = {
     "within-between": "",
     "mixed": "",
 }
+SPLIT = ("within-between",)
+"""Effects under which terms have slopes within and between units."""
 AMONG = "within units, among people"
 CONTEXT = "contextual effect (between less within)"
 
 
-def level_of(effects: str, waves: int) -> str:
+def level_of(effects: str, waves: int, part: Part = "whole") -> str:
     """Return what is compared, in words: rows of a unit are people where there are no waves."""
+    if part == "contextual":
+        return CONTEXT
     words = LEVEL[effects]
+    if effects in SPLIT:
+        words = LEVEL["within"] if part == "within" else LEVEL["between"]
     return AMONG if waves == 1 and words == LEVEL["within"] else words
 
 
-def shown(work: Work, fit: Fit) -> tuple[Array, list[str], list[str]]:
-    """Return what is reported as combinations of the coefficients, with terms and levels."""
-    rows, names, levels = [], [], []
-    each = np.eye(len(fit.beta))
-    for i, name in enumerate(fit.names):
-        if name in work.nuisance:
-            continue
-        level, term = level_of(work.effects, work.waves), name
-        if work.effects == "within-between":
-            level = level_of("within" if name.endswith(WITHIN) else "between", work.waves)
-            term = name.removesuffix(WITHIN).removesuffix(BETWEEN)
-        rows.append(each[i])
-        names.append(term)
-        levels.append(level)
-    if work.effects == "within-between":
-        at = {name: i for i, name in enumerate(fit.names)}
-        for name in fit.names:
-            term = name.removesuffix(WITHIN)
-            if name.endswith(WITHIN) and f"{term}{BETWEEN}" in at:
-                rows.append(each[at[f"{term}{BETWEEN}"]] - each[at[name]])
-                names.append(term)
-                levels.append(CONTEXT)
-    return np.array(rows), names, levels
+def shown(work: Work, fit: Fit) -> tuple[Array, tuple[Column, ...]]:
+    """Return what is reported as combinations of the coefficients, and what each belongs to.
+
+    Contextual effects, slopes between units less slopes within them, come last.
+    """
+    kept = [i for i, column in enumerate(fit.columns) if column.part != "wave"]
+    columns = [fit.columns[i] for i in kept]
+    combine = [np.eye(len(fit.beta))[kept], contextual_rows(fit.columns)]
+    columns += [c.of("contextual") for c in both_parts(fit.columns)]
+    return np.vstack(combine), tuple(columns)
 
 
-def contextual(beta: Array, covariance: Array, levels: Sequence[str]) -> dict[str, float]:
+def both_parts(columns: Sequence[Column]) -> list[Column]:
+    """Return the parts within units of the columns that have a part between them too."""
+    return [c for c in columns if c.part == "within" and c.of("between") in columns]
+
+
+def contextual_rows(columns: Sequence[Column]) -> Array:
+    """Return the contextual effects as combinations of the coefficients."""
+    pairs = both_parts(columns)
+    rows = np.zeros((len(pairs), len(columns)))
+    for row, column in zip(rows, pairs, strict=True):
+        row[columns.index(column.of("between"))], row[columns.index(column)] = 1.0, -1.0
+    return rows
+
+
+def contextual(beta: Array, covariance: Array, columns: Sequence[Column]) -> dict[str, float]:
     """Test whether all contextual effects are zero: the cluster-robust Hausman test."""
-    at = [i for i, level in enumerate(levels) if level == CONTEXT]
+    at = [i for i, column in enumerate(columns) if column.part == "contextual"]
     if not at or np.isnan(covariance[np.ix_(at, at)]).any():
         return {}
     chi2 = float(beta[at] @ np.linalg.solve(covariance[np.ix_(at, at)], beta[at]))
@@ -77,10 +99,34 @@ def contextual(beta: Array, covariance: Array, levels: Sequence[str]) -> dict[st
     return {"contextual_chi2": chi2, "contextual_df": len(at), "contextual_p": p}
 
 
+def identified(
+    table: pd.DataFrame, columns: Sequence[Column], effects: str, waves: int
+) -> pd.DataFrame:
+    """Put in front of numbers what they belong to: ``term`` and ``level``."""
+    levels = [level_of(effects, waves, column.part) for column in columns]
+    front = pd.DataFrame({"term": called(columns), "level": levels})
+    return pd.concat([front, table], axis=1)
+
+
+def in_words(columns: Sequence[Column], effects: str, waves: int) -> list[str]:
+    """Return what columns are called in a sentence: with their level where a term has several."""
+    names = called(columns)
+    if effects not in SPLIT:
+        return names
+    levels = [level_of(effects, waves, column.part) for column in columns]
+    return [f"{name}, {level}" for name, level in zip(names, levels, strict=True)]
+
+
 def figure(result: Result, ax: Axes | None = None, **options: Any) -> Axes:
     """Draw the slopes, those within and between units in colours of their own."""
-    table = result.table
-    if result.spec["effects"] == "within-between":
-        table = table[table["term"] != CONSTANT].rename(columns={"level": "group"})
+    table = slopes_of(result)
+    if result.spec["effects"] in SPLIT:
+        table = table.rename(columns={"level": "group"})
     given = {"title": f"Slopes: {result.spec['formula']}"}
     return plotting.coefficients(table, ax=ax, **(given | options))
+
+
+def slopes_of(result: Result) -> pd.DataFrame:
+    """Return the rows of a model's table without the intercept, if there are others."""
+    slopes = [part != "intercept" for part in result.parts]
+    return result.table[slopes] if any(slopes) else result.table

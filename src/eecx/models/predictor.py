@@ -12,7 +12,7 @@ For the new observation :math:`\nu` is the Satterthwaite value of the sum of the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
@@ -25,13 +25,24 @@ from scipy import special
 from .. import formula as grammar
 from .. import plotting
 from ..covariance import cr2
-from ..errors import Caution, OptionError, check_level, listing
+from ..errors import Caution, ColumnError, OptionError, check_level, listing
 from ..moments import Moments
-from ..results import Result, versions
+from ..results import NUMBERS, Result, tidy, versions
+from .columns import INTERCEPT, Column
+from .fitted import fitted_rows
 from .inference import UNTOLD, covariance_of, is_perfect
-from .inputs import Inputs, inputs_of, names_in, open_values, read_values
+from .inputs import (
+    Given,
+    Inputs,
+    as_given,
+    inputs_of,
+    names_in,
+    open_values,
+    read_usual,
+    read_values,
+)
 from .least_squares import Fit
-from .work import BETWEEN, CONSTANT, Rows, Work
+from .work import Rows, Work
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -148,11 +159,16 @@ class Predictor:
     """What a fitted model keeps in order to predict: names, estimates and sums, no data."""
 
     kind: str
-    outcome: str
-    names: tuple[str, ...]
+    model: grammar.Formula
+    columns: tuple[Column, ...]
     beta: Array
     inputs: Inputs
     errors: LeastSquares | Link | Errors
+
+    @property
+    def outcome(self) -> str:
+        """What is predicted."""
+        return self.model.response.columns[0]
 
     def predict(
         self,
@@ -167,42 +183,51 @@ class Predictor:
         level = fitted.spec["conf_level"] if conf_level is None else conf_level
         check_level(level)
         self._refuse(reference, interval, fitted.spec.get("weights"))
-        inputs, values, base = self._read(at, reference)
-        rows = self._rows(inputs, values)
+        inputs, given, base = self._read(at, reference, unit_means)
+        rows = self._rows(inputs, given)
         if base is None:
             numbers = self._outcomes(rows, interval, level)
         else:
             numbers = self._differences(rows, self._rows(inputs, base), level)
-        table = pd.concat([values, numbers], axis=1)
-        seen = values if base is None else pd.concat([values, base]).drop_duplicates()
+        front = given.shown.rename(columns={n: f"{n} (given)" for n in NUMBERS})
+        table = pd.concat([front, numbers], axis=1)
+        seen = [given] if base is None else [given, base]
         cautions = [*inputs.beyond(seen), *self._doubts(fitted, numbers)]
+        asked = {
+            "interval": interval,
+            "reference": reference is not None,
+            "unit_means": unit_means is not None,
+            "conf_level": level,
+        }
         return Result(
             "predict",
             table,
-            {
-                "formula": fitted.spec["formula"],
-                "interval": interval,
-                "reference": base is not None,
-                "conf_level": level,
-                "of": dict(fitted.spec),
-                "versions": versions(),
-            },
+            {**asked, "of": dict(fitted.spec), "versions": versions()},
             {
                 "predictions": len(table),
                 **{k: fitted.stats.get(k) for k in ("n", "units", "waves", "clusters")},
             },
-            self._text(fitted, values, base, numbers, interval, level),
-            tables={} if base is None else {"reference": base},
+            self._text(fitted, given, base, numbers, interval, level),
+            tables={} if base is None else {"reference": base.shown},
             warnings=(*fitted.warnings, *cautions),
             references=fitted.references,
             figure=partial(
                 _figure,
                 outcome=self.outcome,
-                columns=tuple(map(str, values.columns)),
+                columns=tuple(map(str, front.columns)),
                 observed=inputs.told_ranges,
                 kind=self._what(fitted, interval, base is not None),
             ),
+            title=str(fitted.spec["formula"]),
+            unused=() if base is not None else ("statistic", "p_value"),
         )
+
+    def fitted(self, fitted: Result, data: object) -> pd.DataFrame:
+        """Return the outcome and its fitted value; the argument is that of ``Result.fitted``."""
+        rows = fitted_rows(self.model, self.inputs, self.columns, self.beta, fitted, data)
+        if isinstance(self.errors, Link):
+            rows["fitted"] = self.errors.mean(rows["fitted"].to_numpy())
+        return rows
 
     def _refuse(self, reference: object | None, interval: str, weights: object) -> None:
         if interval not in ("mean", "new"):
@@ -231,37 +256,83 @@ class Predictor:
             )
 
     def _read(
-        self, at: object, reference: object | None
-    ) -> tuple[Inputs, pd.DataFrame, pd.DataFrame | None]:
+        self, at: object, reference: object | None, unit_means: object | None
+    ) -> tuple[Inputs, Given, Given | None]:
         """Return what is asked, the values at which, and those of the reference.
 
-        Of a difference, columns in neither are held equal, whatever they are; those that only the
-        reference lacks are as in ``at``.
+        Of a difference, columns in neither are held equal, whatever they are (families need all
+        columns); those that only the reference lacks are as in ``at``.
         """
         opened = open_values(at)
+        if unit_means is not None and not self.inputs.split:
+            raise OptionError(
+                f"unit_means= is for models with slopes within and between units, not "
+                f"{self.kind!r}.",
+                code="not-applicable",
+                fix="Leave it out.",
+            )
         if reference is None:
-            return self.inputs, read_values(opened, self.inputs, self.inputs.columns), None
+            inputs, asked = self.inputs, self.inputs.asked(names_in(opened))
+            self._require_means(inputs, names_in(opened), unit_means)
+            values = read_values(opened, inputs, asked)
+            usual = None if unit_means is None else read_usual(unit_means, inputs, len(values))
+            return inputs, as_given(values, inputs, usual), None
         other = open_values(reference, "reference")
         given = (*names_in(opened), *names_in(other))
-        inputs = self.inputs.moved_by(given)
-        if not set(names_in(other)) & set(inputs.columns):
+        # on the scale of a link nothing cancels out of a difference
+        inputs = self.inputs if isinstance(self.errors, Link) else self.inputs.moved_by(given)
+        asked = inputs.asked(given, difference=True)
+        if not set(names_in(other)) & set(asked):
             read_values(other, inputs, (), "reference")  # names what is strange about it
-            raise OptionError("reference= has no column of the model: give the values that differ.")
-        values = read_values(opened, inputs, inputs.columns)
-        named = [c for c in inputs.columns if c in names_in(other)]
+            raise OptionError(
+                "reference= has no column of the model: give the values that differ.",
+                code="unknown-column",
+            )
+        values = read_values(opened, inputs, asked)
+        named = [c for c in asked if c in names_in(other)]
         base = read_values(other, inputs, named, "reference")
         if len(base) not in (1, len(values)):
             raise OptionError(
                 f"reference= has {len(base)} rows and at= has {len(values)}: give one row, or as "
-                "many."
+                "many.",
+                code="different-lengths",
             )
         base = base.iloc[[0] * len(values)] if len(base) == 1 else base
-        return inputs, values, values.assign(**{c: base[c].to_numpy() for c in named})
+        before = values.assign(**{c: base[c].to_numpy() for c in named})
+        usual = None if unit_means is None else read_usual(unit_means, inputs, len(values))
+        moved, old = as_given(values, inputs, usual), as_given(before, inputs, usual)
+        if usual is None and not inputs.two_parts(given):
+            self._require_no_means(inputs, moved, old)
+        return inputs, moved, old
 
-    def _rows(self, inputs: Inputs, values: pd.DataFrame) -> Array:
-        rows = inputs.design(values, self.names)
-        if CONSTANT in self.names:
-            rows[:, self.names.index(CONSTANT)] = 1.0
+    def _require_means(
+        self, inputs: Inputs, given: Sequence[str], unit_means: object | None
+    ) -> None:
+        """Refuse values of columns with parts without their units' usual values, or with two."""
+        parts = inputs.two_parts(given)
+        if parts and unit_means is not None:
+            raise OptionError(
+                f"{listing(parts)} and unit_means= say the same.",
+                code="named-twice",
+                fix="Give one of them.",
+            )
+        if inputs.split and not parts and unit_means is None:
+            raise _no_means(inputs)
+
+    def _require_no_means(self, inputs: Inputs, moved: Given, old: Given) -> None:
+        """Refuse a difference that depends on what is usual in the unit, which was not given."""
+        one = [replace(g, means=g.means + 1.0) for g in (moved, old)]
+        here, there = (
+            inputs.design(a, self.columns) - inputs.design(b, self.columns)
+            for a, b in ((moved, old), (one[0], one[1]))
+        )
+        if inputs.split and not np.allclose(here, there):
+            raise _no_means(inputs)
+
+    def _rows(self, inputs: Inputs, given: Given) -> Array:
+        rows = inputs.design(given, self.columns)
+        if INTERCEPT in self.columns:
+            rows[:, self.columns.index(INTERCEPT)] = 1.0
         return rows
 
     def _outcomes(self, rows: Array, interval: str, level: float) -> pd.DataFrame:
@@ -292,6 +363,9 @@ class Predictor:
         # no difference from oneself is sure
         numbers = _around(estimate, np.sqrt(variance), np.where(same, np.inf, df), level)
         numbers["df"] = df
+        with np.errstate(divide="ignore", invalid="ignore"):
+            numbers["statistic"] = numbers["estimate"] / numbers["std_error"]
+        numbers["p_value"] = 2 * special.stdtr(df, -np.abs(numbers["statistic"].to_numpy()))
         return numbers
 
     def _doubts(self, fitted: Result, numbers: pd.DataFrame) -> list[Caution]:
@@ -331,8 +405,8 @@ class Predictor:
     def _text(
         self,
         fitted: Result,
-        values: pd.DataFrame,
-        base: pd.DataFrame | None,
+        given: Given,
+        base: Given | None,
         numbers: pd.DataFrame,
         interval: str,
         level: float,
@@ -362,8 +436,17 @@ class Predictor:
         return (
             f"From {spec['formula']} ({model}), fitted to {fitted.stats['n']} {of}, we predicted "
             f"{what}, with {100 * level:g}% intervals from {errors}{scale}"
-            f"{_said(values, base, numbers)}.{new}"
+            f"{_said(given.shown, None if base is None else base.shown, numbers)}.{new}"
         )
+
+
+def _no_means(inputs: Inputs) -> ColumnError:
+    example = ", ".join(f"{n!r}: …" for n in inputs.asked_means)
+    return ColumnError(
+        f"at=: the slopes of {listing(inputs.asked_means)} within and between units are apart.",
+        code="needs-unit-means",
+        fix=f"Give unit_means={{{example}}} too, the unit's usual value.",
+    )
 
 
 def _said(values: pd.DataFrame, base: pd.DataFrame | None, numbers: pd.DataFrame) -> str:
@@ -373,13 +456,13 @@ def _said(values: pd.DataFrame, base: pd.DataFrame | None, numbers: pd.DataFrame
         same = [c for c in same if values[c].equals(base[c])]
     held = ", ".join(f"{c} = {_shown(values[c].iloc[0])}" for c in same)
     said = []
-    for i, row in enumerate(numbers.to_numpy(float)[:6]):
+    found = numbers[["estimate", "conf_low", "conf_high"]].to_numpy(float)
+    for i, (b, low, high) in enumerate(found[:6]):
         here = {c: _shown(values[c].iloc[i]) for c in values.columns if c not in same}
         if base is not None:
             old = {c: _shown(base[c].iloc[i]) for c in here}
             here = {c: v if v == old[c] else f"{v} against {old[c]}" for c, v in here.items()}
         place = ", ".join(f"{c} = {v}" for c, v in here.items())
-        b, low, high = row[0], row[3], row[4]
         ends = f"{low:.3g} to {high:.3g}" if np.isfinite(low) else "its error cannot be told"
         said.append(f"{f'at {place}, ' if place else ''}{b:.3g} ({ends})")
     more = f"; and {len(numbers) - 6} more" if len(numbers) > 6 else ""
@@ -396,9 +479,8 @@ def _around(estimate: Array, se: Array, df: Array, level: float) -> pd.DataFrame
 
 
 def _numbers(estimate: Array, se: Array, df: Array, low: Array, high: Array) -> pd.DataFrame:
-    return pd.DataFrame(
-        {"estimate": estimate, "std_error": se, "df": df, "conf_low": low, "conf_high": high}
-    )
+    found = {"std_error": se, "df": df, "conf_low": low, "conf_high": high}
+    return tidy({}, {"estimate": estimate, **found})
 
 
 def _shown(value: object) -> str:
@@ -419,7 +501,7 @@ def _figure(
     label = {"mean": f"expected {outcome}", "difference": f"difference in {outcome}"}
     given: dict[str, Any] = {
         "y_label": label.get(kind, outcome),
-        "title": f"Predictions: {result.spec['formula']}",
+        "title": f"Predictions: {result.title}",
         "note": (
             f"{100 * result.spec['conf_level']:g}% intervals of "
             + {"mean": "the expected outcome", "difference": "the difference"}.get(kind, kind)
@@ -435,7 +517,7 @@ def _figure(
 
 def predictor_of_least_squares(model: grammar.Formula, work: Work, fit: Fit) -> Predictor:
     """Return the predictor of a least-squares fit."""
-    inputs = inputs_of(work.source, model, fit.names, work.effects)
+    inputs = inputs_of(work.source, model, fit.columns, work.effects)
     residual, free = _observed_variance(work, fit)
     if isinstance(work.source, Moments) and not np.array_equal(work.source.w, work.source.n):
         residual = np.nan  # weights: observations differ in variance
@@ -447,7 +529,7 @@ def predictor_of_least_squares(model: grammar.Formula, work: Work, fit: Fit) -> 
         own, df = np.nan_to_num(own), float(np.nanmax(dfs, initial=0.0))
         kept = replace(fit, cross=fit.cross[:0], scores=fit.scores[:0])
     errors = LeastSquares(kept, own, df, residual, free)
-    return Predictor(work.effects, model.response.label, fit.names, fit.beta, inputs, errors)
+    return Predictor(work.effects, model, fit.columns, fit.beta, inputs, errors)
 
 
 def _observed_variance(work: Work, fit: Fit) -> tuple[float, float]:
@@ -463,7 +545,7 @@ def _observed_variance(work: Work, fit: Fit) -> tuple[float, float]:
     waves, within = fit.n / work.units, work.components.within
     other = work.components.between + (work.components.waves or 0.0)
     level, rest = within / waves + other, within * (1 - 1 / waves)
-    across = sum(n.endswith(BETWEEN) for n in fit.names) + 1
+    across = sum(c.part == "between" for c in fit.columns) + 1
     across = k if across == 1 else across
     square = level**2 / max(work.units - across, 1) + rest**2 / max(fit.n - work.units - k, 1)
     return level + rest, (level + rest) ** 2 / square
@@ -473,7 +555,7 @@ def predictor_of_glm(
     rows: Rows, model: grammar.Formula, family: str, beta: Array, vcov: Array, df: float
 ) -> Predictor:
     """Return the predictor of a generalized linear model."""
-    inputs = inputs_of(rows, model, (), "pooled")
-    names = (CONSTANT, *(n for part in inputs.parts for n in part.names))
+    columns = (INTERCEPT, *rows.columns[1:])
+    inputs = inputs_of(rows, model, columns, "pooled")
     errors = Link(vcov, df, family == "poisson")
-    return Predictor(family, model.response.label, names, beta, inputs, errors)
+    return Predictor(family, model, columns, beta, inputs, errors)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from .. import formula as grammar
 from ..moments import ROW, Moments, from_rows, group_codes
 from .clusters import cluster_names, is_nested
+from .columns import Column, columns_of_design
 from .design import design, unkeyed
 from .from_moments import from_moments
 from .plan import Plan, plan_of, refuse_arguments
@@ -58,19 +59,20 @@ def prepare(
     table, complete = complete_rows(plan, read(plan, made.x, model), rows, made.names)
     if plan.frequency and plan.by_row:
         table = table.written_out()
-    nuisance: tuple[str, ...] = ()
+    columns = columns_of_design(made, (model.response, *model.terms))
+    nuisance: tuple[Column, ...] = ()
     if effects == "two-way" or wave_effects:
         table, nuisance = with_wave_dummies(table)
     weighed = _weighed(plan, table)
-    cells = _cells(plan, table, (*made.names, *nuisance), weighed.rows)
+    cells = _cells(plan, table, (*columns, *nuisance), weighed.rows)
     sizes = _unit_sizes(plan, table)
     waves = 1 if plan.panel.wave is None else int(np.count_nonzero(np.bincount(table.keys["wave"])))
     work = Work(
         cells,
-        made.names[0],
-        made.names[1:],
+        columns[0],
+        columns[1:],
         nuisance,
-        Rows(plan.panel, complete, made.spans),
+        Rows(plan.panel, complete, columns),
         effects,
         plan.vcov,
         plan.cluster,
@@ -87,6 +89,7 @@ def prepare(
         weighting=weights,
         tau2=weighed.tau2,
         effective=None if plan.frequency else weighed.effective,
+        by=tuple(plan.cluster_keys),
     )
     return transformed(work, plan.cluster_keys[0], gls, weighed.units)
 
@@ -121,7 +124,7 @@ def _weighed(plan: Plan, table: Table) -> _Weighed:
     return _Weighed(weight, tau2=tau2)
 
 
-def _cells(plan: Plan, table: Table, labels: tuple[str, ...], weight: Array | None) -> Moments:
+def _cells(plan: Plan, table: Table, columns: tuple[Column, ...], weight: Array | None) -> Moments:
     """Sum the rows per unit and cluster, per cluster alone if that will do, or keep every row."""
     if plan.by_row:
         keys = table.keys_frame([*table.keys])
@@ -130,7 +133,7 @@ def _cells(plan: Plan, table: Table, labels: tuple[str, ...], weight: Array | No
         keys = table.keys_frame(plan.cluster_keys)  # units are not taken out
     else:
         keys = table.keys_frame([name for name in table.keys if name != "wave"])
-    cells = from_rows(table.x, labels, keys, weight)
+    cells = from_rows(table.x, columns, keys, weight)
     if plan.frequency and weight is not None:
         cells = replace(cells, n=cells.w, w2=cells.w)
     return cells

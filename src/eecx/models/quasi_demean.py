@@ -13,10 +13,11 @@ import numpy.typing as npt
 
 from ..errors import DataError, OptionError
 from ..moments import Moments, group_codes, pack
+from .columns import INTERCEPT, Column
 from .swamy_arora import Components, components
 from .two_way_random import Crossing, two_way_components
 from .within_between import columns_of, refuse_flat, split_columns
-from .work import CONSTANT, Work
+from .work import Work
 
 __all__ = ["quasi_demeaned", "quasi_demeaned_two_way"]
 
@@ -39,7 +40,7 @@ def quasi_demeaned(work: Work) -> Work:
     return _with_constant(work, columns.terms, mean, pack(cross), columns.centre, found)
 
 
-def _refuse_exact(y: str, found: Components, whole: Moments) -> None:
+def _refuse_exact(y: Column, found: Components, whole: Moments) -> None:
     """Refuse weights by components of which the one within units is rounding error."""
     spread = whole.cross[0][whole.terms.index(y), whole.terms.index(y)] / whole.n[0]
     if found.within <= 1e-13 * spread:
@@ -77,12 +78,12 @@ def quasi_demeaned_two_way(work: Work) -> Work:
 
 
 def _with_constant(
-    work: Work, terms: tuple[str, ...], mean: Array, m2: Array, centre: Array, found: Components
+    work: Work, terms: tuple[Column, ...], mean: Array, m2: Array, centre: Array, found: Components
 ) -> Work:
     """Return weighted cells; their last column, the constant, comes in front of the terms."""
-    terms = (*terms, CONSTANT)
+    terms = (*terms, INTERCEPT)
     made = replace(work.cells, terms=terms, mean=mean, m2=m2, mean_rest=None)
-    order = [work.y, CONSTANT, *[t for t in terms if t not in (work.y, CONSTANT)]]
+    order = [work.y, INTERCEPT, *[t for t in terms if t not in (work.y, INTERCEPT)]]
     at = [terms.index(t) for t in order]
     return replace(
         work,

@@ -15,6 +15,7 @@ from ..errors import DataError, listing
 from ..moments import group_codes
 from ..panel import Panel
 from .clusters import cluster_values
+from .columns import Column
 from .plan import Plan
 from .weights import weight_column
 
@@ -111,9 +112,9 @@ def _differences(panel: Panel, x: Array, complete: Mask) -> tuple[Array, Mask]:
     return np.where(known[:, None], x - x[np.maximum(at, 0)], np.nan), known
 
 
-def with_wave_dummies(table: Table) -> tuple[Table, tuple[str, ...]]:
-    """Put a dummy of every wave but the first beside the terms; return their names."""
+def with_wave_dummies(table: Table) -> tuple[Table, tuple[Column, ...]]:
+    """Put a dummy of every wave but the first beside the terms; return what they are."""
     time = table.keys["wave"]
     waves = np.unique(time)[1:]
     x = np.stack([*table.x.T, *[(time == w).astype(float) for w in waves]]).T
-    return replace(table, x=x), tuple(f"(wave {w})" for w in waves)
+    return replace(table, x=x), tuple(Column(f"wave {w}", "wave") for w in waves)

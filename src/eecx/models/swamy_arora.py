@@ -27,6 +27,7 @@ import numpy.typing as npt
 
 from ..errors import DataError
 from ..moments import Moments
+from .columns import Column
 from .least_squares import independent, least_squares
 
 __all__ = ["Between", "Components", "between", "components", "moving"]
@@ -83,7 +84,7 @@ def moving(cross: Array, n: float, largest: Array) -> npt.NDArray[np.bool_]:
     return independent(cross, np.where(spread > 1e-12 * np.sqrt(n) * largest, spread, 0.0))
 
 
-def components(units: Moments, y: str, x: Sequence[str]) -> Components:
+def components(units: Moments, y: Column, x: Sequence[Column]) -> Components:
     """Return the components of ``y ~ x``; ``units`` has one cell per unit, centred at will."""
     n, g = float(units.n.sum()), len(units.n)
     away = units.cross.sum(axis=0)

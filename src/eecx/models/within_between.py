@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from ..errors import DataError
 from ..moments import Moments, group_codes, pack
-from .work import BETWEEN, WITHIN, Work
+from .columns import Column
+from .work import Work
 
 __all__ = ["Columns", "columns_of", "refuse_flat", "split", "split_columns"]
 
@@ -25,7 +26,7 @@ class Columns:
     of the units; ``unit`` (g,) is the number of each cell's unit.
     """
 
-    terms: tuple[str, ...]
+    terms: tuple[Column, ...]
     mean: Array
     cross: Array
     unit_mean: Array
@@ -67,12 +68,14 @@ def split_columns(work: Work, of: Columns) -> Columns:
     of_unit = of.unit_mean[of.unit]
     away = of.mean - of_unit
     varies, differs = _varies(work.cells, of, away)
-    at = {name: of.terms.index(name) for name in (work.y, *work.terms)}
-    parts = [(work.y, "", at[work.y])]
-    parts += [(f"{n}{WITHIN}", WITHIN, at[n]) for n in work.terms if varies[at[n]]]
-    parts += [(f"{n}{BETWEEN}", BETWEEN, at[n]) for n in work.terms if differs[at[n]]]
-    source = np.array([j for _, _, j in parts])
-    within, between = (np.array([p == kind for _, p, _ in parts]) for kind in (WITHIN, BETWEEN))
+    at = {column: of.terms.index(column) for column in (work.y, *work.terms)}
+    made = [(work.y, at[work.y])]
+    made += [(c.of("within"), at[c]) for c in work.terms if varies[at[c]]]
+    made += [(c.of("between"), at[c]) for c in work.terms if differs[at[c]]]
+    source = np.array([j for _, j in made])
+    within, between = (
+        np.array([c.part == part for c, _ in made]) for part in ("within", "between")
+    )
     own = np.where(within, away[:, source], of.mean[:, source])
     mean = np.where(between, of_unit[:, source], own)
     cross = of.cross[:, source][:, :, source]
@@ -82,8 +85,7 @@ def split_columns(work: Work, of: Columns) -> Columns:
     sums = np.column_stack([np.bincount(of.unit, w * m) for m in mean.T])
     unit_mean = sums / np.bincount(of.unit, w)[:, None]
     centre = np.where(within, 0.0, of.centre[source])
-    names = tuple(name for name, _, _ in parts)
-    return Columns(names, mean, cross, unit_mean, of.unit, centre)
+    return Columns(tuple(c for c, _ in made), mean, cross, unit_mean, of.unit, centre)
 
 
 def _varies(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -13,14 +12,12 @@ import pandas as pd
 from ..moments import Moments
 from ..panel import Panel
 from ..results import fingerprint
+from .columns import Column
 from .swamy_arora import Components
 from .weights import Weighting
 
 __all__ = [
-    "BETWEEN",
-    "CONSTANT",
     "ROWWISE",
-    "WITHIN",
     "Effects",
     "Rows",
     "Vcov",
@@ -72,8 +69,6 @@ ROWWISE = (
     "newey-west",
 )
 """Covariances that need every row."""
-CONSTANT = "(intercept)"
-WITHIN, BETWEEN = " (within)", " (between)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,8 +77,8 @@ class Rows:
 
     panel: Panel
     complete: npt.NDArray[np.bool_]
-    spans: Mapping[str, tuple[str, ...]]
-    """Labels of the columns that each term has become."""
+    columns: tuple[Column, ...]
+    """The columns that the terms have become, the outcome first."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,9 +86,9 @@ class Work:
     """A model made ready: cells, columns, and what counts as a parameter."""
 
     cells: Moments
-    y: str
-    terms: tuple[str, ...]
-    nuisance: tuple[str, ...]
+    y: Column
+    terms: tuple[Column, ...]
+    nuisance: tuple[Column, ...]
     source: Rows | Moments
     effects: Effects
     vcov: Vcov
@@ -117,6 +112,8 @@ class Work:
     """Variance components, where GLS was prepared."""
     unit: str = "unit"
     """The key of the units among the cells' keys."""
+    by: tuple[str, ...] = ("unit",)
+    """The keys that errors are clustered by among the cells' keys."""
     weighting: Weighting | None = None
     tau2: float | None = None
     """Variance that sampling error leaves, where weights rest on it."""
@@ -128,16 +125,16 @@ class Work:
         """Whether the cells are rows: for errors that need each, or two kinds of clusters."""
         return self.vcov in ROWWISE or isinstance(self.cluster, tuple)
 
-    def way_out(self, name: str) -> str:
+    def way_out(self, column: Column) -> str:
         """Return what to do about a column that does not vary."""
-        return "There is nothing to explain." if name == self.y else "Leave it out."
+        return "There is nothing to explain." if column == self.y else "Leave it out."
 
     def cluster_name(self, cell: int) -> object:
         """Return the name of the cluster that a cell is."""
         key = self.cells.keys.iloc[:, 0].to_numpy()[cell]
         return key if self.levels is None else self.levels[int(key)]
 
-    def with_equation(self, y: str, terms: tuple[str, ...]) -> Work:
+    def with_equation(self, y: Column, terms: tuple[Column, ...]) -> Work:
         """Return the same cells with another equation on their terms."""
         at = [self.cells.terms.index(name) for name in (y, *terms, *self.nuisance)]
         cells = self.cells.select([y, *terms, *self.nuisance])
@@ -158,4 +155,4 @@ def has_intercept(effects: Effects, gls: bool, drift: bool = True) -> bool:
 
 def fingerprint_of(cells: Moments) -> str:
     """Return the fingerprint of all that an analysis knows of its data."""
-    return fingerprint("|".join(cells.terms), cells.n, cells.w, cells.mean, cells.m2)
+    return fingerprint("|".join(map(str, cells.terms)), cells.n, cells.w, cells.mean, cells.m2)

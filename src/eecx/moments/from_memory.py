@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -53,7 +54,7 @@ def from_memory(
 
 def from_rows(
     x: Array,
-    terms: tuple[str, ...],
+    terms: tuple[Any, ...],
     keys: pd.DataFrame,
     w: Array | None = None,
     *,

@@ -18,7 +18,7 @@ ROW = "row"
 """The key that keeps every row as a cell of its own (HC errors, casewise tests)."""
 
 
-def names_of(given: Sequence[str] | str) -> list[str]:
+def names_of(given: Sequence[Any] | str) -> list[Any]:
     """Return names as a list, one alone too; raise where one comes twice."""
     names = [given] if isinstance(given, str) else list(given)
     if twice := {n for n in names if names.count(n) > 1}:

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -39,7 +40,8 @@ class Moments:
     Parameters
     ----------
     terms : tuple of str
-        Names of the p columns: ``"x"``, ``"x:z"``, ``"I(x^2)"``, fixed when the object is made.
+        Names of the p columns: ``"x"``, ``"x:z"``, ``"I(x^2)"``, fixed when the object is made. In
+        a model that is made ready they are objects that know what each column is.
     keys : pandas.DataFrame
         One row per cell, one column per key; no columns and one row when there are no keys.
     n, w, w2 : ndarray, shape (cells,)
@@ -65,7 +67,7 @@ class Moments:
     (3.0, 8.0)
     """
 
-    terms: tuple[str, ...]
+    terms: tuple[Any, ...]
     keys: pd.DataFrame
     n: Array
     w: Array
@@ -187,7 +189,7 @@ class Moments:
         away = self.away_from(np.asarray(point, dtype=float))
         return self.cross + self.w[:, None, None] * (away[:, :, None] * away[:, None, :])
 
-    def select(self, terms: Sequence[str]) -> Moments:
+    def select(self, terms: Sequence[Any]) -> Moments:
         """Keep these terms, in this order; a column may be named without its backticks."""
         at = []
         for term in names_of(terms):

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from ..covariance import partial_leverage
 from ..errors import Caution, listing
+from ..models.columns import INTERCEPT, Column
 from ..models.inference import covariance_of, estimates, is_perfect, two_keys
 from ..models.least_squares import Fit
+from ..models.levels import in_words
 from ..models.swamy_arora import Components
-from ..models.work import CONSTANT, ROWWISE, Work, clustered
+from ..models.work import ROWWISE, Work, clustered
 
 __all__ = ["cautions"]
 
@@ -26,11 +30,16 @@ FEW = 10
 
 
 def cautions(
-    work: Work, fit: Fit, table: pd.DataFrame, combine: Array, conf_level: float
+    work: Work,
+    fit: Fit,
+    columns: Sequence[Column],
+    table: pd.DataFrame,
+    combine: Array,
+    conf_level: float,
 ) -> tuple[Caution, ...]:
     """Return what a reader should doubt about a fit and its errors."""
     found = []
-    names = _named(work, table)
+    names = in_words(columns, work.effects, work.waves)
     df = pd.Series(table["df"].to_numpy(), names)
     fewest, effective = _fewest(work, fit), _effective(work, fit, combine)
     if work.vcov.startswith(("CR0", "CR1")) and fewest < 40:
@@ -100,22 +109,22 @@ def cautions(
                 "no-variance-left",
                 "Sampling error explains all that the terms leave: its variance beyond that is "
                 "estimated at zero, and weights are 1/v.",
-                work.y,
+                str(work.y),
             )
         )
     if work.vcov == "CR2":
-        found += _doubted(work, fit, table, combine, conf_level)
+        found += _doubted(work, fit, columns, table, combine, conf_level)
     if is_perfect(fit):
         found.append(
             Caution(
                 "perfect-fit",
                 f"The terms reproduce {work.y!r} exactly: is it computed from them? "
                 "No error can be told.",
-                work.y,
+                str(work.y),
             )
         )
     else:
-        found += _concentrated(work, fit, table, combine)
+        found += _concentrated(work, fit, names, table, combine)
     if work.absorbed and work.singletons:
         found.append(
             Caution(
@@ -151,29 +160,28 @@ def _boundary(components: Components) -> list[Caution]:
 
 
 def _doubted(
-    work: Work, fit: Fit, table: pd.DataFrame, combine: Array, conf_level: float
+    work: Work,
+    fit: Fit,
+    columns: Sequence[Column],
+    table: pd.DataFrame,
+    combine: Array,
+    conf_level: float,
 ) -> list[Caution]:
     """Caution where CR2 says that a slope is not zero and the jackknife does not, or vice versa."""
     covariance, df = covariance_of(work, fit, "CR3", combine)
     se = np.sqrt(np.diag(covariance))
     other = estimates(combine @ fit.beta, se, df, conf_level)["p_value"]
     found = []
-    named = zip(_named(work, table), table["term"], table["p_value"], other, strict=True)
-    for name, term, own, their in named:
-        if term != CONSTANT and (own < 1 - conf_level) != (their < 1 - conf_level):
+    names = in_words(columns, work.effects, work.waves)
+    named = zip(names, columns, table["p_value"], other, strict=True)
+    for name, column, own, their in named:
+        if column != INTERCEPT and (own < 1 - conf_level) != (their < 1 - conf_level):
             message = (
                 f"For {name!r}, CR2 (p = {own:.3f}) and the jackknife CR3 (p = {their:.3f}) "
                 "disagree: few clusters decide. See vcov='wild'."
             )
             found.append(Caution("errors-disagree", message, str(name)))
     return found
-
-
-def _named(work: Work, table: pd.DataFrame) -> list[str]:
-    """Return the terms, with their level where a term has several."""
-    if work.effects != "within-between":
-        return table["term"].tolist()
-    return [f"{t}, {v}" for t, v in zip(table["term"], table["level"], strict=True)]
 
 
 def _fewest(work: Work, fit: Fit) -> int:
@@ -190,14 +198,16 @@ def _effective(work: Work, fit: Fit, combine: Array) -> Array:
     return np.asarray(1 / (share**2).sum(axis=0), dtype=float)
 
 
-def _concentrated(work: Work, fit: Fit, table: pd.DataFrame, combine: Array) -> list[Caution]:
+def _concentrated(
+    work: Work, fit: Fit, names: Sequence[str], table: pd.DataFrame, combine: Array
+) -> list[Caution]:
     """Caution against errors of what varies in one cluster (or row) alone, or mostly there."""
     if work.vcov == "classical" or isinstance(work.cluster, tuple):
         return []
     share = partial_leverage(fit.bread, fit.cross, combine @ fit.move)
     kind = "row" if work.vcov in ROWWISE else f"cluster ({work.cluster})"
     found = []
-    for name, df, own in zip(_named(work, table), table["df"], share.T, strict=True):
+    for name, df, own in zip(names, table["df"], share.T, strict=True):
         at = int(own.argmax())
         if np.isnan(df):
             message = f"Nothing tells the error of {name!r}: it fits each {kind} exactly."

@@ -10,7 +10,8 @@ import pandas as pd
 
 from .. import plotting
 from ..errors import OptionError
-from ..results import Result, versions
+from ..models.levels import slopes_of
+from ..results import NUMBERS, Result, identifying, recorded
 
 __all__ = ["compare"]
 
@@ -30,14 +31,20 @@ def compare(*fits: Result, names: Sequence[str] = (), digits: int = 3) -> Result
     Returns
     -------
     Result
-        ``.table``: one row per term (and level) with the estimate, and its standard error in
-        brackets, a column a fit; below, effects, errors, n, units, R². Text, for
-        ``.to_latex()`` and notebooks. ``.tables["estimates"]``: the same in tidy numbers.
+        ``.table``: the estimates with their identifying columns ``model, term, level``. What is
+        printed, in notebooks and by ``.to_latex()``, is ``.tables["side_by_side"]``: one row per
+        term (and level) with the estimate, its standard error in brackets below, a column a fit;
+        then effects, errors, n, units, R².
+
+    Raises
+    ------
+    OptionError
+        Fewer than two results, results of other analyses, headings that are not distinct.
 
     Notes
     -----
-    No stars: intervals are in ``.tables["estimates"]`` and in the figure. That one slope differs
-    from zero and another does not, does not show that they differ.
+    No stars: intervals are in ``.table`` and in the figure. That one slope differs from zero and
+    another does not, does not show that they differ.
 
     Examples
     --------
@@ -47,39 +54,37 @@ def compare(*fits: Result, names: Sequence[str] = (), digits: int = 3) -> Result
     ...     eecx.regress(sim.frame, "cx ~ ex", unit="unit", wave="wave", effects=e)
     ...     for e in ("between", "two-way")
     ... ]
-    >>> eecx.compare(*fits, names=["between", "two-way"]).table.columns.tolist()
+    >>> found = eecx.compare(*fits, names=["between", "two-way"])
+    >>> found.tables["side_by_side"].columns.tolist()
     ['term', 'between', 'two-way']
     """
-    if len(fits) < 2 or not all(isinstance(f, Result) and "std_error" in f.table for f in fits):
-        raise OptionError("compare takes two or more Results of eecx.regress.")
-    if not all("term" in f.table and f.table["term"].notna().all() for f in fits):
-        raise OptionError("compare takes Results with one term per row, as those of eecx.regress.")
+    asked = dict(locals())
+    models = [isinstance(f, Result) and identifying(f.table) == ["term", "level"] for f in fits]
+    if len(fits) < 2 or not all(models):
+        raise OptionError("compare takes two or more Results of eecx.regress.", code="wrong-source")
     listed = isinstance(names, Sequence) and not isinstance(names, str)
     heads = list(names) if listed and names else [f"({i + 1})" for i in range(len(fits))]
     texts = listed and all(isinstance(h, str) and h for h in heads)
     if not texts or len(heads) != len(fits) or len(set(heads)) < len(heads):
         raise OptionError(
-            f"names= needs {len(fits)} different headings, as texts; given: {names!r:.60}."
+            f"names= needs {len(fits)} different headings, as texts; given: {names!r:.60}.",
+            code="not-accepted",
         )
     if isinstance(digits, bool) or not isinstance(digits, int) or not 0 <= digits <= 15:
-        raise OptionError(f"digits={digits!r}: a whole number from 0 to 15.")
-    long = []
-    for head, fit in zip(heads, fits, strict=True):
-        own = fit.table.copy()
-        own.insert(0, "model", head)
-        long.append(own)
-    tidy = pd.concat(long, ignore_index=True)
-    several = {f.spec.get("effects") for f in fits} & {"within-between"}
-    keys = tidy["term"] + (", " + tidy["level"] if several and "level" in tidy else "")
-    order = list(dict.fromkeys(k for k in keys if not k.startswith("(intercept)")))
-    order += [k for k in dict.fromkeys(keys) if k.startswith("(intercept)")]
+        raise OptionError(f"digits={digits!r}: a whole number from 0 to 15.", code="not-accepted")
+    columns = ["term", "level", *NUMBERS]
+    long = [f.table[columns].assign(model=head) for head, f in zip(heads, fits, strict=True)]
+    whole = pd.concat(long, ignore_index=True)[["model", *columns]]
+    several = any(part == "contextual" for f in fits for part in f.parts)
+    keys = whole["term"] + ", " + whole["level"] if several else whole["term"]
+    constant = np.array([part == "intercept" for f in fits for part in f.parts])
     rows: list[list[str]] = []
-    for key in order:
+    for key in dict.fromkeys([*keys[~constant], *keys[constant]]):
         top, below = [key], [""]
         for head in heads:
-            found = tidy[(keys == key) & (tidy["model"] == head)]
-            top.append(f"{found['estimate'].iloc[0]:.{digits}f}" if len(found) else "")
-            se = found["std_error"].iloc[0] if len(found) else np.nan
+            own = whole[(keys == key) & (whole["model"] == head)]
+            top.append(f"{own['estimate'].iloc[0]:.{digits}f}" if len(own) else "")
+            se = own["std_error"].iloc[0] if len(own) else np.nan
             below.append(f"({se:.{digits}f})" if np.isfinite(se) else "")
         rows += [top, below]
     families = [str(f.spec.get("family", "gaussian")) for f in fits]
@@ -97,17 +102,20 @@ def compare(*fits: Result, names: Sequence[str] = (), digits: int = 3) -> Result
         ["units", *[_whole(f.stats.get("units")) for f in fits]],
         ["R²", *[_share(f.stats.get("r_squared")) for f in fits]],
     ]
-    table = pd.DataFrame(rows, columns=["term", *heads])
+    shown = pd.DataFrame(rows, columns=["term", *heads])
     return Result(
         "compare",
-        table,
-        {"title": ", ".join(heads), "names": heads, "digits": digits, "versions": versions()},
+        whole,
+        recorded(compare, asked, of=[dict(f.spec) for f in fits], names=heads),
         {"fits": len(fits)},
         " ".join(f"{head}: {fit.methods()}" for head, fit in zip(heads, fits, strict=True)),
-        tables={"estimates": tidy},
+        tables={"side_by_side": shown},
         warnings=tuple(dict.fromkeys(w for f in fits for w in f.warnings)),
         references=tuple(dict.fromkeys(r for f in fits for r in f.references)),
         figure=_figure,
+        title=", ".join(heads),
+        side_by_side=shown,
+        parts=tuple(part for f in fits for part in f.parts),
     )
 
 
@@ -129,8 +137,7 @@ def _share(value: Any) -> str:
 
 
 def _figure(result: Result, ax: Any = None, **options: Any) -> Any:
-    tidy = result.tables["estimates"]
-    kept = tidy[tidy["term"] != "(intercept)"]
+    kept = slopes_of(result)
     table = pd.DataFrame(
         {
             "term": kept["term"] + ", " + kept["level"],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -15,15 +14,17 @@ from .. import formula as grammar
 from .. import plotting
 from ..errors import Caution, DataError, OptionError, listing
 from ..models.clusters import cluster_values
+from ..models.columns import INTERCEPT, called, columns_of_design
 from ..models.design import design, unkeyed
-from ..models.inference import UNTOLD, estimates_table
+from ..models.inference import UNTOLD, estimates
 from ..models.least_squares import independent
+from ..models.levels import identified
 from ..models.predictor import predictor_of_glm
 from ..models.weights import Weighting, weight_column
 from ..models.work import Rows
 from ..moments import Moments
 from ..panel import Panel, as_panel
-from ..results import Result, fingerprint, versions
+from ..results import Result, fingerprint, labels, versions
 from .marginal_effects import marginal_effects
 
 if TYPE_CHECKING:
@@ -60,12 +61,12 @@ def glm(
             cluster = data.cluster or data.unit
         elif cluster not in data.roles:
             cluster = {"unit": data.unit, "wave": data.wave}.get(cluster) or cluster
-    columns = [*model.columns, *(c for c in [cluster] if c is not None and c not in (unit, wave))]
-    columns += [weights.column] if weights and weights.column else []
-    panel = as_panel(data, columns, unit=unit, wave=wave)
+    used = [*model.columns, *(c for c in [cluster] if c is not None and c not in (unit, wave))]
+    used += [weights.column] if weights and weights.column else []
+    panel = as_panel(data, used, unit=unit, wave=wave)
     made = design(panel, (model.response, *model.terms))
-    values, labels = made.x, made.names
-    names = [*labels[1:]]
+    columns = columns_of_design(made, (model.response, *model.terms))
+    values, names = made.x, called(columns[1:])
     own = cluster if cluster is not None else panel.unit if unit is not None else None
     groups = np.arange(len(values)) if own is None else pd.factorize(cluster_values(panel, own))[0]
     w = np.ones(len(values))
@@ -73,9 +74,9 @@ def glm(
         w = weight_column(panel, weights, model.response.columns[0])
     complete = ~(np.isnan(values).any(axis=1) | np.isnan(w)) & (groups >= 0)
     if not complete.any():
-        needed = [*labels, *(c for c in columns if c not in (*labels, unit, wave))]
+        needed = [*made.names, *(c for c in used if c not in (*made.names, unit, wave))]
         raise DataError(f"No unit × wave has a value for all of {listing(needed)}.")
-    seen, rows = Rows(panel, complete, made.spans), np.flatnonzero(complete)
+    seen, rows = Rows(panel, complete, columns), np.flatnonzero(complete)
     if weights is not None and weights.kind == "frequency":
         rows, w = np.repeat(rows, w[rows].astype(np.intp)), np.ones(len(w))
     y, x, w = values[rows, 0], values[rows, 1:], w[rows] / w[rows].mean()
@@ -112,15 +113,15 @@ def glm(
     untold = at_limit | (np.diag(v) <= UNTOLD * np.diag(move @ fit.normalized_cov_params @ move.T))
     v[untold, :] = v[:, untold] = np.nan
     df = np.where(untold, np.nan, clusters - 1.0)
-    terms = ["(intercept)", *names]
-    table = estimates_table(terms, beta, np.sqrt(np.diag(v)), df, conf_level)
-    table.insert(1, "level", "pooled")
+    shown = (INTERCEPT, *columns[1:])
+    terms = called(shown)
+    numbers = pd.DataFrame(estimates(beta, np.sqrt(np.diag(v)), df, conf_level))
+    table = identified(numbers, shown, "pooled", 0)
     share = w if weights is not None and weights.kind == "sampling" else np.ones(len(y))
     predictor = predictor_of_glm(seen, model, family, beta, v, clusters - 1.0)
     effects = marginal_effects(
         predictor.inputs,
-        _columns(panel, model, predictor.inputs.columns, rows),
-        predictor.names[1:],
+        predictor.inputs.read(panel).iloc[rows].reset_index(drop=True),
         beta,
         v,
         share=share,
@@ -184,7 +185,8 @@ def glm(
         f"with errors clustered by {own or 'row'}. Average marginal effects, in units of the "
         f"outcome: {said}.",
         tables={"marginal_effects": effects},
-        vcov=pd.DataFrame(v, index=terms, columns=terms),
+        vcov=pd.DataFrame(v, index=labels(table), columns=labels(table)),
+        parts=tuple(c.part for c in shown),
         warnings=tuple(cautions),
         figure=_figure,
         predictor=predictor,
@@ -261,20 +263,6 @@ def _figure(result: Result, ax: Axes | None = None, **options: Any) -> Axes:
         "label": "slope, or change, of the expected outcome (0: none)",
     }
     return plotting.coefficients(result.tables["marginal_effects"], ax=ax, **(given | options))
-
-
-def _columns(
-    panel: Panel, model: grammar.Formula, names: Sequence[str], rows: npt.NDArray[np.intp]
-) -> pd.DataFrame:
-    """Return the columns that a model is made of, lags looked up, in these rows."""
-    lags = {f.label: f for t in model.terms for f in t.factors if isinstance(f, grammar.Lag)}
-    found = {
-        name: panel.design([grammar.Term((lags[name],))]).x[rows, 0]
-        if name in lags
-        else panel.frame[name].iloc[rows].reset_index(drop=True)
-        for name in names
-    }
-    return pd.DataFrame(found, index=range(len(rows)))
 
 
 def same_kind(options: dict[str, Any]) -> None:

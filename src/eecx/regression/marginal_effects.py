@@ -20,7 +20,7 @@ import pandas as pd
 
 from .. import formula as grammar
 from ..models.inference import estimates_table
-from ..models.inputs import Inputs, Part
+from ..models.inputs import Inputs, given_term
 from ..panel import level_label
 
 __all__ = ["marginal_effects"]
@@ -31,7 +31,6 @@ Array = npt.NDArray[np.float64]
 def marginal_effects(
     inputs: Inputs,
     values: pd.DataFrame,
-    names: tuple[str, ...],
     beta: Array,
     vcov: Array,
     *,
@@ -42,13 +41,13 @@ def marginal_effects(
 ) -> pd.DataFrame:
     """Return a row per column of numbers and per level of a category.
 
-    ``values`` holds the columns of the rows; ``names``, ``beta`` and ``vcov`` are the slopes' and,
-    first, the constant's.
+    ``values`` holds the columns of the rows; ``beta`` and ``vcov`` are the slopes' and, first, the
+    constant's.
     """
     w = share / share.sum()
 
     def whole(rows: pd.DataFrame) -> Array:
-        return np.column_stack([np.ones(len(rows)), inputs.design(rows, names)])
+        return np.column_stack([np.ones(len(rows)), inputs.evaluate(rows)])
 
     own = whole(values)
     labels, effects, gradients = [], [], []
@@ -64,9 +63,7 @@ def marginal_effects(
                 gradients.append((w * slope) @ moved - (w * slope0) @ first)
         else:
             _, slope, bend = _expected(own @ beta, poisson)
-            along = np.column_stack(
-                [np.zeros(len(own)), _derivative(inputs, values, names, column)]
-            )
+            along = np.column_stack([np.zeros(len(own)), _derivative(inputs, values, column)])
             labels.append(column)
             effects.append((w * slope) @ (along @ beta))
             gradients.append((w * bend * (along @ beta)) @ own + (w * slope) @ along)
@@ -85,20 +82,22 @@ def _expected(eta: Array, poisson: bool) -> tuple[Array, Array, Array]:
     return mu, mu * (1 - mu), mu * (1 - mu) * (1 - 2 * mu)
 
 
-def _derivative(inputs: Inputs, values: pd.DataFrame, names: tuple[str, ...], column: str) -> Array:
+def _derivative(inputs: Inputs, values: pd.DataFrame, name: str) -> Array:
     """Return the derivative of every column of the design in one column of the data."""
-    out = np.zeros((len(values), len(names)))
-    for part in inputs.parts:
-        for i, factor in enumerate(part.term.factors):
-            if factor.column != column:
+    out = np.zeros((len(values), len(inputs.slopes)))
+    for term in inputs.terms:
+        at = [i for i, column in enumerate(inputs.slopes) if given_term(column.term) == term]
+        for i, factor in enumerate(term.factors):
+            if factor.column != name:
                 continue
             power = factor.exponent if isinstance(factor, grammar.Power) else 1
-            rest = [f for j, f in enumerate(part.term.factors) if j != i]
+            rest = [f for j, f in enumerate(term.factors) if j != i]
             if power > 1:
-                rest.append(grammar.Power(column, power - 1) if power > 2 else grammar.Name(column))
+                rest.append(grammar.Power(name, power - 1) if power > 2 else grammar.Name(name))
             if rest:
-                left = replace(inputs, parts=(Part(part.names, grammar.Term(tuple(rest))),))
-                out += power * left.design(values, names)
+                left = grammar.Term(tuple(rest))
+                slopes = tuple(replace(inputs.slopes[j], term=left) for j in at)
+                out[:, at] += power * replace(inputs, slopes=slopes).evaluate(values)
             else:
-                out[:, names.index(part.names[0])] += 1.0
+                out[:, at] += 1.0
     return out

@@ -15,24 +15,25 @@ from .. import formula as grammar
 from ..errors import Caution, OptionError, check_level, listing, nearest
 from ..frames import open_table
 from ..mixed import Covariance, mixed
+from ..models.columns import INTERCEPT, Column
 from ..models.inference import (
     covariance_of,
     cr1_factor,
-    estimates_table,
+    estimates,
     fit_work,
     r_squared,
     two_keys,
 )
 from ..models.least_squares import Fit
-from ..models.levels import contextual, figure, shown
+from ..models.levels import SPLIT, contextual, figure, identified, in_words, shown
 from ..models.predictor import predictor_of_least_squares
 from ..models.prepare import prepare
 from ..models.weights import Kind, weighting
-from ..models.work import CONSTANT, Effects, Vcov, Work, clustered
+from ..models.work import Effects, Vcov, Work, clustered
 from ..panel import Panel
 from ..resampling import check_draws, generator, wild_tests
 from ..resampling.wild import Weights
-from ..results import Result, versions
+from ..results import Result, labels, recorded, versions
 from .cautions import cautions
 from .glm import Family, glm, same_kind
 
@@ -181,6 +182,7 @@ def regress(
     >>> fit.table["level"].tolist()
     ['within units over time']
     """
+    asked = dict(locals())
     if effects not in get_args(Effects):
         known = listing(get_args(Effects), most=20)
         raise OptionError(f"effects={effects!r}: accepted are {known}.")
@@ -212,7 +214,7 @@ def regress(
             raise OptionError("A family takes one kind of clusters.")
         own = {"unit": unit, "wave": wave, "cluster": cluster}
         result = glm(data, model, family, **own, weights=weighted, conf_level=conf_level)
-        return replace(result, kind=kind_of(result.spec))
+        return _recorded(result, asked)
     options: dict[str, Any] = {
         "family": family,
         "method": method,
@@ -255,12 +257,19 @@ def regress(
         )
         if work.vcov == "wild":
             result = _bootstrapped(result, work, fit, draws, wild, rng, conf_level)
-    result = replace(result, kind=kind_of(result.spec))
+    result = _recorded(result, asked)
     if isinstance(data, Panel) and len(model.response.columns) == 1:
         shared = data.shared_source(model.columns, model.response.columns[0])
         if shared:
             result = replace(result, warnings=(*result.warnings, shared))
     return result
+
+
+def _recorded(result: Result, asked: Mapping[str, Any]) -> Result:
+    """Record every argument, with what defaults came to, and say which model it is in headings."""
+    settled = {k: v for k, v in result.spec.items() if k not in ("data", "versions")}
+    spec = recorded(regress, asked, data=result.spec["data"], **settled)
+    return replace(result, spec=spec, title=str(spec["formula"]), kind=kind_of(spec))
 
 
 def kind_of(spec: Mapping[str, Any]) -> tuple[str, ...]:
@@ -307,7 +316,7 @@ def _bootstrapped(
 ) -> Result:
     """Replace p values and intervals by those of the restricted wild cluster bootstrap."""
     kind: Weights = wild or ("webb" if len(fit.scores) < 12 else "rademacher")
-    combine = shown(work, fit)[0]
+    combine, columns = shown(work, fit)
     factor = cr1_factor(fit, work)
     table = result.table.copy()
     tests = wild_tests(
@@ -337,7 +346,7 @@ def _bootstrapped(
         table=table,
         spec={**result.spec, "wild": kind},
         stats={**result.stats, "draws": used, "all_draws": "yes" if tests[0].complete else "no"},
-        text=_methods(work, table, str(result.spec["formula"]), conf_level),
+        text=_methods(work, columns, table, str(result.spec["formula"]), conf_level),
         warnings=tuple(found),
     )
 
@@ -345,17 +354,13 @@ def _bootstrapped(
 def _result(work: Work, fit: Fit, formula: str, conf_level: float) -> Result:
     clusters = len(fit.scores)
     residual_df = fit.n - len(fit.beta) - work.absorbed
-    combine, names, levels = shown(work, fit)
+    combine, columns = shown(work, fit)
     covariance, df = covariance_of(work, fit, work.vcov, combine)
     beta, se = combine @ fit.beta, np.sqrt(np.diag(covariance).clip(0.0))
     se[np.diag(covariance) < 0] = np.nan
-    table = estimates_table(names, beta, se, df, conf_level)
-    table.insert(1, "level", levels)
-    keys = [
-        f"{n} [{v}]" if work.effects == "within-between" else n
-        for n, v in zip(names, levels, strict=True)
-    ]
-    vcov = pd.DataFrame(covariance, index=keys, columns=keys)
+    numbers = pd.DataFrame(estimates(beta, se, df, conf_level))
+    table = identified(numbers, columns, work.effects, work.waves)
+    keys = labels(table)
     by_cluster = clustered(work.vcov)
     statistics = {
         "n": int(fit.n),
@@ -379,8 +384,7 @@ def _result(work: Work, fit: Fit, formula: str, conf_level: float) -> Result:
         statistics["n_effective"] = work.effective
     if work.tau2 is not None:
         statistics["tau2"] = work.tau2
-    if work.effects == "within-between":
-        statistics |= contextual(beta, covariance, levels)
+    statistics |= contextual(beta, covariance, columns)
     spec = {
         "formula": formula,
         "effects": work.effects,
@@ -399,9 +403,10 @@ def _result(work: Work, fit: Fit, formula: str, conf_level: float) -> Result:
         table,
         spec,
         statistics,
-        _methods(work, table, formula, conf_level),
-        vcov=vcov,
-        warnings=cautions(work, fit, table, combine, conf_level),
+        _methods(work, columns, table, formula, conf_level),
+        vcov=pd.DataFrame(covariance, index=keys, columns=keys),
+        warnings=cautions(work, fit, columns, table, combine, conf_level),
+        parts=tuple(c.part for c in columns),
         references=references,
         figure=figure,
     )
@@ -414,7 +419,9 @@ def _cluster_count(work: Work, cells: int) -> int | str:
     return f"{counts[0]} and {counts[1]}"
 
 
-def _methods(work: Work, table: pd.DataFrame, formula: str, conf_level: float) -> str:
+def _methods(
+    work: Work, columns: Sequence[Column], table: pd.DataFrame, formula: str, conf_level: float
+) -> str:
     by = " and ".join(work.cluster) if isinstance(work.cluster, tuple) else work.cluster
     if work.vcov == "wild":
         errors = f"intervals of the restricted wild bootstrap of clusters ({by}; CR1 errors)"
@@ -429,13 +436,12 @@ def _methods(work: Work, table: pd.DataFrame, formula: str, conf_level: float) -
     else:
         errors = f"{work.vcov.title()} standard errors"
     found = []
-    columns = ["estimate", "std_error", "conf_low", "conf_high"]
-    for term, level, (b, se, low, high) in zip(
-        table["term"], table["level"], table[columns].to_numpy(float), strict=True
-    ):
-        if term == CONSTANT and len(table) > 1:
+    numbers = table[["estimate", "std_error", "conf_low", "conf_high"]].to_numpy(float)
+    names = in_words(columns, work.effects, work.waves)
+    for column, term, (b, se, low, high) in zip(columns, names, numbers, strict=True):
+        if column == INTERCEPT and len(table) > 1:
             continue
-        term = f"{term}, {level}," if work.effects == "within-between" else term
+        term = f"{term}," if work.effects in SPLIT else term
         interval = f"SE {se:.2g}, {100 * conf_level:g}% CI {low:.3g} to {high:.3g}"
         if np.isinf([low, high]).any():
             interval = f"SE {se:.2g}, {100 * conf_level:g}% CI without an end: no null is rejected"

@@ -8,30 +8,33 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from scipy import special
 
 from .. import formula as grammar
 from .. import plotting
 from ..errors import Caution, DataError, OptionError, listing, nearest
 from ..models.inference import covariance_of, fit_work
+from ..models.levels import contextual_rows, slopes_of
 from ..models.prepare import prepare
-from ..models.work import BETWEEN, CONSTANT, WITHIN, Vcov
+from ..models.work import Vcov
 from ..panel import Panel
-from ..results import Result, versions
+from ..results import Result, p_phrase, recorded, tidy
 from .regress import regress
 
 __all__ = ["hausman", "wald"]
 
 Array = npt.NDArray[np.float64]
+Term = str | tuple[str, str]
+
+LEVELS = ("whole", "within", "between", "contextual", "intercept")
 
 
 def wald(
     result: Result,
-    terms: Sequence[str] | str | None = None,
+    terms: Sequence[Term] | Term | None = None,
     *,
     equal: bool = False,
-    values: Mapping[str, float] | None = None,
+    values: Mapping[Term, float] | None = None,
 ) -> Result:
     r"""Test several coefficients of one result at once.
 
@@ -43,18 +46,27 @@ def wald(
     ----------
     result : Result
         Of :func:`eecx.regress`.
-    terms : sequence of str, optional
-        Labels of the covariance (``result.vcov.index``); all but the intercept by default.
+    terms : str, tuple, or a sequence of them, optional
+        Terms, such as ``"engagement"``; of a term with several slopes which of them:
+        ``("engagement", "between")``, ``"within"`` or ``"contextual"``. All slopes by default, but
+        for contextual effects, which follow from the others.
     equal : bool
         Test that they are equal to each other, not that they are zero.
     values : mapping, optional
-        Values under the null other than zero.
+        Values under the null other than zero: ``{"engagement": 0.5}``.
 
     Returns
     -------
     Result
-        One row: ``F`` with q and the smallest degrees of freedom among the coefficients, and
-        ``chi2``, its large-sample form.
+        Two rows: ``F`` with q (``df``) and the smallest degrees of freedom among the coefficients
+        (``df_denominator``), and ``chi2``, its large-sample form.
+
+    Raises
+    ------
+    OptionError
+        A result that is no regression, terms that it has not or that have several slopes.
+    DataError
+        A covariance that is singular: fewer clusters than coefficients.
 
     Notes
     -----
@@ -69,28 +81,31 @@ def wald(
     >>> eecx.wald(fit).table["term"].tolist()
     ['F', 'chi2']
     """
-    if not isinstance(result, Result) or result.vcov is None or "df" not in result.table:
-        raise OptionError("wald takes a Result of eecx.regress.")
-    labels = [str(v) for v in result.vcov.index]
-    if terms is None:
-        terms = [n for n in labels if n.split(" [")[0] != CONSTANT and "contextual" not in n]
-    if isinstance(terms, str) or not isinstance(terms, Sequence):
-        terms = [terms]
-    names = list(dict.fromkeys(terms))
-    if not names:
-        raise OptionError(f"wald needs a term to test.{nearest('', labels)}")
-    for name in (*names, *_checked(values)):
-        if name not in labels:
-            raise OptionError(f"The result has no term {name!r}.{nearest(name, labels)}")
-    if unasked := [n for n in values or {} if n not in names]:
-        raise OptionError(f"values= names {listing(unasked)}; tested are {listing(names)}.")
-    at = [labels.index(n) for n in names]
-    null = np.array([(values or {}).get(n, 0.0) for n in names])
+    asked = dict(locals())
+    if not isinstance(result, Result) or result.vcov is None or not result.parts:
+        raise OptionError("wald takes a Result of eecx.regress.", code="wrong-source")
+    kept = [p not in ("intercept", "contextual") for p in result.parts]
+    at = np.flatnonzero(kept) if terms is None else _rows_of(result, _listed(terms, result))
+    if not len(at):
+        raise OptionError(
+            f"wald needs a term to test.{nearest('', result.table['term'])}", code="no-such-term"
+        )
+    at = list(dict.fromkeys(int(i) for i in at))
+    null = np.zeros(len(at))
+    for given, value in _checked(values).items():
+        (row,) = _rows_of(result, [given])
+        if row not in at:
+            raise OptionError(
+                f"values= names {given!r}; tested are {listing(_names(result, at))}.",
+                code="no-such-term",
+            )
+        null[at.index(row)] = value
+    names = _names(result, at)
     b = result.table["estimate"].to_numpy(float)[at] - null
     v = result.vcov.to_numpy(float)[np.ix_(at, at)]
     if equal:
         if len(names) < 2:
-            raise OptionError("equal=True compares at least two terms.")
+            raise OptionError("equal=True compares at least two terms.", code="too-few-terms")
         step = np.eye(len(names))[:-1] - np.eye(len(names))[1:]
         b, v = step @ b, step @ v @ step.T
     if np.isnan(v).any() or np.linalg.matrix_rank(v) < len(v):
@@ -106,14 +121,15 @@ def wald(
     df2 = float(free.min())
     p_f = float(special.fdtrc(q, df2, chi2 / q)) if np.isfinite(df2) else np.nan
     p_chi2 = float(special.chdtrc(q, chi2))
-    table = pd.DataFrame(
+    table = tidy(
+        {"term": ["F", "chi2"]},
         {
-            "term": ["F", "chi2"],
+            "estimate": [np.nan] * 2,
             "statistic": [chi2 / q, chi2],
-            "df": [float(q), float(q)],
-            "df2": [df2, np.nan],
+            "df": [q, q],
             "p_value": [p_f, p_chi2],
-        }
+        },
+        {"df_denominator": [df2, np.nan]},
     )
     what = " = ".join([*names, *([] if equal else ["0"] if values is None else ["their values"])])
     message = "A wild bootstrap has no covariance: the Wald test rests on CR1 errors."
@@ -121,24 +137,94 @@ def wald(
     return Result(
         "wald",
         table,
-        {
-            "title": what,
-            "statistic": "statistic",
-            "terms": names,
-            "equal": equal,
-            "values": dict(values or {}),
-            "of": dict(result.spec),
-            "versions": versions(),
-        },
-        dict(result.stats),
-        f"A Wald test of {what} gave F({q}, {df2:.1f}) = {chi2 / q:.2f}, p = {p_f:.3g}.",
+        recorded(wald, asked, of=dict(result.spec), terms=names),
+        {k: v for k, v in result.stats.items() if k in ("n", "units", "waves", "clusters")},
+        f"A Wald test of {what} gave F({q}, {df2:.1f}) = {chi2 / q:.2f}, {p_phrase(p_f)}.",
         tables={"slopes": result.table.iloc[at].reset_index(drop=True)},
         warnings=(*result.warnings, *wild),
         figure=_figure,
+        title=what,
+        statistic="statistic",
+        unused=("estimate", "std_error", "conf_low", "conf_high"),
     )
 
 
-def _checked(values: Mapping[str, float] | None) -> Mapping[str, float]:
+def _listed(given: Sequence[Term] | Term, result: Result) -> list[Term]:
+    """Return the terms asked as a list: one alone too, and one with its level."""
+    if isinstance(given, str) or not isinstance(given, Sequence):
+        return [given]
+    whole = list(given)
+    pair = isinstance(given, tuple) and len(given) == 2 and all(isinstance(g, str) for g in given)
+    known = set(result.table["term"])
+    if pair and given[1] in (*LEVELS, *result.table["level"]) and given[1] not in known:
+        return [(str(given[0]), str(given[1]))]
+    return whole
+
+
+def _rows_of(result: Result, given: Sequence[Term]) -> list[int]:
+    """Return the rows that terms name, each with its level where it has several."""
+    table, found = result.table, []
+    known = table["term"].tolist()
+    for one in given:
+        pair = isinstance(one, tuple) and len(one) == 2
+        if not isinstance(one, str) and not pair:
+            raise OptionError(
+                f"The result has no term {one!r}.",
+                code="no-such-term",
+                fix="A term is a text, or a text with its level: ('x', 'between').",
+            )
+        old = _two_words(one, known) if isinstance(one, str) else None
+        if old and one in known:
+            raise OptionError(
+                f"{one!r} is a term, and could be {old[0]!r} with its level.",
+                code="several-rows",
+                fix=f"Say which: ({one!r}, 'whole') or {old!r}.",
+            )
+        term, level = old or ((one, None) if isinstance(one, str) else one)
+        rows = [i for i, name in enumerate(known) if name == term]
+        if not rows:
+            raise OptionError(
+                f"The result has no term {one!r}.{nearest(one, known)}", code="no-such-term"
+            )
+        if level is not None:
+            own = [i for i in rows if level in (result.parts[i], table["level"].iloc[i])]
+            if not own:
+                levels = listing([table["level"].iloc[i] for i in rows])
+                raise OptionError(
+                    f"{term!r} has no level {level!r}. There is: {levels}.", code="no-such-term"
+                )
+            rows = own
+        if len(rows) > 1:
+            ways = ", ".join(repr((term, result.parts[i])) for i in rows)
+            raise OptionError(
+                f"{term!r} has {len(rows)} slopes.",
+                code="several-rows",
+                fix=f"Say which: {ways}.",
+            )
+        found += rows
+    return found
+
+
+def _two_words(text: str, known: Sequence[str]) -> tuple[str, str] | None:
+    """Read "ex (between)" and "ex [between units]", if "ex" is a term, as a term and its level."""
+    for term in known:
+        for start, end in (("(", ")"), ("[", "]")):
+            if text[: len(term) + 2] == f"{term} {start}" and text[-1:] == end:
+                return term, text[len(term) + 2 : -1]
+    return None
+
+
+def _names(result: Result, rows: Sequence[int]) -> list[str]:
+    """Return what rows are called: with their level, where a term has several."""
+    table = result.table.iloc[list(rows)]
+    several = result.table["term"].duplicated(keep=False).iloc[list(rows)]
+    return [
+        f"{t} ({v})" if more else t
+        for t, v, more in zip(table["term"], table["level"], several, strict=True)
+    ]
+
+
+def _checked(values: Mapping[Term, float] | None) -> Mapping[Term, float]:
     """Return the values of the null, if they are finite numbers by term."""
     given = {} if values is None else values
     good = isinstance(given, Mapping) and all(
@@ -189,22 +275,23 @@ def hausman(
     >>> bool(found["auxiliary, CR2"]["p_value"] < 0.05)
     True
     """
+    asked = dict(locals())
     model = grammar.parse(formula)
     within = prepare(data, model, "within", unit=unit, wave=wave, vcov="classical")
     random = prepare(data, model, "random", unit=unit, wave=wave, vcov="classical")
     first, second = fit_work(within), fit_work(random)
     both = prepare(data, model, "within-between", unit=unit, wave=wave, vcov="classical", gls=True)
-    names = [n for n in within.terms if f"{n}{BETWEEN}" in both.terms]
+    names = [c for c in within.terms if c.of("between") in both.terms]
     if not names:
         raise DataError(
-            f"No unit differs from others in the mean of {listing(within.terms)}: there are no "
-            "slopes between units to compare with those within."
+            f"No unit differs from others in the mean of {listing(map(str, within.terms))}: there "
+            "are no slopes between units to compare with those within."
         )
     v1 = covariance_of(within, first, "classical")[0]
     v2 = covariance_of(random, second, "classical")[0]
-    at = [second.names.index(n) for n in names]
-    gap = first.beta[[first.names.index(n) for n in names]] - second.beta[at]
-    own = [first.names.index(n) for n in names]
+    at = [second.columns.index(c) for c in names]
+    own = [first.columns.index(c) for c in names]
+    gap = first.beta[own] - second.beta[at]
     spread = v1[np.ix_(own, own)] - v2[np.ix_(at, at)]
     cautions = []
     if np.linalg.eigvalsh(spread)[0] > 0:
@@ -223,15 +310,7 @@ def hausman(
     for label, vcov in forms:
         work = prepare(data, model, "within-between", unit=unit, wave=wave, vcov=vcov, gls=True)
         fit = fit_work(work)
-        index = {n: i for i, n in enumerate(fit.names)}
-        pairs = [
-            (index[f"{n}{BETWEEN}"], index[f"{n}{WITHIN}"])
-            for n in model_names(fit.names)
-            if f"{n}{BETWEEN}" in index
-        ]
-        combine = np.zeros((len(pairs), len(fit.beta)))
-        for i, (between, moving) in enumerate(pairs):
-            combine[i, between], combine[i, moving] = 1.0, -1.0
+        combine = contextual_rows(fit.columns)
         v = covariance_of(work, fit, vcov, combine)[0]
         context = combine @ fit.beta
         if np.isnan(v).any() or np.linalg.matrix_rank(v) < len(v):
@@ -243,41 +322,36 @@ def hausman(
     df = np.array([r[2] for r in rows], dtype=float)
     with np.errstate(invalid="ignore"):
         p = special.chdtrc(df, statistic)
-    table = pd.DataFrame(
-        {"term": [r[0] for r in rows], "statistic": statistic, "df": df, "p_value": p}
+    table = tidy(
+        {"term": [r[0] for r in rows]},
+        {"estimate": np.full(len(rows), np.nan), "statistic": statistic, "df": df, "p_value": p},
     )
     if isinstance(data, Panel) and (
         shared := data.shared_source(model.columns, model.response.columns[0])
     ):
         cautions.append(shared)
-    slopes = regress(data, formula, effects="within-between", unit=unit, wave=wave).table
+    slopes = regress(data, formula, effects="within-between", unit=unit, wave=wave)
     robust = table.iloc[3]
+    differ = "differ" if robust["p_value"] < 0.05 else "were not shown to differ"
     return Result(
         "hausman",
         table,
-        {
-            "formula": formula,
-            "statistic": "chi2",
-            "data": within.fingerprint,
-            "versions": versions(),
-        },
+        recorded(hausman, asked, data=within.fingerprint),
         {"n": int(first.n), "units": within.units, "waves": within.waves},
         f"A Hausman test of {formula} (contextual effects, CR2) gave chi2({robust['df']:.0f}) = "
-        f"{robust['statistic']:.2f}, p = {robust['p_value']:.3g}: slopes between units and within "
-        f"units over time {'differ' if robust['p_value'] < 0.05 else 'were not shown to differ'}.",
-        tables={"slopes": slopes[slopes["term"] != CONSTANT].reset_index(drop=True)},
+        f"{robust['statistic']:.2f}, {p_phrase(robust['p_value'])}: slopes between units and "
+        f"within units over time {differ}.",
+        tables={"slopes": slopes_of(slopes).reset_index(drop=True)},
         warnings=tuple(cautions),
         references=("mundlak1978",),
         figure=_figure,
+        title=formula,
+        statistic="chi2",
+        unused=("estimate", "std_error", "conf_low", "conf_high"),
     )
-
-
-def model_names(names: Sequence[str]) -> list[str]:
-    """Return the terms that have a slope within units."""
-    return [n.removesuffix(WITHIN) for n in names if n.endswith(WITHIN)]
 
 
 def _figure(result: Result, ax: Any = None, **options: Any) -> Any:
     slopes = result.tables["slopes"].rename(columns={"level": "group"})
-    given = {"title": f"What was tested: {result.spec.get('title') or result.spec['formula']}"}
+    given = {"title": f"What was tested: {result.title}"}
     return plotting.coefficients(slopes, ax=ax, **(given | options))

@@ -22,9 +22,6 @@ HOLDS_DATA = frozenset(
 """Arguments that are data or results: their fingerprint, or what they record, is kept instead."""
 
 
-SEQUENCES = (tuple, list, range, set, frozenset, np.ndarray, pd.Series, pd.Index)
-
-
 def recorded(
     function: Callable[..., Any],
     given: Mapping[str, Any],
@@ -74,9 +71,9 @@ def plain(value: Any) -> Any:
         return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, pd.DataFrame):
         return {str(k): plain(v.to_dict()) for k, v in value.items()}
-    if isinstance(
-        value, tuple | list | range | set | frozenset | np.ndarray | pd.Series | pd.Index
-    ):
+    if isinstance(value, tuple):
+        return tuple(plain(v) for v in value)
+    if isinstance(value, list | range | set | frozenset | np.ndarray | pd.Series | pd.Index):
         return [plain(v) for v in value]
     if isinstance(value, np.generic):
         return value.item()

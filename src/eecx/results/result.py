@@ -58,6 +58,9 @@ class Predicts(Protocol):
     ) -> Result:
         """Return predictions at given values."""
 
+    def fitted(self, fitted: Result, data: object) -> pd.DataFrame:
+        """Return the outcome and its fitted value in every complete row of data given again."""
+
 
 @dataclass(frozen=True, eq=False)
 class Result:
@@ -96,6 +99,8 @@ class Result:
         What the test statistic is: t, F, z.
     side_by_side : pandas.DataFrame or None
         Text to print instead of the table, where estimates are read across.
+    parts : tuple of str
+        Of a model, what each row of the table is: whole, within, between, contextual, intercept.
     unused : tuple of str
         Agreed columns that this analysis never fills: they are not printed.
     """
@@ -117,6 +122,7 @@ class Result:
     kind: tuple[str, ...] = ()
     statistic: str = "t"
     side_by_side: pd.DataFrame | None = None
+    parts: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
 
     # ------------------------------------------------------------------ rows
@@ -288,6 +294,31 @@ class Result:
         True
         """
         return self._model().predict(self, at, reference, interval, conf_level, unit_means)
+
+    def fitted(self, data: object) -> pd.Series[Any]:
+        """Return the fitted values of a model's data, which are given again.
+
+        A result keeps no data. Give what the model was fitted to (or other rows with the same
+        columns): the values are those of the complete rows, indexed by unit and wave where there
+        are any, else by the rows of the frame. With unit (and wave) effects they include the
+        effects that these data imply; random effects are not in them.
+
+        Examples
+        --------
+        >>> import eecx
+        >>> sim = eecx.simulate.panel(units=60, waves=4, same_wave=0.5, rng=1)
+        >>> fit = eecx.regress(sim.frame, "cx ~ ex", unit="unit", wave="wave")
+        >>> left = fit.resid(sim.frame)
+        >>> bool(abs(left.mean()) < 1e-12)
+        True
+        """
+        made = self._model().fitted(self, data)
+        return made["fitted"]
+
+    def resid(self, data: object) -> pd.Series[Any]:
+        """Return outcome less fitted value, of a model's data, which are given again."""
+        made = self._model().fitted(self, data)
+        return (made["observed"] - made["fitted"]).rename("resid")
 
     def _model(self) -> Predicts:
         if self.predictor is None:
