@@ -77,7 +77,7 @@ def test_dates_count_as_time_and_gaps_are_days():
     np.testing.assert_allclose(dated.table[NUMBERS], counted.table[NUMBERS], rtol=1e-10)
     one = dated.table.set_index("lag").loc[1]
     assert (one["gap_low"], one["gap_high"]) == (90, 92)
-    assert dated.stats["gap_unit"] == "days"
+    assert dated.spec["gap_unit"] == "days"
 
 
 def test_a_lead_of_x_is_a_lag_of_y():

@@ -93,21 +93,21 @@ def corrected_level(
     """Correct the slopes of one level; return what is doubtful beside them."""
     fit = fit_work(work)
     columns, k = list(fit.columns), len(fit.columns)
-    names = [c.name for c in columns]
+    at = {c.name: j for j, c in enumerate(columns) if c.part == "whole"}
     given.require(work)
     words = level_of(work.effects, work.waves)
     taken = [i for i, c in enumerate(columns) if c.part in ("wave", "intercept")]
     net = _net(fit.cross.sum(axis=0), taken)
     values = (fit.n - len(taken) - work.absorbed) * (float(work.cells.w.sum()) / fit.n)
-    fixed = _fixed(given, [*names, work.y.name], net, values)
+    fixed = _fixed(given, at | {work.y.name: k}, net, values)
     told, cautions = _told(work, panel, rows, given, columns)
     share = _share(work, rows)
     parts = share[:, None, None] * fixed + told
     error = parts.sum(axis=0)
     reliability = {
-        names[j]: 1 - float(error[j, j] / net[j])
-        for j in range(k)
-        if names[j] in given.names or error[j, j] > 0
+        name: 1 - float(error[j, j] / net[j])
+        for name, j in at.items()
+        if name in given.names or error[j, j] > 0
     }
     _refuse(error[:k, :k], fit.cross.sum(axis=0), reliability, words)
     cautions += _low(reliability, words)
@@ -155,13 +155,13 @@ def _net(whole: Array, taken: Sequence[int]) -> Array:
     return own
 
 
-def _fixed(given: GivenErrors, columns: list[str], net: Array, values: float) -> Array:
-    """Return the error in the cross-products that what was given makes."""
-    error = np.zeros((len(columns), len(columns)))
+def _fixed(given: GivenErrors, place: Mapping[str, int], net: Array, values: float) -> Array:
+    """Return the error in the cross-products that what was given makes; the outcome is last."""
+    error = np.zeros((len(net) + 1,) * 2)
     for name, value in given.reliability.items():
-        j = columns.index(name)
+        j = place[name]
         error[j, j] = (1 - value) * net[j]
-    at = [columns.index(n) for n in given.covariance.columns]
+    at = [place[n] for n in given.covariance.columns]
     error[np.ix_(at, at)] = values * given.covariance.to_numpy(float).reshape(len(at), len(at))
     return error
 

@@ -15,13 +15,14 @@ from scipy import special
 from .. import frames, plotting
 from ..agreement import BETWEEN, CHANGE, estimate, read_cells
 from ..errors import Caution, DataError, OptionError, check_level, listing, nearest
+from ..models.columns import Column
 from ..models.design import refuse_out_of_range, unkeyed
 from ..models.least_squares import independent
 from ..models.levels import LEVEL
 from ..moments import Moments, from_rows, group_codes, names_of
 from ..numerics.intervals import fisher
 from ..panel import Panel, as_panel
-from ..results import Result, fingerprint, versions
+from ..results import Result, coefficient, fingerprint, recorded
 
 __all__ = [
     "Level",
@@ -145,6 +146,7 @@ def correlations(
            3. nps 0.00 1.00        .30        .40 –
                             [.11, .47] [.22, .55]
     """
+    asked = dict(locals())
     check_level(conf_level)
     levels = _levels(level)
     source = read_source(data, names, levels, unit=unit, wave=wave, cluster=cluster)
@@ -170,16 +172,15 @@ def correlations(
     return Result(
         "correlations",
         table,
-        {
-            "title": ", ".join(columns),
-            "names": columns,
-            "level": levels,
-            "cluster": source.cluster_name if robust else None,
-            "reliability": given,
-            "conf_level": conf_level,
-            "data": source.fingerprint,
-            "versions": versions(),
-        },
+        recorded(
+            correlations,
+            asked,
+            data=source.fingerprint,
+            names=columns,
+            level=levels,
+            cluster=source.cluster_name if robust else None,
+            reliability=given,
+        ),
         {
             "n": source.n,
             "units": source.units or None,
@@ -196,6 +197,7 @@ def correlations(
         warnings=tuple(cautions),
         references=("cameron2015",) if robust else (),
         figure=_figure,
+        title=", ".join(columns),
     )
 
 
@@ -319,9 +321,9 @@ def _of_panel(
     x, time = x[complete], panel.time[complete]
     refuse_out_of_range(columns, x)
     waves = np.unique(time)
-    labels = tuple(columns)
+    labels: tuple[str | Column, ...] = tuple(columns)
     if "within" in levels and panel.wave is not None:
-        labels += tuple(f"(wave {w})" for w in waves[1:])
+        labels += tuple(Column(f"wave {w}", "wave") for w in waves[1:])
         x = np.column_stack([x, *[(time == w).astype(float) for w in waves[1:]]])
     cells = from_rows(x, labels, keys_of[complete].reset_index(drop=True))
     return Source(
@@ -681,14 +683,6 @@ def _methods(source: Source, found: Sequence[Sums], table: pd.DataFrame, conf_le
     )
 
 
-def _plain(value: float) -> str:
-    """Return a number with two digits and, as journals print r, no zero in front."""
-    if not np.isfinite(value):
-        return "–"
-    text = f"{value:z.2f}"
-    return text.replace("0.", ".", 1) if abs(float(text)) < 1 else text
-
-
 def _apa(table: pd.DataFrame, variables: pd.DataFrame, levels: Sequence[Level]) -> pd.DataFrame:
     """Return the table of M, SD, r with intervals below, and reliabilities on the diagonal."""
     out = []
@@ -705,11 +699,11 @@ def _apa(table: pd.DataFrame, variables: pd.DataFrame, levels: Sequence[Level]) 
             first["M"], first["SD"] = f"{row['mean']:.2f}", f"{row['sd']:.2f}"
             for j in range(i):
                 of = pair[names[j], names[i]]
-                first[str(j + 1)] = _plain(of["estimate"])
-                low, high = _plain(of["conf_low"]), _plain(of["conf_high"])
+                first[str(j + 1)] = coefficient(of["estimate"])
+                low, high = coefficient(of["conf_low"]), coefficient(of["conf_high"])
                 second[str(j + 1)] = f"[{low}, {high}]" if np.isfinite(of["conf_low"]) else ""
             known = np.isfinite(row["reliability"])
-            first[str(i + 1)] = f"({_plain(row['reliability'])})" if known else "–"
+            first[str(i + 1)] = f"({coefficient(row['reliability'])})" if known else "–"
             out += [first, second] if i else [first]
     made = pd.DataFrame(out)
     return made if len(levels) > 1 else made.drop(columns="Level")

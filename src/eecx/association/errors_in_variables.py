@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from ..models.prepare import prepare
 from ..models.work import Effects
 from ..moments import Moments
 from ..panel import Panel, as_panel
-from ..results import Result, versions
+from ..results import Result, recorded
 from .corrected_slopes import Level, corrected_level, left_out_moves, of_people, said, varying
 from .given_errors import Given, given_errors
 from .sampling_errors import rows_of
@@ -91,7 +92,7 @@ def errors_in_variables(
         (by row where there are no clusters), t with clusters less one. They carry the sampling of
         the errors that the data tell; what was given is taken as known.
         ``.tables["error_covariance"]``: the errors that were corrected, of one value.
-        ``.stats``: the reliabilities they imply.
+        ``.tables["reliability"]``: the reliabilities they imply.
 
     Raises
     ------
@@ -123,6 +124,7 @@ def errors_in_variables(
     >>> found.table["estimate"].round(3).tolist()
     [0.4, 0.5]
     """
+    asked = dict(locals())
     check_level(conf_level)
     if effects not in ACCEPTED:
         raise OptionError(f"effects={effects!r}: accepted are {listing(ACCEPTED)}.")
@@ -165,30 +167,36 @@ def errors_in_variables(
     return Result(
         "errors_in_variables",
         table,
-        {
-            "formula": formula,
-            "effects": effects,
-            "reliability": known,
-            "error_covariance": given.covariance.to_dict(),
-            "cluster": last.work.cluster,
-            "conf_level": conf_level,
-            "data": last.work.fingerprint,
-            "versions": versions(),
-        },
+        recorded(
+            errors_in_variables,
+            asked,
+            data=last.work.fingerprint,
+            reliability=known,
+            error_covariance=given.covariance,
+            cluster=last.work.cluster,
+        ),
         {
             "n": int(levels[0].fit.n),
             "units": last.work.units or None,
             "clusters": len(last.moved),
-            **{f"reliability of {k}": v for k, v in known.items()},
         },
         f"Slopes of {formula} ({effects}; n = {levels[0].fit.n:.0f}) were corrected for "
         f"measurement error with reliabilities {said(known)}, {_source(last, panel)}: "
         f"{_slopes(table, len(levels) > 1)} ({100 * conf_level:g}% intervals, {_errors(last)}).",
         tables={
-            "error_covariance": pd.concat([e.shown_errors() for e in levels], ignore_index=True)
+            "error_covariance": pd.concat([e.shown_errors() for e in levels], ignore_index=True),
+            "reliability": pd.DataFrame(
+                [
+                    (term, level.words, value)
+                    for level in levels
+                    for term, value in level.reliability.items()
+                ],
+                columns=["term", "level", "reliability"],
+            ),
         },
         warnings=tuple(cautions),
-        figure=_figure,
+        figure=partial(_figure, reliabilities=said(known)),
+        title=formula,
     )
 
 
@@ -323,7 +331,7 @@ def _contextual(levels: Sequence[Level], conf_level: float) -> list[dict[str, An
     return rows
 
 
-def _figure(result: Result, ax: Any = None, **options: Any) -> Any:
+def _figure(result: Result, ax: Any = None, *, reliabilities: str, **options: Any) -> Any:
     rows = result.table
     several = rows["level"].nunique() > 1
     table = pd.DataFrame(
@@ -335,6 +343,6 @@ def _figure(result: Result, ax: Any = None, **options: Any) -> Any:
     ).dropna()
     given = {
         "title": f"Slopes, observed and corrected: {result.spec['formula']}",
-        "caption": f"Reliabilities: {said(result.spec['reliability'])}.",
+        "caption": f"Reliabilities: {reliabilities}.",
     }
     return plotting.coefficients(table, ax=ax, **(given | options))

@@ -14,7 +14,7 @@ from ..errors import Caution, ColumnError, DataError, OptionError, check_level
 from ..models.inference import covariance_of, estimates_table, fit_work
 from ..models.prepare import prepare
 from ..panel import Panel
-from ..results import Result, versions
+from ..results import Result, recorded
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -82,6 +82,7 @@ def lag_profile(
     >>> profile.table["lag"].tolist(), [w.code for w in profile.warnings]
     ([0, 1], ['descriptive'])
     """
+    asked = dict(locals())
     check_level(conf_level)
     if not isinstance(panel, Panel):
         raise OptionError(
@@ -125,25 +126,18 @@ def lag_profile(
     table = pd.concat(rows, ignore_index=True)
     if shared := panel.shared_source([x, y]):
         cautions.append(shared)
-    spec = {
-        "title": f"{y} on {x} at each lag",
-        "x": x,
-        "y": y,
-        "lags": steps,
-        "cluster": cluster or panel.cluster or panel.unit,
-        "vcov": "CR2",
-        "effects": "two-way",
-        "conf_level": conf_level,
-        "step": str(panel.step),
-        "data": panel.fingerprint,
-        "versions": versions(),
-    }
-    statistics = {
-        "units": panel.units,
-        "waves": panel.waves,
-        "step": str(panel.step),
-        "gap_unit": "waves" if panel.step.grid == "integer" else "days",
-    }
+    spec = recorded(
+        lag_profile,
+        asked,
+        data=panel.fingerprint,
+        lags=steps,
+        cluster=cluster or panel.cluster or panel.unit,
+        vcov="CR2",
+        effects="two-way",
+        step=str(panel.step),
+        gap_unit="waves" if panel.step.grid == "integer" else "days",
+    )
+    statistics = {"units": panel.units, "waves": panel.waves}
     return Result(
         "lag_profile",
         table,
@@ -153,6 +147,7 @@ def lag_profile(
         warnings=tuple(cautions),
         references=("pustejovsky2018",),
         figure=_figure,
+        title=f"{y} on {x} at each lag",
     )
 
 
@@ -191,7 +186,7 @@ def _figure(result: Result, ax: Axes | None = None, **options: Any) -> Axes:
     caption = (
         f"Slopes with unit and wave effects, {100 * result.spec['conf_level']:g}% intervals (CR2); "
         f"{result.stats['units']} units, {result.stats['waves']} waves; step "
-        f"{result.stats['step']}. Descriptive: no verdict."
+        f"{result.spec['step']}. Descriptive: no verdict."
     )
     table = result.table[["lag", "estimate", "conf_low", "conf_high", "n"]]
     given = {"x_label": result.spec["x"], "y_label": result.spec["y"], "caption": caption}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, get_args
@@ -16,16 +16,17 @@ from scipy import special
 from .. import formula as grammar
 from .. import plotting
 from ..errors import Caution, DataError, OptionError, check_level, listing
+from ..frames import Table, open_table
 from ..models.columns import Column
 from ..models.inference import covariance_of, estimates, fit_work
 from ..models.least_squares import COLLINEAR
 from ..models.levels import LEVEL
 from ..models.prepare import prepare
 from ..models.work import Effects, Vcov, Work
-from ..moments import triangle
+from ..moments import Moments, triangle
 from ..panel import Panel
 from ..resampling import bootstrap_p, generator, percentile_interval, resampled_sums
-from ..results import Result, versions
+from ..results import Result, labels, recorded
 from .product_normal import product_normal_interval
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def mediate(
     vcov: Vcov | None = None,
     draws: int = 5000,
     conf_level: float = 0.95,
-    rng: int | np.random.Generator | None = None,
+    rng: int | np.random.Generator | None = 0,
 ) -> Result:
     r"""Split the slope of y on x into a direct part and parts through mediators.
 
@@ -89,8 +90,8 @@ def mediate(
     draws : int
         Bootstrap draws, at least as many as the limits need (39 at 95%).
     conf_level : float
-    rng : int or numpy.random.Generator, optional
-        Seed of the draws.
+    rng : int, numpy.random.Generator or None
+        Seed of the draws; None draws anew each time.
 
     Returns
     -------
@@ -123,6 +124,7 @@ def mediate(
     >>> found.table["effect"].tolist()
     ['a', 'b', 'direct', 'indirect', 'total']
     """
+    asked = dict(locals())
     mediators, extra = _texts(m, "m"), _texts(covariates, "covariates")
     check_level(conf_level)
     _check_draws(draws, conf_level)
@@ -132,8 +134,11 @@ def mediate(
         raise OptionError(f"vcov={vcov!r}: accepted are {listing(VCOVS)}.")
     if not mediators:
         raise OptionError("mediate needs at least one mediator: m='engagement'.")
-    path = [_term(x, "x"), *(_term(text, "m") for text in mediators), _term(y, "y")]
-    others = [t for text in extra for t in grammar.parse_terms(text)]
+    if not isinstance(data, Panel | Moments):
+        data = open_table(data)  # a file is read once
+    known = _columns(data)
+    path = [_term(x, "x", known), *(_term(k, "m", known) for k in mediators), _term(y, "y", known)]
+    others = [t for text in extra for t in _terms(text, known)]
     every = [*path, *others]
     if len(set(every)) < len(every):
         raise OptionError(
@@ -150,7 +155,7 @@ def mediate(
     work = prepare(data, equation, effects, unit=unit, wave=wave, cluster=cluster, vcov=keep)
     j = 1 + len(mediators)
     model = _Model(work, work.terms[0], work.terms[1:j], work.y, work.terms[j:])
-    return _analyse(model, data, vcov, draws, conf_level, rng, effects, path, others)
+    return _analyse(model, data, asked, vcov, path, others)
 
 
 def _texts(given: Names, role: str) -> list[str]:
@@ -189,11 +194,23 @@ class _Model:
         return self.work.with_equation(response, tuple(x))
 
 
-def _term(text: str, role: str) -> grammar.Term:
-    """Read one column or lag; a name with blanks in it needs no backticks."""
-    if isinstance(text, str) and not any(mark in text for mark in "`(:^*+"):
-        return grammar.Term((grammar.Name(text),))
-    found = grammar.parse_terms(text)
+def _columns(data: object) -> Container[str]:
+    """Return the columns there are: any name of theirs needs no backticks."""
+    if isinstance(data, Panel):
+        return frozenset(data.frame.columns)
+    return data.kinds if isinstance(data, Table) else ()
+
+
+def _terms(text: str, known: Container[str]) -> tuple[grammar.Term, ...]:
+    """Read terms; a column may carry any name, and only what is no column is grammar."""
+    if text in known or (isinstance(text, str) and not any(mark in text for mark in "`(:^*+")):
+        return (grammar.Term((grammar.Name(text),)),)
+    return grammar.parse_terms(text)
+
+
+def _term(text: str, role: str, known: Container[str]) -> grammar.Term:
+    """Read one column or lag."""
+    found = _terms(text, known)
     single = len(found) == 1 and len(found[0].factors) == 1
     if not single or isinstance(found[0].factors[0], grammar.Category):
         raise OptionError(
@@ -206,15 +223,12 @@ def _term(text: str, role: str) -> grammar.Term:
 def _analyse(
     model: _Model,
     data: object,
+    asked: Mapping[str, Any],
     vcov: Vcov,
-    draws: int,
-    conf_level: float,
-    rng: int | np.random.Generator | None,
-    effects: Effects,
     path: Sequence[grammar.Term],
     others: Sequence[grammar.Term],
 ) -> Result:
-    work = model.work
+    work, draws, conf_level = model.work, int(asked["draws"]), float(asked["conf_level"])
     clusters = len(work.cells.keys)
     if clusters < 3:
         raise DataError(
@@ -223,15 +237,14 @@ def _analyse(
     whole = replace(model, work=replace(work, cells=work.cells.collapse()))
     # classical errors know no clusters, so one cell will do
     parts = _paths(whole if vcov == "classical" else model, vcov, conf_level)
-    sample, failed = _bootstrap(model, draws, generator(rng))
+    sample, failed = _bootstrap(model, draws, generator(asked["rng"]))
     if len(sample) < draws / 2:
         raise DataError(
             f"{failed} of {draws} bootstrap draws had no solution: {model.x!r} or a mediator "
             "hardly varies over clusters."
         )
-    table = _table(model, parts, sample, conf_level, LEVEL[effects])
-    pairs = zip(table["effect"], table["mediator"], strict=True)
-    names = [f"{effect} [{mediator}]" if mediator else effect for effect, mediator in pairs]
+    table = _table(model, parts, sample, conf_level, LEVEL[str(asked["effects"])])
+    names = labels(table)
     cautions = [
         *_order(path),
         *_sources(data, [*path, *others]),
@@ -245,21 +258,17 @@ def _analyse(
         "draws": draws,
         "left_out": work.left_out,
     }
-    spec = {
-        "title": f"{model.x} → {', '.join(model.names)} → {model.y}",
-        "x": model.x.name,
-        "m": model.names,
-        "y": model.y.name,
-        "covariates": [c.name for c in model.covariates],
-        "effects": effects,
-        "cluster": work.cluster,
-        "vcov": vcov,
-        "conf_level": conf_level,
-        "draws": draws,
-        "rng": rng if rng is None or isinstance(rng, int) else str(rng),
-        "data": work.fingerprint,
-        "versions": versions(),
-    }
+    spec = recorded(
+        mediate,
+        asked,
+        data=work.fingerprint,
+        x=model.x.name,
+        m=model.names,
+        y=model.y.name,
+        covariates=[c.name for c in model.covariates],
+        cluster=work.cluster,
+        vcov=vcov,
+    )
     return Result(
         "mediate",
         table,
@@ -276,6 +285,7 @@ def _analyse(
         failed_draws=failed,
         references=("mackinnon2004",),
         figure=_figure,
+        title=f"{model.x} → {', '.join(model.names)} → {model.y}",
     )
 
 

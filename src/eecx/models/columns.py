@@ -77,7 +77,7 @@ def called(columns: Sequence[Column]) -> list[str]:
     taken = {c.name for c in columns if c.part != "intercept"}
     free = ("(intercept)", "(constant)", *(f"(constant {i})" for i in range(2, len(taken) + 3)))
     constant = next(name for name in free if name not in taken)
-    whole = {c.whole for c in columns}
+    whole = {c.whole for c in columns if c.part != "intercept"}
     names: dict[str, int] = {}
     for column in whole:
         names[column.name] = names.get(column.name, 0) + 1
@@ -86,7 +86,7 @@ def called(columns: Sequence[Column]) -> list[str]:
         name = column.name
         if column.part == "intercept":
             name = constant
-        elif names[name] > 1 and column.term is not None:
+        elif names[column.name] > 1 and column.term is not None:
             factors = column.term.factors
             if len(factors) == 1 and isinstance(factors[0], grammar.Name):
                 name = factors[0].label

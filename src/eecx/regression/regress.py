@@ -344,8 +344,8 @@ def _bootstrapped(
     return replace(
         result,
         table=table,
-        spec={**result.spec, "wild": kind},
-        stats={**result.stats, "draws": used, "all_draws": "yes" if tests[0].complete else "no"},
+        spec={**result.spec, "wild": kind, "all_draws": tests[0].complete},
+        stats={**result.stats, "draws": used},
         text=_methods(work, columns, table, str(result.spec["formula"]), conf_level),
         warnings=tuple(found),
     )
@@ -366,15 +366,13 @@ def _result(work: Work, fit: Fit, formula: str, conf_level: float) -> Result:
         "n": int(fit.n),
         "units": work.units or None,
         "waves": work.waves or None,
-        **({"clusters": _cluster_count(work, clusters)} if by_cluster else {}),
+        **(_cluster_counts(work, clusters) if by_cluster else {}),
         "r_squared": r_squared(work, fit),
         "sigma": float(np.sqrt(fit.rss / residual_df)),
         "df_residual": residual_df,
         "left_out": work.left_out,
         "condition": fit.condition,
     }
-    if work.waves == 1 and work.units < fit.n:
-        statistics["rows"] = "people of units (no wave= was named)"
     if work.components is not None:
         statistics["sigma_within"] = float(np.sqrt(work.components.within))
         statistics["sigma_between"] = float(np.sqrt(work.components.between))
@@ -391,6 +389,7 @@ def _result(work: Work, fit: Fit, formula: str, conf_level: float) -> Result:
         "cluster": work.cluster if by_cluster else None,
         "vcov": work.vcov,
         "conf_level": conf_level,
+        "rows": rows_are(work, fit.n),
         "data": work.fingerprint,
         "versions": versions(),
     }
@@ -412,11 +411,19 @@ def _result(work: Work, fit: Fit, formula: str, conf_level: float) -> Result:
     )
 
 
-def _cluster_count(work: Work, cells: int) -> int | str:
+def _cluster_counts(work: Work, cells: int) -> dict[str, int]:
+    """Return the number of clusters; of two kinds the smaller one, then both."""
     if not isinstance(work.cluster, tuple):
-        return cells
-    counts = [work.cells.keys[c].nunique() for c in two_keys(work)]
-    return f"{counts[0]} and {counts[1]}"
+        return {"clusters": cells}
+    first, second = (int(work.cells.keys[c].nunique()) for c in two_keys(work))
+    return {"clusters": min(first, second), "clusters_first": first, "clusters_second": second}
+
+
+def rows_are(work: Work, n: float) -> str:
+    """Return what a row of the data is: without waves several rows of a unit are its people."""
+    if not work.units:
+        return "rows"
+    return "people" if work.waves == 1 and work.units < n else "unit-waves"
 
 
 def _methods(
