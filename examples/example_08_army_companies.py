@@ -51,7 +51,7 @@ print(
 agreed = eecx.rwg(
     soldiers, items, unit="unit", range=(1, 5), null=("uniform", "slight skew", "moderate skew")
 )
-columns = ["index", "null", "null_variance", "mean", "median", "minimum", "maximum", "clipped"]
+columns = ["index", "null", "estimate", "median", "minimum", "maximum", "null_variance", "clipped"]
 print(agreed.table[columns].round(2).to_string(index=False))
 print(agreed.tables["bands"].to_string(index=False, float_format="{:.2f}".format))
 
@@ -96,7 +96,7 @@ def means_of(chosen):
         range=(1, 5),
         null="uniform",
     )
-    return found.table["mean"].iloc[[0, -1]].to_numpy()
+    return found.table["estimate"].iloc[[0, -1]].to_numpy()
 
 
 same = np.array([means_of(["lead01"] * k) for k in sizes])
@@ -147,7 +147,7 @@ survey = eecx.Survey(
 )
 found = eecx.aggregation(survey)
 shown = ["index", "null", "estimate", "conf_low", "conf_high", "minimum", "maximum"]
-print(found.table[shown].fillna({"null": ""}).round(2).to_string(index=False, na_rep=""))
+print(found.table[shown].round(2).to_string(index=False, na_rep=""))
 
 # %%
 # A soldier is 0.84 points off the company's median on average, and the customary limit for five
@@ -162,7 +162,7 @@ print(found.table[shown].fillna({"null": ""}).round(2).to_string(index=False, na
 # been made up by lot, their soldiers would differ more than they do.
 
 lots = eecx.random_groups(soldiers, "lead", unit="unit", draws=999, rng=1)
-print(lots.table[["estimate", "random_mean", "random_sd", "statistic", "p_value"]].to_string())
+print(lots.table[["estimate", "statistic", "p_value", "random_mean", "random_sd"]].to_string())
 eecx.plotting.save(lots.plot().figure, "army_random_companies.png")
 
 # %%

@@ -147,8 +147,8 @@ two_way = fits[names.index("two-way")]
 rows = []
 for guess in (1.0, 0.9, 0.7, 0.5):
     test = eecx.equivalence(two_way, "engagement_mean", bound=0.1, reliability=guess)
-    corrected = test.table.iloc[-1][["estimate", "conf_low", "conf_high"]]
-    rows.append({"term": f"reliability {guess:.1f}", **corrected, "verdict": test.stats["verdict"]})
+    corrected = test.table.iloc[-1][["estimate", "conf_low", "conf_high", "verdict"]]
+    rows.append({"term": f"reliability {guess:.1f}", **corrected})
 guesses = pd.DataFrame(rows)
 print(guesses.round(3).to_string(index=False))
 

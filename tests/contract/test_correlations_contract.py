@@ -380,7 +380,13 @@ def test_rows_of_results_that_equivalence_refuses(panel):
         (fit, {"term": "size", "level": "between"}, "level='between': there is 'pooled'"),
         (r, {"term": ("nps", "csat")}, "level= is one of 'between units', 'within units"),
         (r, {"term": ("nps", "csta"), "level": "within"}, "Did you mean"),
-        (eecx.reliability(panel, "engagement"), {}, "has no 'df'"),
+        (eecx.reliability(panel, "engagement"), {}, "level= is one of 'between units in one wave'"),
+        (eecx.alpha(panel.frame, COLUMNS), {"term": "alpha"}, "has no 'df'"),
+        (
+            eecx.attenuation(panel, "engagement", "nps", draws=0),
+            {"term": "slope", "level": "between"},
+            "2 rows of attenuation fit. Give the estimate of one with std_error= and df=.",
+        ),
     ):
         with pytest.raises(OptionError, match=says(message)):
             equivalence(found, bound=0.1, **options)
@@ -393,12 +399,12 @@ def test_too_small_as_observed_is_said_to_be_so():
     assert both.table["version"].tolist() == ["observed", "corrected"]
     assert codes(both) == []
     poor = equivalence(0.01, n=900, bound=0.2, reliability=0.2)
-    assert poor.stats["verdict"] == "not resolved"
+    assert poor.table["verdict"].tolist() == ["not resolved"] * 2
 
 
 def test_an_untold_error_resolves_nothing(frame):
     twin = frame.assign(twin=2 * frame["nps"])
     fit = eecx.regress(twin, "twin ~ nps", unit="store", wave="year")
     found = equivalence(fit, "nps", bound=0.5)
-    assert found.stats["verdict"] == "not resolved"
+    assert found.table["verdict"].tolist() == ["not resolved"]
     assert codes(found) == ["perfect-fit", "no-error"]

@@ -47,9 +47,9 @@ def gaps():
     return with_gaps(answers(11, units=7, waves=2))
 
 
-def by_unit(result, column, key="store"):
-    table = result.tables["units"]
-    return table.set_index([key, *(["wave"] if "wave" in table else [])])[column].sort_index()
+def by_unit(result, column):
+    table = result.tables["units"].rename(columns={"unit": "store"})
+    return table.set_index(["store", *(["wave"] if "wave" in table else [])])[column].sort_index()
 
 
 INDICES = {
@@ -127,17 +127,17 @@ class TestFullAgreement:
     def test_answers_spread_evenly_have_none(self):
         even = pd.DataFrame({"store": "a", "q": np.tile([1, 2, 3, 4, 5], 4000)})
         found = eecx.rwg(even, "q", unit="store", range=RANGE, null="uniform")
-        assert found.table["mean"].iloc[0] == pytest.approx(0, abs=1e-4)
-        assert eecx.awg(even, "q", unit="store", range=RANGE).table["mean"].iloc[0] == (
+        assert found.table["estimate"].iloc[0] == pytest.approx(0, abs=1e-4)
+        assert eecx.awg(even, "q", unit="store", range=RANGE).table["estimate"].iloc[0] == (
             pytest.approx(0, abs=1e-4)
         )
 
     def test_two_camps_at_the_ends_have_the_most_disagreement(self):
         camps = pd.DataFrame({"store": "a", "q": [1, 5] * 5})
-        assert eecx.awg(camps, "q", unit="store", range=RANGE).table["mean"].iloc[0] == (
+        assert eecx.awg(camps, "q", unit="store", range=RANGE).table["estimate"].iloc[0] == (
             pytest.approx(-1)
         )
-        assert eecx.ad_index(camps, "q", unit="store").table["mean"].tolist() == [2, 2]
+        assert eecx.ad_index(camps, "q", unit="store").table["estimate"].tolist() == [2, 2]
 
 
 class TestByHand:

@@ -43,8 +43,8 @@ def test_agreement_stays_within_its_bounds(made):
     found = eecx.rwg(frame, items, null=NULLS, **options)
     for null in NULLS:
         assert units(found)[null].dropna().between(0, 1).all()
-    assert (found.table["mean"] <= 1).all()
-    assert found.tables["bands"]["units"].sum() == found.table["units"].iloc[0]
+    assert (found.table["estimate"] <= 1).all()
+    assert found.tables["bands"]["groups"].sum() == found.table["groups"].iloc[0]
     deviation = units(eecx.ad_index(frame, items, **options))
     several = deviation["n"] > 1
     assert deviation["mean"].notna().tolist() == several.tolist()

@@ -178,7 +178,8 @@ class TestIntervals:
                 inside[level] += abs(value - signal / (signal + error)) < reach
                 squares, own, _ = level_sums(cells, ["x", "y"], level)
                 sums = np.column_stack([squares[:, 0, 0], squares[:, 0, 1], squares[:, 1, 1], own])
-                table = _level(sums, 0, rng, 0.95)[0].set_index(["term", "version"])
+                rows = pd.DataFrame(_level(sums, 0, rng, 0.95)[0])
+                table = rows.set_index(["term", "version"])
                 row = table.loc[("slope", "corrected")]
                 inside[f"slope {level}"] += row["conf_low"] < 0.5 < row["conf_high"]
                 if level == CHANGE:

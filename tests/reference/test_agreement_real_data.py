@@ -55,17 +55,17 @@ def test_agreement_on_one_item(army):
         army["army_bh1996"], "leadership", unit="unit", range=(1, 5), null="uniform"
     ).table.iloc[0]
     assert found["null_variance"] == 2
-    assert [printed(found[c]) for c in ("mean", "median")] == ["0.7412", "0.7422"]
+    assert [printed(found[c]) for c in ("estimate", "median")] == ["0.7412", "0.7422"]
 
 
 def test_agreement_on_eleven_items(army):
     options = {"unit": "unit", "range": (1, 5)}
     found = eecx.rwg(army["army_lq2002"], LEAD, null="uniform", **options).table.set_index("index")
-    figures = found.loc["r_wg(j)", ["mean", "minimum", "maximum"]]
+    figures = found.loc["r_wg(j)", ["estimate", "minimum", "maximum"]]
     assert [printed(v) for v in figures] == ["0.8678", "0.7749", "0.9423"]
-    assert printed(found.loc["r*_wg(j)", "mean"]) == "0.3926"
+    assert printed(found.loc["r*_wg(j)", "estimate"]) == "0.3926"
     deviation = eecx.ad_index(army["army_lq2002"], LEAD, **options).table.set_index("around")
-    assert printed(deviation.loc["mean", "mean"]) == "0.8902"
+    assert printed(deviation.loc["mean", "estimate"]) == "0.8902"
     assert printed(eecx.alpha(army["army_lq2002"], LEAD)["alpha"]["estimate"]) == "0.9022"
 
 

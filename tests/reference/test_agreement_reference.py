@@ -23,10 +23,10 @@ def stored(shared, name):
     return content, estimates, pd.read_csv(folder / content["data"]["file"])
 
 
-def check_units(result, column, unit, expected, rtol=1e-10):
+def check_units(result, column, expected, rtol=1e-10):
     """Compare per-unit values with those stored under ``name[unit]``."""
     units = result.tables["units"]
-    found = dict(zip(units[unit].astype(str), units[column], strict=True))
+    found = dict(zip(units["unit"].astype(str), units[column], strict=True))
     assert set(found) == set(expected)
     for name, value in expected.items():
         if value is None:
@@ -56,27 +56,27 @@ def test_agreement_per_unit(shared, name):
     for null, variance in nulls.items():
         result = eecx.rwg(frame, one, null=variance, **options)
         own = f"variance {variance:g}"
-        check_units(result, own, unit, picked(estimates, f"rwg.{null}.{one}"))
+        check_units(result, own, picked(estimates, f"rwg.{null}.{one}"))
         expected = content["stats"][f"rwg.{null}"]
         row = result.table.iloc[0]
-        assert row["mean"] == pytest.approx(expected["mean"], rel=1e-10)
+        assert row["estimate"] == pytest.approx(expected["mean"], rel=1e-10)
         assert row["median"] == pytest.approx(expected["median"], rel=1e-10)
         assert row["sd"] == pytest.approx(expected["sd"], rel=1e-10)
         if len(items) > 1:
             result = eecx.rwg(frame, items, null=variance, **options)
-            check_units(result, own, unit, picked(estimates, f"rwgj.{null}"))
+            check_units(result, own, picked(estimates, f"rwgj.{null}"))
             assert (result.tables["units"][own] == 0).sum() == content["stats"][f"rwgj.{null}"][
                 "n_zero"
             ]
     for around in ("mean", "median"):
         single = eecx.ad_index(frame, one, **options)
-        check_units(single, around, unit, picked(estimates, f"ad.{around}.{one}"))
+        check_units(single, around, picked(estimates, f"ad.{around}.{one}"))
         if len(items) > 1:
             several = eecx.ad_index(frame, items, **options)
-            check_units(several, around, unit, picked(estimates, f"adj.{around}"))
-    check_units(eecx.awg(frame, one, **options), "awg", unit, picked(estimates, f"awg.{one}"))
+            check_units(several, around, picked(estimates, f"adj.{around}"))
+    check_units(eecx.awg(frame, one, **options), "awg", picked(estimates, f"awg.{one}"))
     if len(items) > 1:
-        check_units(eecx.awg(frame, items, **options), "awg", unit, picked(estimates, "awgj"))
+        check_units(eecx.awg(frame, items, **options), "awg", picked(estimates, "awgj"))
 
 
 @pytest.mark.parametrize("name", ICC)
@@ -113,7 +113,7 @@ def test_intraclass_correlations(shared, name):
         s = content["stats"][variable]
         assert result.stats["k0"] == pytest.approx(s["k0"], rel=1e-12)
         assert result.stats["k_mean"] == pytest.approx(s["k_mean"], rel=1e-12)
-        units = result.tables["units"].set_index(result.tables["units"][unit].astype(str))
+        units = result.tables["units"].set_index(result.tables["units"]["unit"].astype(str))
         units = units.loc[[str(g) for g in s["groups"]]]
         np.testing.assert_allclose(units["n"], s["group_n"])
         np.testing.assert_allclose(units["mean"], s["group_mean"], rtol=1e-10)

@@ -60,13 +60,14 @@ def test_equivalence_of_a_correlation(shared):
         assert float(low) == -float(high)
         result = equivalence(float(r), n=int(n), bound=float(high))
         row, wide = result.table.iloc[0], result.tables["intervals"].iloc[1]
+        lower, upper = result.tables["one_sided"].to_dict("records")
         paper = eecx.Moments.from_correlations([[1, float(r)], [float(r), 1]], n=int(n))
         plain = correlations(paper).table.iloc[0]
         named = {
-            "z_lower_test": row["statistic_lower"],
-            "p_lower_test": row["p_lower"],
-            "z_upper_test": row["statistic_upper"],
-            "p_upper_test": row["p_upper"],
+            "z_lower_test": lower["statistic"],
+            "p_lower_test": lower["p_value"],
+            "z_upper_test": upper["statistic"],
+            "p_upper_test": upper["p_value"],
             "tost_p": row["p_value"],
             "ci90.lower": row["conf_low"],
             "ci90.upper": row["conf_high"],
@@ -90,11 +91,13 @@ def test_equivalence_of_a_slope(shared):
     for name, expected in estimates.items():
         if found := re.fullmatch(r"(\w+)\[bound=([.\d]+)\]\.(\w+)", name):
             term, bound, figure = found.groups()
-            row = equivalence(fit, term, bound=float(bound)).table.iloc[0]
+            tested = equivalence(fit, term, bound=float(bound))
+            row = tested.table.iloc[0]
+            lower, upper = tested.tables["one_sided"]["p_value"]
             named = {
                 "coef": row["estimate"],
-                "p_lower_test": row["p_lower"],
-                "p_upper_test": row["p_upper"],
+                "p_lower_test": lower,
+                "p_upper_test": upper,
                 "tost_p": row["p_value"],
             }
             # one p, 3e-323, is a subnormal number with one or two digits

@@ -9,16 +9,28 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from .. import frames, plotting
-from ..errors import OptionError, listing
+from .. import frames, options, plotting
+from ..errors import DataError, OptionError, listing
 from ..moments import Moments, group_codes
-from ..results import Result, versions
-from .answers import Answers, Range, by_unit, read_answers, spread
+from ..results import Result, recorded
+from .answers import (
+    NO_INTERVAL,
+    Answers,
+    Range,
+    by_unit,
+    read_answers,
+    rows_as_table,
+    spread,
+    withheld,
+)
+from .arguments import several_names
 
 __all__ = ["ad_index", "ad_values"]
 
 Array = npt.NDArray[np.float64]
 Around = Literal["mean", "median"]
+
+MORE = ("groups", "median", "sd", "minimum", "maximum", "limit", "share_within")
 
 
 def ad_index(
@@ -51,8 +63,10 @@ def ad_index(
     Returns
     -------
     Result
-        ``.table``: per centre ``units, mean, median, sd, minimum, maximum, limit, share_within``;
-        ``.tables["units"]``.
+        ``.table``: per ``around`` (the centre) the mean over units as ``estimate``, then
+        ``groups, median, sd, minimum, maximum, limit, share_within``; ``.tables["units"]``:
+        ``unit``, ``wave``, n and each unit's deviation around ``mean`` and ``median``. ``.stats``
+        as of :func:`eecx.rwg`.
 
     Notes
     -----
@@ -68,60 +82,70 @@ def ad_index(
     >>> found.tables["units"][["mean", "median"]].iloc[0].tolist()
     [1.2, 1.2]
     """
-    asked = [around] if isinstance(around, str) else list(around)
-    if wrong := [a for a in asked if a not in get_args(Around)]:
-        raise OptionError(f"around={wrong[0]!r}: accepted are 'mean' and 'median'.")
+    asked = dict(locals())
+    least, centres = options.disclosure_n(disclosure_n), _centres(around)
     if isinstance(data, Moments):
-        raise OptionError(
-            "Moments hold no absolute deviations or medians. Give the answers: a frame, a file or "
-            "a Survey."
-        )
+        raise _no_sums()
     answers = read_answers(data, items, unit=unit, wave=wave, range=range, parse=parse)
-    n = answers.n
     found = ad_values(answers)
-    values: dict[str, Array] = {a: found[a] for a in asked}
-    shown = n >= disclosure_n
-    units = by_unit(answers.keys, n, values, disclosure_n)
+    values = {a: found[a] for a in centres}
+    shown = answers.n >= least
     limit = answers.options / 6 if answers.options else np.nan
-    rows = []
-    for a, v in values.items():
-        kept = v[shown & ~np.isnan(v)]
-        within = float(np.mean(kept <= limit)) if len(kept) and answers.options else np.nan
-        rows.append({"around": a, **spread(v, shown), "limit": limit, "share_within": within})
-    table = pd.DataFrame(rows)
+    rows = [_row(a, values[a], shown, limit) for a in centres]
     said = "; ".join(
-        f"around the {r['around']} {r['mean']:.2f} points on average over units "
+        f"around the {r['around']} {r['estimate']:.2f} points on average over {answers.groups} "
         f"({r['minimum']:.2f} to {r['maximum']:.2f})"
         for r in rows
     )
     return Result(
         "ad_index",
-        table,
-        {
-            "title": answers.name,
-            "items": list(answers.items),
-            "range": answers.bounds,
-            "around": asked,
-            "disclosure_n": disclosure_n,
-            "data": answers.mark,
-            "versions": versions(),
-        },
+        rows_as_table(rows, ("around",), MORE),
+        recorded(ad_index, asked, data=answers.mark(shown), **answers.settled(asked)),
         answers.basis(shown),
         f"The average deviation of answers to {answers.name} within units was, {said}"
         f"{f'; the customary limit for agreement is {limit:.2f}' if answers.options else ''}.",
-        tables={"units": units},
+        tables={"units": by_unit(answers.keys, answers.n, values, least)},
         references=("oneill2017",),
         figure=_figure,
+        title=answers.name,
+        unused=NO_INTERVAL,
     )
 
 
-def ad_values(answers: Answers) -> dict[Around, Array]:
+def _centres(around: Around | Sequence[Around]) -> tuple[str, ...]:
+    centres = several_names("around", around)
+    accepted = get_args(Around)
+    if not centres or any(a not in accepted for a in centres) or len(set(centres)) < len(centres):
+        strange = next((a for a in centres if a not in accepted), around)
+        raise OptionError(
+            f"around={strange!r:.60}: accepted are 'mean' and 'median'.",
+            code="not-accepted",
+            fix="Give one of them, or both, each once.",
+        )
+    return centres
+
+
+def _no_sums() -> OptionError:
+    return OptionError(
+        "Moments hold no absolute deviations or medians.",
+        code="wrong-source",
+        fix="Give the answers: a frame, a file or a Survey.",
+    )
+
+
+def _row(around: str, values: Array, shown: npt.NDArray[np.bool_], limit: float) -> dict[str, Any]:
+    kept = values[shown & ~np.isnan(values)]
+    within = float(np.mean(kept <= limit)) if np.isfinite(limit) and len(kept) else np.nan
+    return {"around": around, **spread(values, shown), "limit": limit, "share_within": within}
+
+
+def ad_values(answers: Answers) -> dict[str, Array]:
     """Return AD around mean and median per unit; NaN for units with one respondent."""
     table = answers.table
     if table is None:
-        raise OptionError("Average deviations need the answers themselves, not Moments.")
+        raise _no_sums()
     keys = list(answers.keys.columns)
-    out: dict[Around, list[Array]] = {"mean": [], "median": []}
+    out: dict[str, list[Array]] = {"mean": [], "median": []}
     expressions = [table.number(i) for i in answers.items]
     everything = frames.present(expressions) == len(expressions)
     for item in answers.items:
@@ -132,7 +156,12 @@ def ad_values(answers: Answers) -> dict[Around, Array]:
         answered = counted["value"].notna().to_numpy()
         codes, units = group_codes(found[answered].reset_index(drop=True), keys)
         if len(units) != len(answers.keys):
-            raise OptionError(f"Item {item!r} does not have the units of {listing(answers.items)}.")
+            raise DataError(
+                f"Item {item!r} does not have the units of {listing(answers.items)}: the rows "
+                "changed while they were read.",
+                code="changed-data",
+                fix="Read them anew.",
+            )
         value = counted.loc[answered, "value"].to_numpy(float)
         many = counted.loc[answered, "cells"].to_numpy(float)
         for around, deviation in zip(out, _deviations(codes, value, many, len(units)), strict=True):
@@ -162,13 +191,14 @@ def _deviations(
 def _figure(result: Result, ax: Any = None, **options: Any) -> Any:
     units = result.tables["units"]
     rows = [
-        pd.DataFrame({"group": f"around the {a}", "value": units[a]}) for a in result.spec["around"]
+        pd.DataFrame({"group": f"around the {a}", "value": units[a]})
+        for a in result.table["around"]
     ]
     limit = float(result.table["limit"].iloc[0])
     given = {
         "label": "average deviation, points",
-        "title": f"Agreement within units: {result.spec['title']}",
+        "title": f"Agreement within units: {result.title}",
         "marks": {} if np.isnan(limit) else {limit: "A/6"},
-        "caption": f"0 is full agreement. {result.stats['withheld']} units are withheld.",
+        "caption": f"0 is full agreement. {withheld(result)}",
     }
     return plotting.distribution(pd.concat(rows).dropna(), ax=ax, **(given | options))

@@ -11,14 +11,25 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import special
 
-from .. import plotting
+from .. import options, plotting
 from ..errors import Caution, DataError, OptionError, check_level, listing
 from ..measures import AcrossTouchpoints, Dispersion, Extreme, Favorable, Mean, Measure, Scale
-from ..results import Result, versions
+from ..results import Result, fingerprint, recorded
 from ..survey import Survey
 from .ad import ad_values
 from .alpha import alpha
-from .answers import Answers, read_answers, read_scores, title
+from .answers import (
+    NO_INTERVAL,
+    Answers,
+    counted,
+    read_answers,
+    read_scores,
+    rows_as_table,
+    title,
+    unit_keys,
+    withheld,
+)
+from .arguments import distinct_names
 from .awg import awg_values
 from .icc import Anova, anova, variance_components
 from .nulls import Null, read_nulls
@@ -39,8 +50,7 @@ CONVENTIONS = {
     "reliability": ".70 customary",
     "alpha": ".70 customary",
 }
-INDEX = ["measure", "composition", "index", "null", "null_variance", "estimate", "conf_low"]
-INDEX += ["conf_high", "median", "minimum", "maximum", "units", "convention"]
+MORE = ("median", "minimum", "maximum", "groups", "units", "null_variance", "composition")
 
 
 def aggregation(
@@ -80,11 +90,13 @@ def aggregation(
     Returns
     -------
     Result
-        ``.table``: one row per measure and index: ``measure, composition, index, null,
-        null_variance, estimate, conf_low, conf_high, median, minimum, maximum, units,
-        convention``. For agreement, ``estimate`` is the mean over units. ``convention`` is what
-        the literature calls how much, with its source: context, no verdict.
-        ``.tables["units"]``: r_wg (first null), AD, a_wg and reliability per unit × wave.
+        ``.table``: one row per ``measure, index`` and, of r_wg, ``null``, with the interval where
+        there is one, and ``median, minimum, maximum, groups`` (units, or units × waves, that an
+        index is of), ``units`` (that a reliability is of), ``null_variance, composition``. For
+        agreement, ``estimate`` is the mean over groups. ``.tables["conventions"]``: what the
+        literature calls how much of each index, with its source: context, no verdict.
+        ``.tables["units"]``: ``unit, wave, measure``, n, r_wg (first null), AD, a_wg and
+        reliability. ``.stats``: units, waves, groups, withheld (groups of which a measure is).
 
     Raises
     ------
@@ -111,49 +123,47 @@ def aggregation(
     >>> found.table.loc[found.table["index"] == "ICC(1)", "estimate"].round(3).tolist()
     [0.213]
     """
+    asked = dict(locals())
     if not isinstance(survey, Survey):
-        raise OptionError(f"aggregation takes an eecx.Survey, not a {type(survey).__name__}.")
+        raise OptionError(
+            f"aggregation takes an eecx.Survey, not a {type(survey).__name__}.",
+            code="wrong-source",
+            fix="Make one of the people's answers: eecx.Survey(frame, unit=…, measures={…}).",
+        )
     check_level(conf_level)
-    if disclosure_n < 1:
-        raise OptionError(f"disclosure_n={disclosure_n}: at least 1; 5 is usual.")
-    names = [measures] if isinstance(measures, str) else list(measures or survey.measures)
+    least = options.disclosure_n(disclosure_n)
+    names = distinct_names("measures", measures) or list(survey.measures)
     if stray := [m for m in names if m not in survey.measures]:
         raise OptionError(
-            f"{listing(stray)} is no measure of the survey; it has {listing(survey.measures)}."
+            f"{listing(stray)} is no measure of the survey; it has {listing(survey.measures)}.",
+            code="unknown-measure",
+            fix="Name one of these.",
         )
-    rows: list[dict[str, Any]] = []
-    units: list[pd.DataFrame] = []
-    cautions: list[Caution] = []
-    for name in names:
-        found = _examined(survey, name, null, disclosure_n, conf_level)
-        rows += found.rows
-        units.append(found.units)
-        cautions += found.cautions
-    table = pd.DataFrame(rows, columns=INDEX)
-    every = pd.concat(units, ignore_index=True)
-    held = int((every["status"] == "withheld").sum())
+    found = [_examined(survey, name, null, least, conf_level) for name in names]
+    rows = [row for one in found for row in one.rows]
+    table = rows_as_table(rows, ("measure", "index", "null"), MORE)
+    conventions = pd.DataFrame(rows)[["index", "convention"]].drop_duplicates(ignore_index=True)
+    every = pd.concat([one.units for one in found], ignore_index=True)
+    keys = [c for c in ("unit", "wave") if c in every]
+    small = every.loc[every["status"] == "withheld", keys].drop_duplicates()
     return Result(
         "aggregation",
         table,
-        {
-            "title": title(names),
-            "measures": names,
-            "null": [null] if isinstance(null, str | float | int) else list(null),
-            "disclosure_n": disclosure_n,
-            "conf_level": conf_level,
-            "survey": survey.spec,
-            "versions": versions(),
-        },
-        {
-            "units": int(every[survey.unit].nunique()),
-            "cells": len(every) // len(names),
-            "withheld": held,
-        },
+        recorded(
+            aggregation,
+            asked,
+            data=fingerprint(*(one.mark for one in found)),
+            of=survey.spec,
+            measures=names,
+        ),
+        {**counted(every[keys].drop_duplicates()), "withheld": len(small)},
         _methods(table, survey, conf_level),
-        tables={"units": every},
-        warnings=tuple(cautions),
+        tables={"units": every, "conventions": conventions[conventions["convention"] != ""]},
+        warnings=tuple(c for one in found for c in one.cautions),
         references=("chan1998", "lebreton2008", "james1984"),
         figure=_figure,
+        title=title(names),
+        unused=NO_INTERVAL[:4],
     )
 
 
@@ -162,6 +172,7 @@ class _Found:
     rows: list[dict[str, Any]]
     units: pd.DataFrame
     cautions: list[Caution]
+    mark: str
 
 
 def composition_of(measure: Measure) -> str:
@@ -204,10 +215,12 @@ def _examined(
         cells = survey._cells()
         own = cells[cells["measure"] == name].reset_index(drop=True)
         keys, n = own[survey._unit_wave], own["n"].to_numpy(float)
+        mark = fingerprint(name, n, own["value"].to_numpy(float))
         per_unit["reliability"] = np.full(len(n), np.nan)
     else:
         scores = read_scores(survey, name, unit=None)
         keys, n = scores.keys, scores.n
+        mark = fingerprint(name, n, scores.mean, scores.m2)
         components = variance_components(scores, "reml")
         variance = anova(scores)
         tau2, sigma2 = components
@@ -234,7 +247,7 @@ def _examined(
                 median=float(np.median(kept)),
                 minimum=float(kept.min()),
                 maximum=float(kept.max()),
-                units=len(kept),
+                groups=len(kept),
                 **more,
             )
             short = index.split(" ")[0].split("(")[0].lower().replace("_", "")
@@ -243,7 +256,8 @@ def _examined(
         cautions += extra
         if not answers.options:
             message = "Without range=, r_wg and a_wg of it are not defined."
-            cautions.append(Caution("no-range", message, name))
+            fix = f"Give {name!r} its range, as in range=(1, 5)."
+            cautions.append(Caution("no-range", message, name, fix=fix))
     if not derived and not survey.weight:
         _spread_rows(variance, add, conf_level)
     _reliability_rows(survey, name, add, conf_level, alone=derived or bool(survey.weight))
@@ -263,12 +277,12 @@ def _examined(
         for c in ("rwg", "ad", "awg")
     }
     columns["reliability"] = per_unit["reliability"]
-    units = keys.assign(
+    units = unit_keys(keys).assign(
         measure=name,
         **{c: np.where(few, np.nan, v) for c, v in {"n": n, **columns}.items()},
         status=np.where(few, "withheld", "shown"),
     )
-    return _Found(rows, units, cautions)
+    return _Found(rows, units, cautions, mark)
 
 
 def _agreement(
@@ -284,8 +298,8 @@ def _agreement(
         out.append((name, inside, {"null": one.name, "null_variance": one.variance}))
         if clipped := int((above & shown).sum()):
             message = (
-                f"In {clipped} of {int(shown.sum())} cells answers vary more than under the "
-                f"{one.name} null: {name} is 0 there."
+                f"In {clipped} of {int(shown.sum())} {answers.groups} answers vary more than under "
+                f"the {one.name} null: {name} is 0 there."
             )
             cautions.append(Caution("agreement-below-null", message, answers.name))
     deviations = ad_values(answers)
@@ -298,7 +312,7 @@ def _agreement(
 
 def _spread_rows(found: Anova, add: Any, conf_level: float) -> None:
     low, high = found.limits(conf_level)
-    own = {"units": found.groups}
+    own = {"groups": found.groups}
     ends = {"conf_low": found.icc1(found.k0, low), "conf_high": found.icc1(found.k0, high)}
     add("ICC(1)", found.icc1(found.k0), "ICC(1)", **ends, **own)
     two = [1 - 1 / f if f > 0 else -np.inf for f in (found.f, low, high)]
@@ -356,12 +370,15 @@ def _figure(result: Result, ax: Any = None, **options: Any) -> Any:
             if len(values):
                 rows.append(pd.DataFrame({"group": f"{name}: {label}", "value": values}))
     if not rows:
-        raise DataError("No unit has an agreement or a reliability of its own to draw.")
+        raise DataError(
+            "No unit has an agreement or a reliability of its own to draw.",
+            code="nothing-to-draw",
+            fix="The table says what there is: .summary().",
+        )
     given = {
         "label": "1 is full agreement, or no sampling error",
         "title": "Agreement within units, and reliability of their means",
         "marks": {0.7: "customary .70"},
-        "caption": f"Units in a wave; {result.stats['withheld']} are withheld. The "
-        "line is a convention, not a verdict.",
+        "caption": f"{withheld(result)} The line is a convention, not a verdict.",
     }
     return plotting.distribution(pd.concat(rows), ax=ax, **(given | options))

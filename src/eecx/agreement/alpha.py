@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,15 @@ from scipy import special, stats
 
 from .. import frames, plotting
 from ..errors import Caution, DataError, OptionError, check_level, listing
-from ..results import Result, versions
+from ..results import Result, recorded, tidy
 from .answers import Answers, Range, read_whole
 
-__all__ = ["alpha", "consistency_figure", "covariance", "spearman_brown"]
+__all__ = ["UNTESTED", "alpha", "consistency_figure", "covariance", "spearman_brown"]
 
 Array = npt.NDArray[np.float64]
+
+UNTESTED = ("statistic", "df", "p_value")
+"""Agreed columns that coefficients with an interval, but no test, leave empty."""
 
 
 def spearman_brown(reliability: float, length: float) -> float:
@@ -30,9 +34,30 @@ def spearman_brown(reliability: float, length: float) -> float:
     >>> spearman_brown(0.5, 2)
     0.6666666666666666
     """
-    if length <= 0:
-        raise OptionError(f"length={length}: a factor above 0; 2 doubles the measure.")
-    return length * reliability / (1 + (length - 1) * reliability)
+    if isinstance(length, bool) or not isinstance(length, Real) or not 0 < length < np.inf:
+        raise OptionError(
+            f"length={length!r:.60}: a factor above 0; 2 doubles the measure.",
+            code="out-of-range",
+            fix="Give one, such as length=2.",
+        )
+    below = 1 + (length - 1) * _reliability(reliability)
+    if below == 0:
+        raise OptionError(
+            f"reliability={reliability:g} has no counterpart {length:g} times as long.",
+            code="out-of-range",
+            fix="A negative reliability says that items go against each other: reverse them.",
+        )
+    return length * reliability / below
+
+
+def _reliability(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise OptionError(
+            f"reliability={value!r:.60}: a number, at most 1.",
+            code="wrong-type",
+            fix="Give one, such as reliability=0.7.",
+        )
+    return float(value)
 
 
 def alpha(
@@ -74,7 +99,8 @@ def alpha(
         (from F, as if items were parallel), ``alpha, normal interval`` from that standard error,
         ``alpha, standardized``, ``lambda 2``, ``lambda 6``, ``average correlation``.
         ``.tables["items"]``: alpha if the item is left out, correlation of the item with the
-        rest. A negative one draws a warning: was the item to be reversed?
+        rest. A negative one draws a warning: was the item to be reversed? ``.stats``: n (people),
+        items, left_out.
 
     Raises
     ------
@@ -92,6 +118,7 @@ def alpha(
     >>> round(float(eecx.alpha(table)["alpha"]["estimate"]), 4)
     0.6667
     """
+    asked = dict(locals())
     check_level(conf_level)
     answers = read_whole(data, items, range=range, reverse=reverse, parse=parse)
     s, n = covariance(answers)
@@ -105,7 +132,7 @@ def alpha(
     feldt = [1 - (1 - value) * float(stats.f.isf(p, *df)) for p in (tail, 1 - tail)]
     z = -float(special.ndtri(tail))
     off = s - np.diag(np.diag(s))
-    rows: list[tuple[str, float, float, float, float]] = [
+    rows: list[Coefficient] = [
         ("alpha", value, se, min(feldt), max(feldt)),
         ("alpha, normal interval", value, se, value - z * se, value + z * se),
         ("alpha, standardized", _alpha(r), np.nan, np.nan, np.nan),
@@ -119,32 +146,22 @@ def alpha(
         ("lambda 6", _lambda6(r), np.nan, np.nan, np.nan),
         ("average correlation", average, np.nan, np.nan, np.nan),
     ]
-    table = pd.DataFrame(rows, columns=["term", "estimate", "std_error", "conf_low", "conf_high"])
-    for at, column in ((3, "statistic"), (4, "df"), (5, "p_value")):
-        table.insert(at, column, np.nan)
     items_table = _items(answers, s)
     worst = items_table[items_table["item_rest_r"] < 0]
     cautions = [
         Caution(
             "negative-item",
             f"{row['item']!r} goes against the other items (correlation with their sum "
-            f"{row['item_rest_r']:.2f}): should it be reversed, or not?",
+            f"{row['item_rest_r']:.2f}):",
             str(row["item"]),
+            fix="should it be reversed, or not?",
         )
         for row in worst.to_dict("records")
     ]
     return Result(
         "alpha",
-        table,
-        {
-            "title": answers.name,
-            "items": list(answers.items),
-            "reverse": list(answers.reverse),
-            "range": answers.bounds,
-            "conf_level": conf_level,
-            "data": answers.mark,
-            "versions": versions(),
-        },
+        coefficients_table(rows),
+        recorded(alpha, asked, data=answers.mark(), **answers.settled(asked)),
         {"n": int(n), "items": k, "left_out": answers.left_out},
         f"Cronbach's alpha of {answers.name} ({k} items, {int(n)} people) was {value:.3f} "
         f"({100 * conf_level:g}% CI {min(feldt):.3f} to {max(feldt):.3f}, Feldt).",
@@ -152,12 +169,25 @@ def alpha(
         warnings=tuple(cautions),
         figure=consistency_figure,
         references=("duhachek2004",),
+        title=answers.name,
+        unused=UNTESTED,
     )
+
+
+Coefficient = tuple[str, float, float, float, float]
+"""A term with its estimate, standard error and interval."""
+
+
+def coefficients_table(rows: Sequence[Coefficient]) -> pd.DataFrame:
+    """Return the agreed table of coefficients with a standard error and an interval."""
+    names = ("estimate", "std_error", "conf_low", "conf_high")
+    terms, *numbers = zip(*rows, strict=True)
+    return tidy({"term": terms}, dict(zip(names, numbers, strict=True)))
 
 
 def consistency_figure(result: Result, ax: Any = None, **options: Any) -> Any:
     """Draw coefficients between 0 and 1 with their intervals."""
-    given = {"title": f"Consistency: {result.spec['title']}", "label": "coefficient"}
+    given = {"title": f"Consistency: {result.title}", "label": "coefficient"}
     return plotting.coefficients(result.table, ax=ax, **(given | options))
 
 
@@ -165,23 +195,38 @@ def covariance(answers: Answers) -> tuple[Array, float]:
     """Return the covariance matrix of the items over all people, reversed ones mirrored, and n."""
     if len(answers.items) < 2:
         raise OptionError(
-            f"{answers.name!r} has one item; how items hang together needs at least two."
+            f"{answers.name!r} has one item; how items hang together needs at least two.",
+            code="too-few-items",
+            fix="Name the other items too.",
         )
     if answers.whole is None:
-        raise OptionError("Internal consistency is about all people together: leave out unit=.")
+        raise OptionError(
+            "Internal consistency is about all people together:",
+            code="not-accepted",
+            fix="leave out unit=.",
+        )
     n = float(answers.n[0])
     if n < 3:
-        raise DataError(f"{n:.0f} people answered all items of {answers.name}: at least 3 must.")
+        raise DataError(
+            f"{n:.0f} people answered all items of {answers.name}: at least 3 must.",
+            code="too-few-people",
+            fix="Leave out items that few answered.",
+        )
     s = answers.whole.cross[0] / (n - 1)
     still = [i for i, v in zip(answers.items, np.diag(s), strict=True) if v <= 0]
     if still:
-        raise DataError(f"{listing(still)}: everybody gave the same answer. Leave the item out.")
+        raise DataError(
+            f"{listing(still)}: everybody gave the same answer.",
+            code="constant-column",
+            fix="Leave the item out.",
+        )
     sign = np.array([-1.0 if i in answers.reverse else 1.0 for i in answers.items])
     s = s * np.outer(sign, sign)
     if s.sum() <= 0:
         raise DataError(
-            f"The items of {answers.name} cancel out: their sum has no variance. Are items to be "
-            "reversed (reverse=)?"
+            f"The items of {answers.name} cancel out: their sum has no variance.",
+            code="items-cancel",
+            fix="Are items to be reversed (reverse=)?",
         )
     return s, n
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,27 +23,33 @@ from ..measures import (
     check_answers,
 )
 from ..moments import Moments, group_codes
-from ..results import fingerprint
+from ..results import NUMBERS, Result, fingerprint, tidy
 from ..survey import Survey
+from .arguments import Range, key_names, no_rows, one_name, read_range, several_names
 
 __all__ = [
     "Answers",
+    "Range",
     "Scores",
     "as_survey",
     "by_unit",
+    "counted",
     "read_answers",
     "read_people",
     "read_scores",
     "read_whole",
     "refuse_not_of_persons",
+    "rows_as_table",
     "spread",
     "title",
+    "unit_keys",
+    "withheld",
 ]
 
 Array = npt.NDArray[np.float64]
-Range = tuple[float, float]
 
-UNIT_COLUMNS = ("n", "status")
+NO_INTERVAL = ("std_error", "statistic", "df", "p_value", "conf_low", "conf_high")
+"""What the mean of an index over units has not: it describes these units."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +81,9 @@ class Answers:
         width = self.bounds[1] - self.bounds[0]
         if not float(width).is_integer():
             raise OptionError(
-                f"range={self.bounds!r}: options lie one apart, so the range is a whole number."
+                f"range={self.bounds!r}: options lie one apart, so the range is a whole number.",
+                code="not-accepted",
+                fix="Give the lowest and the highest option, as in range=(1, 5).",
             )
         return int(width) + 1
 
@@ -85,20 +93,35 @@ class Answers:
         n = self.n[:, None]
         return np.where(n > 1, self.m2 / np.maximum(n - 1, 1), np.nan)
 
+    @property
+    def groups(self) -> str:
+        """What people are grouped by, in words."""
+        return "units" if len(self.keys.columns) < 2 else "units × waves"
+
     def basis(self, shown: npt.NDArray[np.bool_]) -> dict[str, Any]:
         """Return what a result rests on; n is of the units shown, or the others' would follow."""
         return {
             "n": int(self.n[shown].sum()),
-            "units": len(self.keys),
+            **counted(self.keys),
             "items": len(self.items),
             "left_out": self.left_out,
             "withheld": int((~shown).sum()),
         }
 
-    @property
-    def mark(self) -> str:
-        """Fingerprint of the sums."""
-        return fingerprint("|".join(self.items), self.n, self.mean, self.m2)
+    def mark(self, shown: npt.NDArray[np.bool_] | None = None) -> str:
+        """Return the fingerprint of the sums, of those that are shown."""
+        kept = slice(None) if shown is None else shown
+        n = self.n[kept]
+        # the last digits depend on where sums were centred, and so on those not shown
+        sums = (np.round(v, 9) + 0.0 for v in (n[:, None] * self.mean[kept], self.m2[kept]))
+        return fingerprint("|".join(self.items), n, *sums)
+
+    def settled(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what the arguments came to, for the record: items, range, keys or reversed."""
+        keys = dict(zip(("unit", "wave"), self.keys.columns, strict=False))
+        own = {"reverse": self.reverse} if self.whole is not None else keys
+        items = self.items if asked["items"] is None else asked["items"]
+        return {"items": items, "columns": self.items, "range": self.bounds, **own}
 
 
 def read_answers(
@@ -112,17 +135,12 @@ def read_answers(
     parse: frames.Parse | None = None,
 ) -> Answers:
     """Sum items per unit (× wave): of a survey's measure, of a frame, or of Moments."""
-    survey = data if isinstance(data, Survey) else None
-    if survey is not None:
+    if isinstance(data, Survey):
         if any((unit, wave, range, reverse, parse)):
-            raise OptionError(
-                "A Survey knows its unit, wave, range, reversed items and parse=; leave them out."
-            )
-        name, names, reverse, range, table = _of_survey(survey, items)
-        return _summed(table, name, names, reverse, range, survey._unit_wave)
-    if unit is None:
-        raise OptionError("unit= names the column that tells which people belong together.")
-    keys = [unit, *([wave] if wave else [])]
+            raise _known("unit, wave, range, reversed items and parse=")
+        name, names, reverse, range, table = _of_survey(data, items)
+        return _summed(table, name, names, reverse, range, data._unit_wave)
+    keys, range, reverse = key_names(unit, wave), read_range(range), _reversed(reverse)
     if isinstance(data, Moments):
         names = _distinct(items or data.terms, reverse)
         cells = data.select(names).collapse(keys)
@@ -145,12 +163,11 @@ def read_whole(
     """Sum items and their products over all people: what internal consistency needs."""
     if isinstance(data, Survey):
         if any((range, reverse, parse)):
-            raise OptionError(
-                "A Survey knows its range, reversed items and parse=; leave them out."
-            )
+            raise _known("range, reversed items and parse=")
         name, names, reverse, range, table = _of_survey(data, items)
         cells = Moments.from_frame(table, terms=[f"`{i}`" for i in names])
         return _from_moments(replace(cells, terms=names), name, names, reverse, range, table)
+    range, reverse = read_range(range), _reversed(reverse)
     if isinstance(data, Moments):
         names = _distinct(items or data.terms, reverse)
         cells = data.select(names).collapse()
@@ -165,14 +182,34 @@ def read_whole(
     )
 
 
-def _distinct(items: str | Sequence[str] | None, reverse: Sequence[str]) -> tuple[str, ...]:
-    names = (items,) if isinstance(items, str) else tuple(items or ())
+def _known(what: str) -> OptionError:
+    return OptionError(f"A Survey knows its {what}.", code="not-accepted", fix="Leave them out.")
+
+
+def _reversed(reverse: object) -> tuple[str, ...]:
+    return several_names("reverse", reverse)
+
+
+def _distinct(items: object, reverse: Sequence[str]) -> tuple[str, ...]:
+    names = () if items is None else several_names("items", items)
     if not names:
-        raise OptionError("items= names the columns of answers, such as ['e1', 'e2', 'e3'].")
+        raise OptionError(
+            "items= names the columns of answers, such as ['e1', 'e2', 'e3'].",
+            code="needs-items",
+            fix="Name them.",
+        )
     if stray := [r for r in reverse if r not in names]:
-        raise OptionError(f"reverse names {listing(stray)}, which is not among the items.")
+        raise OptionError(
+            f"reverse names {listing(stray)}, which is not among the items.",
+            code="unknown-column",
+            fix=f"The items are {listing(names)}.",
+        )
     if len(set(names)) < len(names):
-        raise OptionError(f"items names a column twice: {listing(names)}.")
+        raise OptionError(
+            f"items names a column twice: {listing(names)}.",
+            code="named-twice",
+            fix="Name each item once.",
+        )
     return names
 
 
@@ -181,9 +218,10 @@ def _of_survey(
 ) -> tuple[str, tuple[str, ...], tuple[str, ...], Range | None, frames.Table]:
     """Return a survey's measure as name, items, reversed items, range and rows."""
     if not isinstance(measure, str) or measure not in survey.measures:
-        near = nearest(measure, survey.measures) if isinstance(measure, str) else ""
         raise ColumnError(
-            f"{measure!r} is not a measure of the survey; it has {listing(survey.measures)}.{near}"
+            f"{measure!r} is not a measure of the survey; it has {listing(survey.measures)}.",
+            code="unknown-measure",
+            fix=_close(measure, survey.measures),
         )
     of = survey.measures[measure]
     refuse_not_of_persons(survey, measure)
@@ -192,12 +230,24 @@ def _of_survey(
     return measure, inner.columns, turned, inner.bounds, survey._checked[0]
 
 
+def _close(name: object, there: Iterable[str]) -> str:
+    """Return which of several names may have been meant, as advice."""
+    if isinstance(name, str):
+        return nearest(name, there).strip()
+    return f"Take one, as in {next(iter(there), 'engagement')!r}."
+
+
+def _weighted(what: str) -> OptionError:
+    return OptionError(
+        "Agreement and reliability of weighted answers are not defined here.",
+        code="weights",
+        fix=f"Make the {what} without weight=.",
+    )
+
+
 def _refuse_weights(cells: Moments) -> None:
     if not np.array_equal(cells.n, cells.w):
-        raise OptionError(
-            "Agreement and reliability of weighted answers are not defined here: make the Moments "
-            "without weight=."
-        )
+        raise _weighted("Moments")
 
 
 def refuse_not_of_persons(survey: Survey, measure: str) -> None:
@@ -206,13 +256,12 @@ def refuse_not_of_persons(survey: Survey, measure: str) -> None:
     if isinstance(of, Dispersion | Extreme | AcrossTouchpoints):
         raise OptionError(
             f"{measure!r}, by eecx.{type(of).__name__}, is made of a unit's people together: "
-            "agreement and ICC are about single answers. Name the measure inside it."
+            "agreement and ICC are about single answers.",
+            code="not-of-persons",
+            fix="Name the measure inside it.",
         )
     if survey.weight:
-        raise OptionError(
-            "Agreement and reliability of weighted answers are not defined here: make the Survey "
-            "without weight=."
-        )
+        raise _weighted("Survey")
 
 
 def _checked(table: frames.Table, items: tuple[str, ...], bounds: Range | None) -> frames.Table:
@@ -288,7 +337,11 @@ def _summed(
 
 
 def _nobody(items: Sequence[str], keys: Sequence[str]) -> DataError:
-    return DataError(f"Nobody answered all of {listing(items)} and has a value of {listing(keys)}.")
+    return DataError(
+        f"Nobody answered all of {listing(items)} and has a value of {listing(keys)}.",
+        code="missing-values",
+        fix="Leave out the column that is empty.",
+    )
 
 
 def _in_memory(
@@ -302,6 +355,8 @@ def _in_memory(
     held, _ = table.collect(keys)
     read = table.collect([], items)[1]
     x = read.to_numpy(float)
+    if not len(x):
+        raise no_rows(table.subject)
     low, high = np.fmin.reduce(x, axis=None), np.fmax.reduce(x, axis=None)
     if bounds is None or low < bounds[0] or high > bounds[1] or not np.isfinite([low, high]).all():
         _checked(table, items, bounds)  # says what is wrong
@@ -354,10 +409,15 @@ def read_scores(
     parse: frames.Parse | None = None,
 ) -> Scores:
     """Sum one score per unit × wave: a survey's measure, a column of a frame, or a term."""
+    x = one_name("x", x)
     if isinstance(data, Moments):
         if unit is None:
-            raise OptionError("Moments need unit=, the key of the units.")
-        cells = data.select([x]).collapse([unit, *([wave] if wave else [])])
+            raise OptionError(
+                "Moments need unit=, the key of the units.",
+                code="needs-unit",
+                fix="Name it, as in unit='store'.",
+            )
+        cells = data.select([x]).collapse(key_names(unit, wave))
         _refuse_weights(cells)
         m2 = cells.m2[:, 0]
         return Scores(x, unit, wave, cells.keys, cells.n, cells.mean[:, 0], m2, data.left_out)
@@ -393,7 +453,7 @@ def read_people(
     parse: frames.Parse | None = None,
 ) -> tuple[pd.DataFrame, Array, str | None]:
     """Return key columns and one score per person who has one, in no order, and the wave's name."""
-    survey = as_survey(data, x, unit=unit, wave=wave, parse=parse)
+    survey = as_survey(data, one_name("x", x), unit=unit, wave=wave, parse=parse)
     measure, table = survey.measures[x], survey._checked[0]
     found, counted = table.tally(survey._unit_wave, measure.row(table))
     known = counted["value"].notna().to_numpy()
@@ -416,16 +476,36 @@ def as_survey(
     """Return the survey, or one made of a frame whose column x is its measure."""
     if isinstance(data, Survey):
         if any((unit, wave, parse)):
-            raise OptionError("A Survey knows its unit, wave and parse=; leave them out.")
+            raise _known("unit, wave and parse=")
         survey = data
     else:
-        if unit is None:
-            raise OptionError("unit= names the column that tells which people belong together.")
-        survey = Survey(data, unit=unit, wave=wave, measures={x: Mean(x)}, parse=parse)
+        names = key_names(unit, wave)
+        if x in names:
+            raise OptionError(
+                f"x={x!r} is the column of the units or waves.",
+                code="named-twice",
+                fix="Name the column of the scores.",
+            )
+        survey = Survey(data, unit=names[0], wave=wave or None, measures={x: Mean(x)}, parse=parse)
     if x not in survey.measures:
-        raise ColumnError(f"{x!r} is not a measure of the survey.{nearest(x, survey.measures)}")
+        raise ColumnError(
+            f"{x!r} is not a measure of the survey.",
+            code="unknown-measure",
+            fix=nearest(x, survey.measures).strip(),
+        )
     refuse_not_of_persons(survey, x)
     return survey
+
+
+def unit_keys(keys: pd.DataFrame) -> pd.DataFrame:
+    """Return key columns under the names that tables of units have: unit, then wave."""
+    return keys.set_axis(["unit", "wave"][: keys.shape[1]], axis=1)
+
+
+def counted(keys: pd.DataFrame) -> dict[str, int | None]:
+    """Return how many units, waves and groups (units, or units × waves) keys tell apart."""
+    waves = int(keys.iloc[:, 1].nunique()) if keys.shape[1] > 1 else None
+    return {"units": int(keys.iloc[:, 0].nunique()), "waves": waves, "groups": len(keys)}
 
 
 def by_unit(
@@ -441,12 +521,6 @@ def by_unit(
     Beside sums over all units (``with_sums``), what is withheld is so many respondents together:
     else a single small unit would follow from the sums less the units shown.
     """
-    if disclosure_n < 1:
-        raise OptionError(f"disclosure_n={disclosure_n}: at least 1; 5 is usual.")
-    if taken := [c for c in (*UNIT_COLUMNS, *values) if c in keys.columns]:
-        raise OptionError(
-            f"The key column {listing(taken)} has the name of a column of the result. Rename it."
-        )
     few = n < disclosure_n
     if with_sums and few.any():
         order = np.argsort(n, kind="stable")
@@ -455,21 +529,41 @@ def by_unit(
     unknown = np.isnan(np.column_stack(list(values.values()))).all(axis=1)
     status = np.select([few, unknown], ["withheld", "undefined"], "shown")
     hidden = {c: np.where(few, np.nan, v) for c, v in {"n": n, **values}.items()}
-    return keys.assign(**hidden, status=status)
+    return unit_keys(keys).assign(**hidden, status=status)
 
 
 def spread(values: Array, shown: npt.NDArray[np.bool_]) -> dict[str, float]:
-    """Return how an index is distributed over the units that may be shown."""
+    """Return mean, median and range of an index over the units that may be shown."""
     kept = values[shown & ~np.isnan(values)]
     if not len(kept):
         raise DataError(
-            "No unit has a value to show: each has too few respondents for disclosure_n, or one."
+            "No unit has a value to show: each has too few respondents for disclosure_n, or one.",
+            code="too-few-people",
+            fix="Group people by a larger unit, or look whether unit= names the person.",
         )
     return {
-        "units": len(kept),
-        "mean": float(kept.mean()),
+        "groups": len(kept),
+        "estimate": float(kept.mean()),
         "median": float(np.median(kept)),
         "sd": float(kept.std(ddof=1)) if len(kept) > 1 else np.nan,
         "minimum": float(kept.min()),
         "maximum": float(kept.max()),
     }
+
+
+def withheld(result: Result) -> str:
+    """Return how many units are withheld, for the caption of a figure."""
+    what = "units × waves" if "wave" in result.tables["units"] else "units"
+    return f"{result.stats['withheld']} {what} are withheld."
+
+
+def rows_as_table(
+    rows: Sequence[Mapping[str, Any]], keys: Sequence[str], more: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Return the agreed table of rows; what a row lacks is missing."""
+
+    def column(name: str) -> list[Any]:
+        return [row.get(name, np.nan) for row in rows]
+
+    numbers = {name: column(name) for name in NUMBERS}
+    return tidy({k: column(k) for k in keys}, numbers, {m: column(m) for m in more})

@@ -9,14 +9,25 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from .. import frames, plotting
+from .. import frames, options, plotting
 from ..errors import Caution, OptionError
-from ..results import Result, versions
-from .answers import Answers, Range, by_unit, read_answers, spread
+from ..results import Result, recorded
+from .answers import (
+    NO_INTERVAL,
+    Answers,
+    Range,
+    by_unit,
+    read_answers,
+    rows_as_table,
+    spread,
+    withheld,
+)
 
 __all__ = ["awg", "awg_values"]
 
 Array = npt.NDArray[np.float64]
+
+MORE = ("groups", "median", "sd", "minimum", "maximum", "undefined")
 
 
 def awg(
@@ -47,8 +58,9 @@ def awg(
     Returns
     -------
     Result
-        ``.table``: ``units, mean, median, sd, minimum, maximum, undefined``;
-        ``.tables["units"]``.
+        ``.table``: the mean over units as ``estimate``, then ``groups, median, sd, minimum,
+        maximum, undefined``; ``.tables["units"]``: ``unit``, ``wave``, n, ``awg``. ``.stats`` as
+        of :func:`eecx.rwg`.
 
     Notes
     -----
@@ -61,44 +73,46 @@ def awg(
     --------
     >>> import eecx, pandas as pd
     >>> answers = pd.DataFrame({"team": ["a"] * 5, "q": [3, 3, 3, 4, 4]})
-    >>> round(float(eecx.awg(answers, "q", unit="team", range=(1, 5)).table["mean"].iloc[0]), 3)
+    >>> found = eecx.awg(answers, "q", unit="team", range=(1, 5))
+    >>> round(float(found["a_wg"]["estimate"]), 3)
     0.875
     """
+    asked = dict(locals())
+    least = options.disclosure_n(disclosure_n)
     answers = read_answers(data, items, unit=unit, wave=wave, range=range, parse=parse)
     n, values = answers.n, awg_values(answers)
-    shown = n >= disclosure_n
+    shown = n >= least
     undefined = int((np.isnan(values) & shown).sum())
-    table = pd.DataFrame([{"index": "a_wg", **spread(values, shown), "undefined": undefined}])
-    r = table.iloc[0]
+    r = {"index": "a_wg", **spread(values, shown), "undefined": undefined}
     cautions: tuple[Caution, ...] = ()
     if undefined:
-        message = f"a_wg is not defined in {undefined} of {int(shown.sum())} units: their means lie"
-        cautions = (Caution("undefined", f"{message} at an end of the scale.", answers.name),)
+        where = f"{undefined} of {int(shown.sum())} {answers.groups}"
+        message = f"a_wg is not defined in {where}: their means lie at an end of the scale."
+        cautions = (Caution("undefined", message, answers.name),)
     return Result(
         "awg",
-        table,
-        {
-            "title": answers.name,
-            "items": list(answers.items),
-            "range": answers.bounds,
-            "disclosure_n": disclosure_n,
-            "data": answers.mark,
-            "versions": versions(),
-        },
+        rows_as_table([r], ("index",), MORE),
+        recorded(awg, asked, data=answers.mark(shown), **answers.settled(asked)),
         answers.basis(shown),
-        f"Agreement within units on {answers.name} by a_wg was {r['mean']:.2f} on average over "
-        f"{r['units']} units ({r['minimum']:.2f} to {r['maximum']:.2f}).",
-        tables={"units": by_unit(answers.keys, n, {"awg": values}, disclosure_n)},
+        f"Agreement within units on {answers.name} by a_wg was {r['estimate']:.2f} on average over "
+        f"{r['groups']} {answers.groups} ({r['minimum']:.2f} to {r['maximum']:.2f}).",
+        tables={"units": by_unit(answers.keys, n, {"awg": values}, least)},
         warnings=cautions,
         references=("oneill2017",),
         figure=_figure,
+        title=answers.name,
+        unused=NO_INTERVAL,
     )
 
 
 def awg_values(answers: Answers) -> Array:
     """Return a_wg per unit, the mean over items where it is defined; NaN where it is not at all."""
     if answers.bounds is None:
-        raise OptionError("a_wg needs range=(lowest, highest), the ends of the scale.")
+        raise OptionError(
+            "a_wg needs range=(lowest, highest), the ends of the scale.",
+            code="needs-range",
+            fix="Give them, as in range=(1, 5).",
+        )
     low, high = answers.bounds
     n, mean = answers.n[:, None], answers.mean
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -119,11 +133,11 @@ def awg_values(answers: Answers) -> Array:
 
 def _figure(result: Result, ax: Any = None, **options: Any) -> Any:
     units = result.tables["units"]
-    rows = pd.DataFrame({"group": result.spec["title"], "value": units["awg"]}).dropna()
+    rows = pd.DataFrame({"group": result.title, "value": units["awg"]}).dropna()
     given = {
         "label": "a_wg",
-        "title": f"Agreement within units: {result.spec['title']}",
+        "title": f"Agreement within units: {result.title}",
         "marks": {0.7: "customary .70"},
-        "caption": f"{result.stats['withheld']} units are withheld.",
+        "caption": withheld(result),
     }
     return plotting.distribution(rows, ax=ax, **(given | options))

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations
+from math import nan
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from scipy import special, stats
 
 from .. import frames
 from ..errors import Caution, DataError, OptionError, check_level, listing
 from ..moments import Moments
 from ..numerics.intervals import fisher
-from ..results import Result, versions
+from ..results import NUMBERS, Result, fingerprint, recorded, tidy
 from .alpha import consistency_figure, covariance, spearman_brown
 from .answers import Range, read_whole
+from .arguments import distinct_names, several_names
 
 __all__ = ["split_half", "test_retest"]
 
 Array = npt.NDArray[np.float64]
-COLUMNS = ["term", "estimate", "std_error", "statistic", "df", "p_value", "conf_low", "conf_high"]
+
+HALVES = ("correlation of halves", "Spearman-Brown", "Guttman's lambda 4")
 
 
 def split_half(
@@ -47,7 +50,7 @@ def split_half(
     -------
     Result
         ``.table``: ``correlation of halves`` (Fisher interval), ``Spearman-Brown`` (as if the
-        halves were parallel), ``Guttman's lambda 4``.
+        halves were parallel), ``Guttman's lambda 4``. ``.stats``: n (people), items, left_out.
 
     Examples
     --------
@@ -56,13 +59,12 @@ def split_half(
     >>> round(float(eecx.split_half(table)["Spearman-Brown"]["estimate"]), 4)
     0.6667
     """
+    asked = dict(locals())
     check_level(conf_level)
     answers = read_whole(data, items, range=range, reverse=reverse, parse=parse)
     s, n = covariance(answers)
     names = list(answers.items)
-    first, second = halves or (names[::2], names[1::2])
-    if sorted([*first, *second]) != sorted(names):
-        raise OptionError("halves= must hold every item once, in one of two lists.")
+    first, second = _halves(halves, names)
     unequal: tuple[Caution, ...] = ()
     if len(first) != len(second):
         sizes = f"{len(first)} and {len(second)} items"
@@ -74,29 +76,39 @@ def split_half(
     r = between / float(np.sqrt(a * b))
     low, high = fisher(r, n, conf_level)
     steps = [spearman_brown(v, 2) if v > -1 else np.nan for v in (r, low, high)]
-    rows = [
-        ("correlation of halves", r, np.nan, np.nan, np.nan, np.nan, low, high),
-        ("Spearman-Brown", steps[0], np.nan, np.nan, np.nan, np.nan, steps[1], steps[2]),
-        ("Guttman's lambda 4", 4 * between / s.sum(), *[np.nan] * 6),
-    ]
+    numbers = {
+        "estimate": [r, steps[0], 4 * between / s.sum()],
+        "conf_low": [low, steps[1], np.nan],
+        "conf_high": [high, steps[2], np.nan],
+    }
+    own = answers.settled(asked) | {"halves": [first, second]}
     return Result(
         "split_half",
-        pd.DataFrame(rows, columns=COLUMNS),
-        {
-            "title": answers.name,
-            "items": names,
-            "reverse": list(answers.reverse),
-            "halves": [list(first), list(second)],
-            "conf_level": conf_level,
-            "data": answers.mark,
-            "versions": versions(),
-        },
+        tidy({"term": HALVES}, numbers),
+        recorded(split_half, asked, data=answers.mark(), **own),
         {"n": int(n), "items": len(names), "left_out": answers.left_out},
         f"The split-half reliability of {answers.name} was {steps[0]:.3f} (Spearman-Brown; "
         f"{100 * conf_level:g}% CI {steps[1]:.3f} to {steps[2]:.3f}; {int(n)} people).",
         warnings=unequal,
         figure=consistency_figure,
+        title=answers.name,
+        unused=("std_error", "statistic", "df", "p_value"),
     )
+
+
+def _halves(halves: object, names: list[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the items of each half; as they come, one to each in turn."""
+    if halves is None:
+        return tuple(names[::2]), tuple(names[1::2])
+    given = [several_names("halves", h) for h in several_names("halves", halves)]
+    both = [i for half in given for i in half]
+    if len(given) != 2 or not all(given) or len(both) != len(names) or set(both) != set(names):
+        raise OptionError(
+            "halves= must hold every item once, in one of two lists.",
+            code="not-accepted",
+            fix=f"Leave it out for {names[::2]} and {names[1::2]}.",
+        )
+    return given[0], given[1]
 
 
 def test_retest(
@@ -125,7 +137,9 @@ def test_retest(
     Result
         ``.table``: ``ICC(1,1)`` (occasions unordered), ``ICC(2,1)`` (absolute agreement),
         ``ICC(3,1)`` (consistency) and, for the mean of the occasions, ``ICC(1,k)``, ``ICC(2,k)``,
-        ``ICC(3,k)``, with F tests; then ``r`` of each pair of occasions with Fisher's interval.
+        ``ICC(3,k)``, with F tests of ``df`` and ``df_denominator``; then ``r`` of each pair of
+        occasions with its t test and Fisher's interval. ``.stats``: n (complete rows), occasions,
+        left_out.
 
     Notes
     -----
@@ -140,10 +154,15 @@ def test_retest(
     >>> round(float(found["ICC(3,1)"]["estimate"]), 3)
     0.943
     """
+    asked = dict(locals())
     check_level(conf_level)
-    columns = [columns] if isinstance(columns, str) else list(columns)
+    columns = distinct_names("columns", columns)
     if len(columns) < 2:
-        raise OptionError("columns= names at least two occasions.")
+        raise OptionError(
+            "columns= names at least two occasions.",
+            code="too-few-columns",
+            fix="Name them in order, as in columns=['may', 'june'].",
+        )
     terms = [f"`{c}`" for c in columns]
     cells = data.select(columns) if isinstance(data, Moments) else None
     if cells is None:
@@ -151,14 +170,24 @@ def test_retest(
     whole = cells.collapse()
     n, k = float(whole.n[0]), len(columns)
     if n < 4:
-        raise DataError(f"{n:.0f} rows have all of {columns}: at least 4 are needed.")
+        raise DataError(
+            f"{n:.0f} rows have all of {columns}: at least 4 are needed.",
+            code="too-few-rows",
+            fix="Leave out occasions that few rows have.",
+        )
     s = whole.cross[0] / (n - 1)
     if (np.diag(s) <= 0).any():
         still = columns[int(np.argmin(np.diag(s)))]
-        raise DataError(f"{still!r} does not vary: its stability cannot be told.")
+        raise DataError(
+            f"{still!r} does not vary: its stability cannot be told.",
+            code="constant-column",
+            fix="Leave it out.",
+        )
     if np.trace(s) - s.sum() / k <= 1e-13 * np.trace(s):
         raise DataError(
-            f"{listing(columns)} hold the same values, but for a constant: are they copies?"
+            f"{listing(columns)} hold the same values, but for a constant: are they copies?",
+            code="copied-column",
+            fix="Leave out what is a copy.",
         )
     sizes = _six(s, whole.mean[0], n, conf_level)
     spread = np.sqrt(np.diag(s))
@@ -167,10 +196,14 @@ def test_retest(
         r = float(s[i, j] / (spread[i] * spread[j]))
         t = r * np.sqrt((n - 2) / max(1 - r**2, 1e-300))
         p = 2 * float(special.stdtr(n - 2, -abs(t)))
-        rows.append(
-            (f"r: {columns[i]}, {columns[j]}", r, np.nan, t, n - 2, p, *fisher(r, n, conf_level))
-        )
-    table = pd.DataFrame(rows, columns=COLUMNS)
+        ends = fisher(r, n, conf_level)
+        rows.append((f"r: {columns[i]}, {columns[j]}", r, nan, t, n - 2, p, *ends, nan))
+    labels, *numbers, denominator = zip(*rows, strict=True)
+    table = tidy(
+        {"term": labels},
+        dict(zip(NUMBERS, numbers, strict=True)),
+        {"df_denominator": denominator},
+    )
     two = table.iloc[1]
     cautions: tuple[Caution, ...] = ()
     if k < 3:
@@ -179,13 +212,12 @@ def test_retest(
     return Result(
         "test_retest",
         table,
-        {
-            "title": ", ".join(columns),
-            "statistic": "F, t",
-            "columns": columns,
-            "conf_level": conf_level,
-            "versions": versions(),
-        },
+        recorded(
+            test_retest,
+            asked,
+            data=fingerprint("|".join(columns), whole.n, whole.mean, whole.m2),
+            columns=columns,
+        ),
         {"n": int(n), "occasions": k, "left_out": whole.left_out},
         f"Over {k} occasions ({int(n)} complete rows), the stability was ICC(2,1) = "
         f"{two['estimate']:.3f} ({100 * conf_level:g}% CI {two['conf_low']:.3f} to "
@@ -193,14 +225,20 @@ def test_retest(
         warnings=cautions,
         references=("shrout1979",),
         figure=consistency_figure,
+        title=", ".join(columns),
+        statistic="F, t",
+        unused=("std_error",),
     )
 
 
 test_retest.__test__ = False  # type: ignore[attr-defined]  # pytest would take it for a test
 
 
-def _six(s: Array, mean: Array, n: float, conf_level: float) -> list[tuple[object, ...]]:
-    """Return the six forms from the covariances and means of k occasions."""
+def _six(s: Array, mean: Array, n: float, conf_level: float) -> list[tuple[Any, ...]]:
+    """Return the six forms from the covariances and means of k occasions.
+
+    Each: name, the seven agreed numbers, the denominator's degrees of freedom.
+    """
     k = len(s)
     tail = (1 - conf_level) / 2
     msr = float(s.sum() / k)
@@ -232,20 +270,13 @@ def _six(s: Array, mean: Array, n: float, conf_level: float) -> list[tuple[objec
     ends1, ends3 = limits(one, dfw), limits(three, dfe)
     p1 = float(special.fdtrc(dfr, dfw, one))
     p3 = float(special.fdtrc(dfr, dfe, three))
-    nan = float("nan")
+    first, others = (one, dfr, p1), (three, dfr, p3)
+    two_ends = [spearman_brown(e, k) for e in (low2, high2)]
     return [
-        ("ICC(1,1)", single(one), nan, one, dfr, p1, *(single(e) for e in ends1)),
-        ("ICC(2,1)", two, nan, three, dfr, p3, low2, high2),
-        ("ICC(3,1)", single(three), nan, three, dfr, p3, *(single(e) for e in ends3)),
-        ("ICC(1,k)", mean_of(one), nan, one, dfr, p1, *(mean_of(e) for e in ends1)),
-        (
-            "ICC(2,k)",
-            two_k,
-            nan,
-            three,
-            dfr,
-            p3,
-            *(spearman_brown(e, k) for e in (low2, high2)),
-        ),
-        ("ICC(3,k)", mean_of(three), nan, three, dfr, p3, *(mean_of(e) for e in ends3)),
+        ("ICC(1,1)", single(one), nan, *first, *(single(e) for e in ends1), dfw),
+        ("ICC(2,1)", two, nan, *others, low2, high2, dfe),
+        ("ICC(3,1)", single(three), nan, *others, *(single(e) for e in ends3), dfe),
+        ("ICC(1,k)", mean_of(one), nan, *first, *(mean_of(e) for e in ends1), dfw),
+        ("ICC(2,k)", two_k, nan, *others, *two_ends, dfe),
+        ("ICC(3,k)", mean_of(three), nan, *others, *(mean_of(e) for e in ends3), dfe),
     ]

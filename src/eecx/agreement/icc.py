@@ -2,6 +2,7 @@ r"""Intraclass correlations of people in units: ICC(1) and ICC(2), by ANOVA and 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -10,10 +11,10 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import optimize, special, stats
 
-from .. import frames, plotting
+from .. import frames, options, plotting
 from ..errors import Caution, DataError, check_level, listing
-from ..results import Result, fingerprint, versions
-from .answers import Scores, by_unit, read_scores
+from ..results import Result, fingerprint, p_phrase, recorded, tidy
+from .answers import Scores, by_unit, counted, read_scores, withheld
 
 __all__ = ["Anova", "anova", "icc", "variance_components"]
 
@@ -59,8 +60,11 @@ def icc(
         :math:`k_0`, as R's multilevel prints it), ``ICC(1), REML`` and ``ICC(1), ML``
         (:math:`\tau^2/(\tau^2 + \sigma^2)` of the random-intercept model), ``ICC(2), REML``
         (stepped up with N/G) and ``eta squared``. Intervals invert the F test; they are exact for
-        units of one size and normal scores. ``.tables["units"]``: n, mean, SD and the reliability
-        of each unit's own mean, :math:`\tau^2/(\tau^2 + \sigma^2/n_i)`.
+        units of one size and normal scores. The F test, of ``df`` and ``df_denominator``, stands
+        with ``ICC(1)``. ``.tables["units"]``: ``unit``, ``wave``, n, mean, SD and the reliability
+        of each unit's own mean, :math:`\tau^2/(\tau^2 + \sigma^2/n_i)`. ``.stats``: n, units,
+        waves, groups (units, or units × waves), k0, k_mean (N/G), msb, msw, tau2, sigma2,
+        left_out, withheld (groups).
 
     Raises
     ------
@@ -81,58 +85,39 @@ def icc(
     >>> round(float(found["ICC(1)"]["estimate"]), 3)
     0.667
     """
+    asked = dict(locals())
     check_level(conf_level)
+    least = options.disclosure_n(disclosure_n)
     scores = read_scores(data, x, unit=unit, wave=wave, parse=parse)
     found = anova(scores)
-    reml = variance_components(scores, "reml")
-    table = _table(found, scores, reml, conf_level)
-    tau2, sigma2 = reml
-    with np.errstate(divide="ignore", invalid="ignore"):
-        sd = np.sqrt(np.where(scores.n > 1, scores.m2 / (scores.n - 1), np.nan))
-        own = tau2 / (tau2 + sigma2 / scores.n) if tau2 > 0 else np.zeros(len(scores.n))
-    values = {"mean": scores.mean, "sd": sd, "reliability": own}
-    units = by_unit(scores.keys, scores.n, values, disclosure_n, with_sums=True)
-    one, two = table.iloc[0], table.iloc[1]
-    held = int((units["status"] == "withheld").sum())
+    tau2, sigma2 = variance_components(scores, "reml")
+    table = _table(found, scores, (tau2, sigma2), conf_level)
+    units = _units(scores, tau2, sigma2, least)
+    mark = fingerprint(scores.n, scores.mean, scores.m2)
     return Result(
         "icc",
         table,
-        {
-            "title": x,
-            "statistic": "F",
-            "unit": scores.unit,
-            "wave": scores.wave,
-            "disclosure_n": disclosure_n,
-            "conf_level": conf_level,
-            "data": fingerprint(scores.n, scores.mean, scores.m2),
-            "versions": versions(),
-        },
+        recorded(icc, asked, data=mark, unit=scores.unit, wave=scores.wave),
         {
             "n": int(found.n),
-            "units": len(scores.n) if scores.wave is None else scores.keys[scores.unit].nunique(),
-            "groups": len(scores.n),
-            "waves": found.blocks,
+            **counted(scores.keys),
             "k0": found.k0,
             "k_mean": found.k_mean,
             "msb": found.msb,
             "msw": found.msw,
-            "df2": found.dfw,
             "tau2": tau2,
             "sigma2": sigma2,
             "left_out": scores.left_out,
-            "withheld": held,
+            "withheld": int((units["status"] == "withheld").sum()),
         },
-        f"Of the variance of {x} among {int(found.n)} respondents, "
-        f"{100 * max(one['estimate'], 0):.1f}% lay between {len(scores.n)} "
-        f"{'units' if scores.wave is None else 'units × waves, within waves'} (ICC(1) = "
-        f"{one['estimate']:.3f}, {100 * conf_level:g}% CI {one['conf_low']:.3f} to "
-        f"{one['conf_high']:.3f}; F({found.dfb:.0f}, {found.dfw:.0f}) = {found.f:.2f}, "
-        f"p {_p(found.p)}). The mean of a unit of average size had a reliability of "
-        f"ICC(2) = {two['estimate']:.3f} ({two['conf_low']:.3f} to {two['conf_high']:.3f}).",
+        _methods(found, scores, table, conf_level),
         tables={"units": units},
         warnings=_cautions(found, x),
         references=("shrout1979", "lebreton2008"),
         figure=_figure,
+        title=x,
+        statistic="F",
+        unused=("std_error",),
     )
 
 
@@ -201,18 +186,26 @@ def anova(scores: Scores) -> Anova:
     if len(n) - len(total) < 1:
         raise DataError(
             f"{listing(scores.keys.columns)} have {len(n)} cells with {scores.name!r}: differences "
-            "between units need at least two units in a wave."
+            "between units need at least two units in a wave.",
+            code="too-few-units",
+            fix="Add units, or group people by a smaller unit.",
         )
     if n.sum() <= len(n):
         raise DataError(
             f"Every unit has one respondent with {scores.name!r}: differences within units cannot "
-            "be told. Is unit= the column of the person?"
+            "be told.",
+            code="too-few-people",
+            fix="Is unit= the column of the person? Name the column of the units.",
         )
     centre = np.bincount(block, n * scores.mean) / total
     away = scores.mean - centre[block]
     ssb, ssw = float(n @ away**2), float(scores.m2.sum())
     if ssb <= 0 and ssw <= 0:
-        raise DataError(f"All values of {scores.name!r} are alike: nothing varies.")
+        raise DataError(
+            f"All values of {scores.name!r} are alike: nothing varies.",
+            code="constant-column",
+            fix="Leave it out.",
+        )
     k0 = (n.sum() - float(np.sum(np.bincount(block, n**2) / total))) / (len(n) - len(total))
     return Anova(float(n.sum()), len(n), len(total), ssb, ssw, float(k0))
 
@@ -274,18 +267,40 @@ def _table(
         ("ICC(2), REML", k * shares[0] / (1 + (k - 1) * shares[0]), *none),
         ("eta squared", found.ssb / (found.ssb + found.ssw), *none),
     ]
-    tested = [found.f, np.nan, np.nan, np.nan, np.nan, np.nan, np.nan]
-    return pd.DataFrame(
-        {
-            "term": [r[0] for r in rows],
-            "estimate": [r[1] for r in rows],
-            "std_error": np.nan,
-            "statistic": tested,
-            "df": [found.dfb if np.isfinite(t) else np.nan for t in tested],
-            "p_value": [found.p if not np.isnan(t) else np.nan for t in tested],
-            "conf_low": [r[2] for r in rows],
-            "conf_high": [r[3] for r in rows],
-        }
+    terms, estimates, lows, highs = zip(*rows, strict=True)
+
+    def of_first(value: float) -> list[float]:
+        return [value] + [np.nan] * (len(rows) - 1)
+
+    numbers: dict[str, Sequence[float]] = {
+        "estimate": estimates,
+        "statistic": of_first(found.f),
+        "df": of_first(found.dfb),
+        "p_value": of_first(found.p),
+        "conf_low": lows,
+        "conf_high": highs,
+    }
+    return tidy({"term": terms}, numbers, {"df_denominator": of_first(found.dfw)})
+
+
+def _units(scores: Scores, tau2: float, sigma2: float, least: int) -> pd.DataFrame:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        sd = np.sqrt(np.where(scores.n > 1, scores.m2 / (scores.n - 1), np.nan))
+        own = tau2 / (tau2 + sigma2 / scores.n) if tau2 > 0 else np.zeros(len(scores.n))
+    values = {"mean": scores.mean, "sd": sd, "reliability": own}
+    return by_unit(scores.keys, scores.n, values, least, with_sums=True)
+
+
+def _methods(found: Anova, scores: Scores, table: pd.DataFrame, conf_level: float) -> str:
+    one, two = table.iloc[0], table.iloc[1]
+    return (
+        f"Of the variance of {scores.name} among {int(found.n)} respondents, "
+        f"{100 * max(one['estimate'], 0):.1f}% lay between {len(scores.n)} "
+        f"{'units' if scores.wave is None else 'units × waves, within waves'} (ICC(1) = "
+        f"{one['estimate']:.3f}, {100 * conf_level:g}% CI {one['conf_low']:.3f} to "
+        f"{one['conf_high']:.3f}; F({found.dfb:.0f}, {found.dfw:.0f}) = {found.f:.2f}, "
+        f"{p_phrase(found.p)}). The mean of a unit of average size had a reliability of "
+        f"ICC(2) = {two['estimate']:.3f} ({two['conf_low']:.3f} to {two['conf_high']:.3f})."
     )
 
 
@@ -300,18 +315,13 @@ def _cautions(found: Anova, x: str) -> tuple[Caution, ...]:
     return tuple(out)
 
 
-def _p(p: float) -> str:
-    return "< .001" if p < 0.001 else f"= {p:.3f}".replace("0.", ".")
-
-
 def _figure(result: Result, ax: Any = None, **options: Any) -> Any:
     units = result.tables["units"]
-    rows = pd.DataFrame({"group": result.spec["title"], "value": units["reliability"]}).dropna()
+    rows = pd.DataFrame({"group": result.title, "value": units["reliability"]}).dropna()
     given = {
         "label": "reliability of the unit's mean",
-        "title": f"How reliable are unit means of {result.spec['title']}?",
+        "title": f"How reliable are unit means of {result.title}?",
         "marks": {0.7: "customary .70"},
-        "caption": f"Units{' in a wave' if result.spec['wave'] else ''}; "
-        f"{result.stats['withheld']} are withheld.",
+        "caption": withheld(result),
     }
     return plotting.distribution(rows, ax=ax, **(given | options))

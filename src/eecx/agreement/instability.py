@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,13 @@ import pandas as pd
 from .. import plotting
 from ..errors import Caution, DataError, OptionError
 from ..panel import Panel
-from ..results import Result, versions
-from .answers import spread
+from ..results import Result, recorded
+from .answers import NO_INTERVAL, rows_as_table, spread
+from .arguments import one_name
 
 __all__ = ["instability"]
+
+MORE = ("units", "median", "sd", "minimum", "maximum")
 
 
 def instability(panel: Panel, x: str, *, norm: float | None = None) -> Result:
@@ -39,11 +43,13 @@ def instability(panel: Panel, x: str, *, norm: float | None = None) -> Result:
     Returns
     -------
     Result
-        ``.table``: distribution over units of ``instability`` and ``share above norm``;
-        ``.tables["units"]``: unit, waves, mean, ``sd`` (observed), ``noise`` (SD that sampling
-        alone gives), ``instability``, ``share_above``. Units with fewer than three waves have no
-        instability. Where sampling variances are not known, ``noise`` is missing, instability is
-        the observed SD and a warning says so.
+        ``.table``: rows ``instability`` and ``share above norm`` with the mean over units as
+        ``estimate``, which describes them and has no interval, then ``units`` (that have a value),
+        ``median, sd, minimum, maximum``; ``.tables["units"]``: ``unit``, waves, mean, ``sd``
+        (observed), ``noise`` (SD that sampling alone gives), ``instability``, ``share_above``.
+        Units with fewer than three waves have no instability. Where sampling variances are not
+        known, ``noise`` is missing, instability is the observed SD and a warning says so.
+        ``.stats``: n (cells with a value), units, waves.
 
     Notes
     -----
@@ -61,11 +67,21 @@ def instability(panel: Panel, x: str, *, norm: float | None = None) -> Result:
     >>> found.table["term"].tolist()
     ['instability', 'share above norm']
     """
+    asked = dict(locals())
     if not isinstance(panel, Panel):
-        raise OptionError(f"instability takes an eecx.Panel, not a {type(panel).__name__}.")
-    panel.require(x, "x")
+        raise OptionError(
+            f"instability takes an eecx.Panel, not a {type(panel).__name__}.",
+            code="wrong-source",
+            fix="Make one: eecx.Panel.from_frame(frame, unit=…, wave=…, …), or eecx.link.",
+        )
+    panel.require(one_name("x", x), "x")
     if panel.wave is None:
-        raise DataError("Instability is over waves, and this panel has none.")
+        raise DataError(
+            "Instability is over waves, and this panel has none.",
+            code="needs-wave",
+            fix="Make the panel with wave=.",
+        )
+    given = _norm(norm)
     value = panel.frame[x].to_numpy(float)
     known = ~np.isnan(value)
     frame = pd.DataFrame({"unit": panel.frame[panel.unit], "time": panel.time, "value": value})[
@@ -77,7 +93,7 @@ def instability(panel: Panel, x: str, *, norm: float | None = None) -> Result:
         else np.full(len(frame), np.nan)
     )
     sign = 1 if panel.roles[x].better == "higher" else -1
-    limit = float(frame["value"].mean()) if norm is None else float(norm)
+    limit = float(frame["value"].mean()) if given is None else given
     away = frame["value"] - frame.groupby("time")["value"].transform("mean")
     frame = frame.assign(
         away=away, noise=noise, above=(sign * (frame["value"] - limit) > 0).astype(float)
@@ -86,7 +102,11 @@ def instability(panel: Panel, x: str, *, norm: float | None = None) -> Result:
     waves = grouped.size().to_numpy(float)
     sd2 = grouped["away"].var(ddof=1).to_numpy(float)
     if (waves >= 3).sum() < 2:
-        raise DataError(f"Fewer than two units have three waves with {x!r}.")
+        raise DataError(
+            f"Fewer than two units have three waves with {x!r}.",
+            code="too-few-rows",
+            fix="Add waves.",
+        )
     error = grouped["noise"].mean().to_numpy(float)
     told = np.where(np.isnan(error), 0.0, error)
     enough = waves >= 3
@@ -94,8 +114,8 @@ def instability(panel: Panel, x: str, *, norm: float | None = None) -> Result:
     share = grouped["above"].mean().to_numpy(float)
     units = pd.DataFrame(
         {
-            panel.unit: list(grouped.groups),
-            "waves": waves,
+            "unit": list(grouped.groups),
+            "waves": waves.astype(int),
             "mean": grouped["value"].mean().to_numpy(float),
             "sd": np.where(enough, np.sqrt(sd2), np.nan),
             "noise": np.sqrt(error),
@@ -107,6 +127,8 @@ def instability(panel: Panel, x: str, *, norm: float | None = None) -> Result:
         {"term": "instability", **spread(net, enough)},
         {"term": "share above norm", **spread(share, np.ones(len(share), dtype=bool))},
     ]
+    for row in rows:
+        row["units"] = row.pop("groups")
     cautions = []
     if np.isnan(error).any():
         message = "Sampling variances are not known: instability holds sampling error too."
@@ -116,32 +138,46 @@ def instability(panel: Panel, x: str, *, norm: float | None = None) -> Result:
         cautions.append(Caution("no-true-variance", message, x))
     return Result(
         "instability",
-        pd.DataFrame(rows),
-        {
-            "title": x,
-            "x": x,
-            "norm": limit,
-            "norm_given": norm is not None,
-            "better": panel.roles[x].better,
-            "data": panel.fingerprint,
-            "versions": versions(),
-        },
-        {"units": len(units), "waves": panel.waves, "cells": len(frame)},
-        f"Over waves, units' {x} varied by {rows[0]['mean']:.3g} (SD net of wave means and, where "
-        f"known, sampling error; {rows[0]['minimum']:.3g} to {rows[0]['maximum']:.3g}), and units "
-        f"were on the good side of {limit:.3g} in {100 * rows[1]['mean']:.0f}% of their waves.",
+        rows_as_table(rows, ("term",), MORE),
+        recorded(
+            instability,
+            asked,
+            data=panel.fingerprint,
+            norm=limit,
+            norm_given=norm is not None,
+            better=panel.roles[x].better,
+        ),
+        {"n": len(frame), "units": len(units), "waves": panel.waves},
+        f"Over waves, units' {x} varied by {rows[0]['estimate']:.3g} (SD net of wave means and, "
+        f"where known, sampling error; {rows[0]['minimum']:.3g} to {rows[0]['maximum']:.3g}), and "
+        f"units were on the good side of {limit:.3g} in {100 * rows[1]['estimate']:.0f}% of their "
+        "waves.",
         tables={"units": units},
         warnings=tuple(cautions),
         figure=_figure,
+        title=x,
+        unused=NO_INTERVAL,
     )
+
+
+def _norm(norm: object) -> float | None:
+    if norm is None:
+        return None
+    if isinstance(norm, bool) or not isinstance(norm, Real) or not np.isfinite(float(norm)):
+        raise OptionError(
+            f"norm={norm!r:.60}: a number on the scale of the measure.",
+            code="wrong-type",
+            fix="Leave it out for the mean over all cells.",
+        )
+    return float(norm)
 
 
 def _figure(result: Result, ax: Any = None, **options: Any) -> Any:
     units = result.tables["units"]
-    rows = pd.DataFrame({"group": result.spec["title"], "value": units["instability"]}).dropna()
+    rows = pd.DataFrame({"group": result.title, "value": units["instability"]}).dropna()
     given = {
         "label": "SD over waves, net of wave means and sampling error",
-        "title": f"How steady units are over waves: {result.spec['title']}",
+        "title": f"How steady units are over waves: {result.title}",
         "caption": f"Each dot is a unit; {result.stats['waves']} waves.",
     }
     return plotting.distribution(rows, ax=ax, **(given | options))

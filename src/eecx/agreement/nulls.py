@@ -7,8 +7,9 @@ answers alike without agreement: leniency (skews) or caution (triangular, normal
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from numbers import Real
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from scipy import special
@@ -56,29 +57,46 @@ def read_nulls(
         For a name that is not known, a variance that is not positive, or a name where the number
         of options is not known.
     """
-    asked = [null] if isinstance(null, str | float | int) else list(null)
+    several = isinstance(null, Iterable) and not isinstance(null, str)
+    asked: list[Any] = list(cast("Iterable[Any]", null)) if several else [null]
     if not asked:
-        raise OptionError(f"null= names no distribution; there are {listing(NULLS)}.")
+        raise OptionError(
+            f"null= names no distribution; there are {listing(NULLS)}.",
+            code="not-accepted",
+            fix="Name one, or leave null= out.",
+        )
     found = [_read(one, options, step) for one in asked]
     names = [one.name for one in found]
     if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise OptionError(f"null= names {listing(twice)} twice.")
+        raise OptionError(
+            f"null= names {listing(twice)} twice.",
+            code="named-twice",
+            fix="Name each once.",
+        )
     return found
 
 
 def _read(null: str | float, options: int | None, step: float) -> Null:
     if not isinstance(null, str):
-        if not (np.isfinite(null) and null > 0):
-            raise OptionError(f"null={null!r}: a variance above 0.")
+        number = isinstance(null, Real) and not isinstance(null, bool)
+        if not number or not (np.isfinite(null) and null > 0):
+            raise OptionError(
+                f"null={null!r:.60}: a variance above 0.",
+                code="out-of-range" if number else "wrong-type",
+                fix=f"Give one, or a name: {listing(NULLS)}.",
+            )
         return Null(f"variance {null:.4g}", float(null), "given")
     if null not in NULLS:
         raise OptionError(
-            f"null={null!r}: accepted are {listing(NULLS)}, or a variance.{nearest(null, NULLS)}"
+            f"null={null!r}: accepted are {listing(NULLS)}, or a variance.",
+            code="not-accepted",
+            fix=nearest(null, NULLS).strip(),
         )
     if options is None:
         raise OptionError(
-            f"null={null!r} needs the number of options: give range=(lowest, highest), or the "
-            "expected variance itself as null=."
+            f"null={null!r} needs the number of options:",
+            code="needs-range",
+            fix="give range=(lowest, highest), or the expected variance itself as null=.",
         )
     if null == "uniform":
         return Null(null, step**2 * (options**2 - 1) / 12, "(A² - 1)/12")

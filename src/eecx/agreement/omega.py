@@ -11,8 +11,8 @@ from scipy import optimize, special
 
 from .. import frames
 from ..errors import Caution, DataError, OptionError, check_level, listing
-from ..results import Result, versions
-from .alpha import consistency_figure, covariance
+from ..results import Result, recorded
+from .alpha import UNTESTED, Coefficient, coefficients_table, consistency_figure, covariance
 from .answers import Range, read_whole
 
 __all__ = ["omega", "one_factor"]
@@ -49,7 +49,8 @@ def omega(
         ``omega, observed variance`` (the scale's own variance below the line); ``omega, minres``
         (least squares on the correlations, for standardized items). ``.tables["loadings"]``:
         loading and residual variance per item (covariance metric, divisor n).
-        ``.stats``: chi-square of the one-factor model.
+        ``.stats``: n (people), items, left_out; chi2, chi2_df and chi2_p of the one-factor model
+        (no p with three items, which have nothing to test).
 
     Notes
     -----
@@ -64,17 +65,24 @@ def omega(
     >>> round(float(eecx.omega(table)["omega total"]["estimate"]), 4)
     0.75
     """
+    asked = dict(locals())
     check_level(conf_level)
     answers = read_whole(data, items, range=range, reverse=reverse, parse=parse)
     s, n = covariance(answers)
     if len(s) < 3:
-        raise OptionError(f"omega needs at least three items; {answers.name} has {len(s)}.")
+        raise OptionError(
+            f"omega needs at least three items; {answers.name} has {len(s)}.",
+            code="too-few-items",
+            fix="Take eecx.alpha, or name more items.",
+        )
     spread = np.sqrt(np.diag(s))
     values = np.linalg.eigvalsh(s / np.outer(spread, spread))
     if values[0] < 1e-10 * values[-1]:
         raise DataError(
             f"Some items of {answers.name} follow exactly from others: no factor model can be "
-            "fitted. Leave the copies out."
+            "fitted.",
+            code="collinear-items",
+            fix="Leave the copies out.",
         )
     s = s * (n - 1) / n
     loading, residual, chi2 = one_factor(s, n)
@@ -83,7 +91,7 @@ def omega(
     spread = np.sqrt(np.diag(s))
     standard = _minres(s / np.outer(spread, spread))
     none = (np.nan, np.nan, np.nan)
-    rows = [
+    rows: list[Coefficient] = [
         ("omega total", value, se, value - z * se, min(value + z * se, 1.0)),
         ("omega, observed variance", loading.sum() ** 2 / s.sum(), *none),
         (
@@ -92,9 +100,6 @@ def omega(
             *none,
         ),
     ]
-    table = pd.DataFrame(rows, columns=["term", "estimate", "std_error", "conf_low", "conf_high"])
-    for at, column in ((3, "statistic"), (4, "df"), (5, "p_value")):
-        table.insert(at, column, np.nan)
     df = len(s) * (len(s) - 3) // 2
     edge = [i for i, t, v in zip(answers.items, residual, np.diag(s), strict=True) if t < 1e-4 * v]
     cautions = []
@@ -103,27 +108,19 @@ def omega(
         cautions.append(Caution("improper-solution", message, ", ".join(edge)))
     if (loading < 0).any():
         against = [i for i, v in zip(answers.items, loading, strict=True) if v < 0]
-        message = f"{listing(against)} load negatively: should they be reversed, or not?"
-        cautions.append(Caution("negative-item", message, ", ".join(against)))
+        message, fix = f"{listing(against)} load negatively:", "should they be reversed, or not?"
+        cautions.append(Caution("negative-item", message, ", ".join(against), fix=fix))
     return Result(
         "omega",
-        table,
-        {
-            "title": answers.name,
-            "items": list(answers.items),
-            "reverse": list(answers.reverse),
-            "range": answers.bounds,
-            "conf_level": conf_level,
-            "data": answers.mark,
-            "versions": versions(),
-        },
+        coefficients_table(rows),
+        recorded(omega, asked, data=answers.mark(), **answers.settled(asked)),
         {
             "n": int(n),
             "items": len(s),
             "left_out": answers.left_out,
             "chi2": chi2,
-            "df": df,
-            "p_value": float(special.chdtrc(df, chi2)) if df else np.nan,
+            "chi2_df": df,
+            "chi2_p": float(special.chdtrc(df, chi2)) if df else None,
         },
         f"Omega total of {answers.name} ({len(s)} items, {int(n)} people; one factor, maximum "
         f"likelihood) was {value:.3f} ({100 * conf_level:g}% CI {rows[0][3]:.3f} to "
@@ -135,6 +132,8 @@ def omega(
         },
         warnings=tuple(cautions),
         figure=consistency_figure,
+        title=answers.name,
+        unused=UNTESTED,
     )
 
 

@@ -12,7 +12,9 @@ from scipy import special
 from .. import plotting
 from ..errors import Caution, DataError, OptionError, check_level
 from ..panel import Panel
-from ..results import Result, versions
+from ..results import Result, recorded
+from .answers import rows_as_table
+from .arguments import one_name
 
 __all__ = ["perception_gap"]
 
@@ -34,9 +36,11 @@ def perception_gap(panel: Panel, staff: str, customers: str, *, conf_level: floa
     -------
     Result
         ``.table``: ``staff mean``, ``customers' mean`` and ``gap`` (staff less customers), over
-        unit means, each unit counting once, with t intervals over units; ``correlation`` of the
-        two views over units (delta method). ``.stats``: SD of the gap over units, observed and net
-        of sampling error. ``.tables["units"]``: both means and the gap of each unit.
+        unit means, each unit counting once, with t intervals over units, and a test of the gap;
+        ``correlation`` of the two views over units (delta method). ``.stats``: n (cells that have
+        both), units, waves; gap_sd and gap_sd_net, the SD of the gap over units, observed and net
+        of sampling error. ``.tables["units"]``: ``unit``, and its ``staff`` and ``customers``
+        means and ``gap``.
 
     Notes
     -----
@@ -55,20 +59,33 @@ def perception_gap(panel: Panel, staff: str, customers: str, *, conf_level: floa
     >>> round(float(eecx.perception_gap(panel, "own", "theirs")["gap"]["estimate"]), 2)
     0.6
     """
+    asked = dict(locals())
     check_level(conf_level)
     if not isinstance(panel, Panel):
-        raise OptionError(f"perception_gap takes an eecx.Panel, not a {type(panel).__name__}.")
+        raise OptionError(
+            f"perception_gap takes an eecx.Panel, not a {type(panel).__name__}.",
+            code="wrong-source",
+            fix="Make one: eecx.Panel.from_frame(frame, unit=…, …), or eecx.link.",
+        )
     names = [staff, customers]
     for role, name in zip(("staff", "customers"), names, strict=True):
-        panel.require(name, role)
+        panel.require(one_name(role, name), role)
     if staff == customers:
-        raise OptionError("staff= and customers= name the same measure.")
+        raise OptionError(
+            "staff= and customers= name the same measure.",
+            code="named-twice",
+            fix="Name the one that employees answered, and the one that customers did.",
+        )
     both = panel.frame[names].notna().all(axis=1).to_numpy()
     unit = panel.frame[panel.unit][both]
     means = panel.frame.loc[both, names].astype(float).groupby(unit).mean()
     g = len(means)
     if g < 3:
-        raise DataError(f"{g} units have both {staff!r} and {customers!r}: at least 3 are needed.")
+        raise DataError(
+            f"{g} units have both {staff!r} and {customers!r}: at least 3 are needed.",
+            code="too-few-units",
+            fix="Add units; panel.audit says which were lost and why.",
+        )
     a, b = (means[n].to_numpy(float) for n in names)
     gap = a - b
     t = -float(special.stdtrit(g - 1, (1 - conf_level) / 2))
@@ -78,46 +95,48 @@ def perception_gap(panel: Panel, staff: str, customers: str, *, conf_level: floa
         rows.append({"term": term, **_line(value, se, g - 1, t, tested=term == "gap")})
     r, se_r = _correlation(a, b)
     rows.append({"term": "correlation", **_line(r, se_r, g - 1, t, tested=False)})
-    table = pd.DataFrame(rows)
-    observed = float(gap.std(ddof=1))
-    cautions, net = [], np.nan
+    table = rows_as_table(rows, ("term",))
+    observed, net = float(gap.std(ddof=1)), None
+    cautions = []
     known = [n for n in names if n in panel.variance.columns]
     if len(known) == 2:
         v = panel.variance.loc[both, names].sum(axis=1)
         error = (v.groupby(unit).sum() / v.groupby(unit).size() ** 2).to_numpy(float)
         net = float(np.sqrt(max(observed**2 - float(error.mean()), 0.0)))
     if panel.roles[staff].better != panel.roles[customers].better:
-        message = "The two measures have opposite good directions: are they the same thing?"
-        cautions.append(Caution("direction", message, f"{staff}, {customers}"))
+        message = "The two measures have opposite good directions:"
+        fix = "are they the same thing?"
+        cautions.append(Caution("direction", message, f"{staff}, {customers}", fix=fix))
     if a.min() > b.max() or b.min() > a.max():
-        message = f"No unit's {staff} reaches any unit's {customers}: are they on one scale?"
-        cautions.append(Caution("scales", message, f"{staff}, {customers}"))
+        message = f"No unit's {staff} reaches any unit's {customers}:"
+        fix = "are they on one scale?"
+        cautions.append(Caution("scales", message, f"{staff}, {customers}", fix=fix))
     if shared := panel.shared_source(names):
         cautions.append(shared)
     row = table.set_index("term").loc["gap"]
     return Result(
         "perception_gap",
         table,
+        recorded(perception_gap, asked, data=panel.fingerprint),
         {
-            "title": f"{staff} less {customers}",
-            "staff": staff,
-            "customers": customers,
-            "conf_level": conf_level,
-            "data": panel.fingerprint,
-            "versions": versions(),
+            "n": int(both.sum()),
+            "units": g,
+            "waves": len(np.unique(panel.time[both])) if panel.wave else None,
+            "gap_sd": observed,
+            "gap_sd_net": net,
         },
-        {"units": g, "cells": int(both.sum()), "gap_sd": observed, "gap_sd_net": net},
         f"Over {g} units, the staff's view ({staff}) and the customers' ({customers}) differed by "
         f"{row['estimate']:.3g} ({100 * conf_level:g}% CI {row['conf_low']:.3g} to "
         f"{row['conf_high']:.3g}) and correlated {r:.2f}.",
         tables={
             "units": pd.DataFrame(
-                {panel.unit: means.index, staff: a, customers: b, "gap": gap}
-            ).reset_index(drop=True)
+                {"unit": list(means.index), "staff": a, "customers": b, "gap": gap}
+            )
         },
         warnings=tuple(cautions),
         references=("edwards1994",),
         figure=_figure,
+        title=f"{staff} less {customers}",
     )
 
 
@@ -145,7 +164,7 @@ def _correlation(a: Array, b: Array) -> tuple[float, float]:
 
 
 def _figure(result: Result, ax: Any = None, **options: Any) -> Any:
-    rows = pd.DataFrame({"group": result.spec["title"], "value": result.tables["units"]["gap"]})
+    rows = pd.DataFrame({"group": result.title, "value": result.tables["units"]["gap"]})
     given = {
         "label": "staff's view less customers' view",
         "title": "The gap between staff's and customers' view",

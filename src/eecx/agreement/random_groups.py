@@ -13,12 +13,13 @@ from .. import frames, plotting
 from ..errors import DataError, OptionError
 from ..moments import group_codes
 from ..resampling import generator
-from ..results import Result, fingerprint, versions
-from .answers import read_people
+from ..results import Result, fingerprint, p_phrase, recorded, tidy
+from .answers import counted, read_people
 
 __all__ = ["random_groups"]
 
 Array = npt.NDArray[np.float64]
+TERM = "mean variance within units"
 
 
 def random_groups(
@@ -53,9 +54,11 @@ def random_groups(
     Returns
     -------
     Result
-        ``.table``: the mean variance within real units against the draws: ``estimate``,
-        ``random_mean, random_sd, statistic`` (z), ``p_value`` (share of draws at least as small,
-        (b + 1)/(B + 1)). ``.draws``: the mean variance of each draw.
+        ``.table``: the mean variance within real units (``estimate``), ``statistic`` (z),
+        ``p_value`` (share of draws at least as small, (b + 1)/(B + 1)), and of the draws
+        ``random_mean, random_sd, random_low, random_high`` (95% of them lie between).
+        ``.draws``: the mean variance of each draw. ``.stats``: n, units, waves, groups (units, or
+        units × waves), without_variance (groups of one person) and normal_p (that of z).
 
     Notes
     -----
@@ -72,14 +75,23 @@ def random_groups(
     >>> bool(found.table["statistic"].iloc[0] < -2)
     True
     """
-    if not isinstance(draws, int) or draws < 99:
-        raise OptionError(f"draws={draws!r}: a whole number, at least 99; 1000 are usual.")
+    asked = dict(locals())
+    if isinstance(draws, bool) or not isinstance(draws, int) or draws < 99:
+        raise OptionError(
+            f"draws={draws!r:.60}: a whole number, at least 99; 1000 are usual.",
+            code="out-of-range",
+            fix="Leave it out for 1000.",
+        )
     keys, value, wave_name = read_people(data, x, unit=unit, wave=wave, parse=parse)
     codes, groups = group_codes(keys, list(keys.columns))
     n = np.bincount(codes).astype(float)
     several = n > 1
     if several.sum() < 2:
-        raise DataError("Fewer than two units have two people: nothing can be compared.")
+        raise DataError(
+            "Fewer than two units have two people: nothing can be compared.",
+            code="too-few-people",
+            fix="Group people by a larger unit, or look whether unit= names the person.",
+        )
     block = (
         pd.factorize(groups[wave_name], sort=True)[0][codes]
         if wave_name
@@ -88,6 +100,56 @@ def random_groups(
     value = value - value.mean()
     order = np.lexsort((codes, block))
     codes, value, block = codes[order], value[order], block[order]
+    real, sample = _dealt(value, codes, block, n, draws, generator(rng))
+    mean, sd = float(sample.mean()), float(sample.std(ddof=1))
+    if sd <= 0:
+        raise DataError(
+            f"All values of {x!r} are alike: nothing varies.",
+            code="constant-column",
+            fix="Leave it out.",
+        )
+    z = (real - mean) / sd
+    p = float((np.sum(sample <= real * (1 + 1e-12)) + 1) / (draws + 1))
+    low, high = np.quantile(sample, [0.025, 0.975])
+    drawn = {"random_mean": mean, "random_sd": sd, "random_low": low, "random_high": high}
+    unit_name = str(keys.columns[0])
+    return Result(
+        "random_groups",
+        tidy({"term": [TERM]}, {"estimate": real, "statistic": z, "p_value": p}, drawn),
+        recorded(
+            random_groups,
+            asked,
+            data=fingerprint(value, codes),
+            unit=unit_name,
+            wave=wave_name,
+        ),
+        {
+            "n": len(value),
+            **counted(groups),
+            "without_variance": int((~several).sum()),
+            "normal_p": float(special.ndtr(z)),
+        },
+        f"The variance of {x} within units ({real:.3f} on average) was compared with that within "
+        f"{draws} random partitions of the same people into units of the same sizes "
+        f"({mean:.3f}, SD {sd:.3f}): z = {z:.2f}, {p_phrase(p)} (one-sided).",
+        draws=pd.DataFrame({TERM: sample}),
+        figure=_figure,
+        title=x,
+        statistic="z",
+        unused=("std_error", "df", "conf_low", "conf_high"),
+    )
+
+
+def _dealt(
+    value: Array,
+    codes: npt.NDArray[np.intp],
+    block: npt.NDArray[np.intp],
+    n: Array,
+    draws: int,
+    rng: np.random.Generator,
+) -> tuple[float, Array]:
+    """Return the mean variance within real units, and within each random partition."""
+    several = n > 1
 
     def within(values: Array) -> float:
         total = np.bincount(codes, values)
@@ -95,57 +157,14 @@ def random_groups(
         spread = (square - total**2 / n)[several] / (n[several] - 1)
         return float(spread.mean())
 
-    chance = generator(rng)
-    real = within(value)
     sample = np.empty(draws)
     ends = np.flatnonzero(np.diff(block)) + 1
     for b in np.arange(draws):
         parts = np.split(value.copy(), ends)
         for part in parts:
-            chance.shuffle(part)
+            rng.shuffle(part)
         sample[b] = within(np.concatenate(parts))
-    mean, sd = float(sample.mean()), float(sample.std(ddof=1))
-    if sd <= 0:
-        raise DataError(f"All values of {x!r} are alike: nothing varies.")
-    z = (real - mean) / sd
-    p = float((np.sum(sample <= real * (1 + 1e-12)) + 1) / (draws + 1))
-    table = pd.DataFrame(
-        [
-            {
-                "term": "mean variance within units",
-                "estimate": real,
-                "random_mean": mean,
-                "random_sd": sd,
-                "statistic": z,
-                "p_value": p,
-                "random_low": float(np.quantile(sample, 0.025)),
-                "random_high": float(np.quantile(sample, 0.975)),
-            }
-        ]
-    )
-    return Result(
-        "random_groups",
-        table,
-        {
-            "title": x,
-            "statistic": "z",
-            "draws": draws,
-            "rng": rng if rng is None or isinstance(rng, int) else str(rng),
-            "data": fingerprint(value, codes),
-            "versions": versions(),
-        },
-        {
-            "n": len(value),
-            "units": len(n),
-            "without_variance": int((~several).sum()),
-            "p_normal": float(special.ndtr(z)),
-        },
-        f"The variance of {x} within units ({real:.3f} on average) was compared with that within "
-        f"{draws} random partitions of the same people into units of the same sizes "
-        f"({mean:.3f}, SD {sd:.3f}): z = {z:.2f}, p = {p:.3g} (one-sided).",
-        draws=pd.DataFrame({"mean variance within units": sample}),
-        figure=_figure,
-    )
+    return within(value), sample
 
 
 def _figure(result: Result, ax: Any = None, **options: Any) -> Any:
@@ -153,7 +172,7 @@ def _figure(result: Result, ax: Any = None, **options: Any) -> Any:
     values = pd.Series(dtype=float) if result.draws is None else result.draws.iloc[:, 0]
     given = {
         "label": "mean variance within units",
-        "title": f"Random groups against real ones: {result.spec['title']}",
+        "title": f"Random groups against real ones: {result.title}",
         "marks": {float(row["estimate"]): "real units"},
         "caption": f"{result.spec['draws']} random partitions of the same people.",
         "what": "partitions",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,10 @@ from scipy import special
 from .. import plotting
 from ..errors import Caution, DataError, OptionError, check_level, listing
 from ..panel import Panel
-from ..results import Result, fingerprint, versions
+from ..results import Result, fingerprint, recorded
 from ..survey import Survey
-from .answers import title
+from .answers import rows_as_table, title
+from .arguments import distinct_names
 
 __all__ = ["BETWEEN", "CHANGE", "ONE_WAVE", "Cells", "level_sums", "read_cells", "reliability"]
 
@@ -26,6 +28,8 @@ Names = Sequence[str] | str
 ONE_WAVE = "between units in one wave"
 BETWEEN = "between units"
 CHANGE = "change within units over time"
+
+MORE = ("true_sd", "units", "respondents", "respondents_needed")
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,7 +139,9 @@ def read_cells(
         mark = fingerprint(value.to_numpy(), n.to_numpy())
     else:
         raise OptionError(
-            f"reliability needs an eecx.Survey or eecx.Panel, not a {type(data).__name__}."
+            f"reliability needs an eecx.Survey or eecx.Panel, not a {type(data).__name__}.",
+            code="wrong-source",
+            fix="Make one: eecx.Survey of answers, eecx.Panel.from_frame of units' scores.",
         )
     if population is not None:
         people = _headcount(population, keys)
@@ -145,7 +151,9 @@ def read_cells(
             row = keys[over].iloc[0]
             raise DataError(
                 f"Unit {row['unit']!r} has more respondents than people in population= (wave "
-                f"{row['wave']!r}). Is the headcount that of another time?"
+                f"{row['wave']!r}).",
+                code="out-of-range",
+                fix="Is the headcount that of another time?",
             )
         variance = cells.variance * (1 - share)
         cells = Cells(cells.frame, cells.value, variance, cells.n, people)
@@ -157,22 +165,40 @@ def _headcount(population: object, keys: pd.DataFrame) -> Array:
     if isinstance(population, pd.DataFrame):
         if population.shape[1] not in (2, 3):
             raise OptionError(
-                "population= as a frame has the columns unit, (wave,) headcount, in this order."
+                "population= as a frame has the columns unit, (wave,) headcount, in this order.",
+                code="not-accepted",
+                fix="Give these columns only.",
             )
         given = population.set_axis([*["unit", "wave"][: population.shape[1] - 1], "N"], axis=1)
         on = [c for c in ("unit", "wave") if c in given.columns]
         if given.duplicated(on).any():
-            raise DataError("population= has a unit (and wave) twice.")
+            raise DataError(
+                "population= has a unit (and wave) twice.",
+                code="named-twice",
+                fix="Keep one row of each.",
+            )
         found = keys.merge(given, on=on, how="left")["N"].to_numpy(float)
     elif isinstance(population, Mapping | pd.Series):
         found = np.array([float(population.get(u, np.nan)) for u in keys["unit"]])
     else:
-        raise OptionError("population= is a mapping of unit to headcount, or a frame.")
+        raise OptionError(
+            "population= is a mapping of unit to headcount, or a frame.",
+            code="wrong-type",
+            fix="Give one, as in population={'store 1': 40}.",
+        )
     if np.isnan(found).any():
         missing = keys["unit"][np.isnan(found)].unique()
-        raise DataError(f"population= has no headcount for {listing(missing)}.")
+        raise DataError(
+            f"population= has no headcount for {listing(missing)}.",
+            code="missing-values",
+            fix="Add them, or leave these units out of the data.",
+        )
     if (found <= 0).any():
-        raise DataError("population= holds headcounts of zero or less.")
+        raise DataError(
+            "population= holds headcounts of zero or less.",
+            code="out-of-range",
+            fix="Give the people that each unit has.",
+        )
     return found
 
 
@@ -232,9 +258,11 @@ def reliability(
     Returns
     -------
     Result
-        ``.table``: ``measure, level, estimate, std_error, conf_low, conf_high, true_sd,
-        respondents, respondents_needed``; the interval is that of the ratio over units (delta
-        method, t). ``.tables["units"]``: reliability of each unit's mean over its waves.
+        ``.table``: per ``measure`` and ``level`` the reliability as ``estimate``, and
+        ``true_sd, units, respondents, respondents_needed``; the interval is that of the ratio over
+        units (delta method, t with units - 1 degrees of freedom). ``.tables["units"]``: ``unit,
+        measure``, waves and the reliability of the unit's mean over them. ``.stats``: units, waves,
+        groups (units × waves).
 
     Notes
     -----
@@ -256,58 +284,34 @@ def reliability(
     >>> found.table["estimate"].round(2).tolist()
     [0.74, 0.95, 0.27]
     """
+    asked = dict(locals())
     check_level(conf_level)
-    if not 0 < target < 1:
-        raise OptionError(f"target={target!r}: a reliability between 0 and 1, such as 0.7.")
-    names = [measures] if isinstance(measures, str) else list(measures)
-    if not names:
-        names = _all(data)
+    if isinstance(target, bool) or not (isinstance(target, Real) and 0 < target < 1):
+        raise OptionError(
+            f"target={target!r:.60}: a reliability between 0 and 1, such as 0.7.",
+            code="out-of-range",
+            fix="Leave it out for 0.7.",
+        )
+    names = distinct_names("measures", measures) or _all(data)
     if isinstance(data, Survey) and (stray := [m for m in names if m not in data.measures]):
-        raise OptionError(f"{listing(stray)} is no measure of the survey.")
+        raise OptionError(
+            f"{listing(stray)} is no measure of the survey.",
+            code="unknown-measure",
+            fix=f"It has {listing(data.measures)}.",
+        )
     cells, minimum, mark = read_cells(data, names, population)
     rows: list[dict[str, Any]] = []
-    warned = []
+    warned: list[Caution] = []
     for name in names:
-        known = cells.complete([name])
-        levels = [BETWEEN] if known.frame["time"].nunique() < 2 else [ONE_WAVE, BETWEEN, CHANGE]
-        size = known.n[name]
-        waves = len(known.frame) / known.frame["unit"].nunique()
-        scatter, few = _scatter(known, name)
-        before = len(rows)
-        for level in levels:
-            found = estimate(cells, name, level)
-            if found is None:
-                continue
-            value, se, true, units = found
-            reach = -float(special.stdtrit(units - 1, (1 - conf_level) / 2)) * se
-            allowed = true * (1 - target) / target * (waves if level == BETWEEN else 1.0)
-            needed = 1 / (allowed / scatter + few) if true > 0 and scatter > 0 else np.nan
-            rows.append(
-                {
-                    "measure": name,
-                    "level": level,
-                    "estimate": value,
-                    "std_error": se,
-                    "conf_low": value - reach,
-                    "conf_high": min(value + reach, 1.0),
-                    "true_sd": np.sqrt(true) if true > 0 else 0.0,
-                    "units": units,
-                    "respondents": float(size.mean()),
-                    "respondents_needed": float(np.ceil(needed)) if np.isfinite(needed) else np.nan,
-                }
-            )
-            if value < target:
-                message = f"The reliability of {name}, {level}, is {value:.2f}, below {target:g}."
-                warned.append(Caution("low-reliability", message, name))
-        if len(rows) == before:
-            message = f"The sampling variances of {name} are not known: it has no reliability here."
-            warned.append(Caution("unknown-reliability", message, name))
+        own = _rows(cells, name, target, conf_level)
+        rows += own
+        warned += _cautions(own, name, target)
     if not rows:
         raise DataError(
-            "No sampling variances are known, so no reliability can be told. A Survey has them; "
-            "Panel.from_frame takes them as variance=."
+            "No sampling variances are known, so no reliability can be told.",
+            code="unknown-reliability",
+            fix="A Survey has them; Panel.from_frame takes them as variance=.",
         )
-    table = pd.DataFrame(rows)
     said = "; ".join(
         f"{r['measure']}, {r['level']}: {r['estimate']:.2f} ({r['conf_low']:.2f} to "
         f"{r['conf_high']:.2f})"
@@ -315,23 +319,77 @@ def reliability(
     )
     return Result(
         "reliability",
-        table,
+        rows_as_table(rows, ("measure", "level"), MORE),
+        recorded(
+            reliability,
+            asked,
+            data=mark,
+            measures=names,
+            population=None if cells.people is None else fingerprint(cells.people),
+        ),
         {
-            "title": title(names),
-            "measures": names,
-            "population": population is not None,
-            "target": target,
-            "conf_level": conf_level,
-            "data": mark,
-            "versions": versions(),
+            "units": int(cells.frame["unit"].nunique()),
+            "waves": int(cells.frame["time"].nunique()) if getattr(data, "wave", None) else None,
+            "groups": len(cells.frame),
         },
-        {"cells": len(cells.frame), "units": int(cells.frame["unit"].nunique())},
         f"Reliability of the units' scores, that is the share of their variance that is not "
         f"sampling error ({100 * conf_level:g}% intervals), was: {said}.",
         tables={"units": _units(cells, names, minimum)},
         warnings=tuple(warned),
         figure=_figure,
+        title=title(names),
+        unused=("statistic", "p_value"),
     )
+
+
+def _rows(cells: Cells, name: str, target: float, conf_level: float) -> list[dict[str, Any]]:
+    """Return the reliability of a measure at every level that exists."""
+    known = cells.complete([name])
+    levels = [BETWEEN] if known.frame["time"].nunique() < 2 else [ONE_WAVE, BETWEEN, CHANGE]
+    size = known.n[name]
+    waves = len(known.frame) / known.frame["unit"].nunique()
+    scatter, few = _scatter(known, name)
+    rows = []
+    for level in levels:
+        found = estimate(cells, name, level)
+        if found is None:
+            continue
+        value, se, true, units = found
+        reach = -float(special.stdtrit(units - 1, (1 - conf_level) / 2)) * se
+        allowed = true * (1 - target) / target * (waves if level == BETWEEN else 1.0)
+        needed = 1 / (allowed / scatter + few) if true > 0 and scatter > 0 else np.nan
+        rows.append(
+            {
+                "measure": name,
+                "level": level,
+                "estimate": value,
+                "std_error": se,
+                "df": units - 1,
+                "conf_low": value - reach,
+                "conf_high": min(value + reach, 1.0),
+                "true_sd": np.sqrt(true) if true > 0 else 0.0,
+                "units": units,
+                "respondents": float(size.mean()),
+                "respondents_needed": float(np.ceil(needed)) if np.isfinite(needed) else np.nan,
+            }
+        )
+    return rows
+
+
+def _cautions(rows: Sequence[Mapping[str, Any]], name: str, target: float) -> list[Caution]:
+    if not rows:
+        message = f"The sampling variances of {name} are not known: it has no reliability here."
+        fix = "A Survey has them; Panel.from_frame takes them as variance=."
+        return [Caution("unknown-reliability", message, name, fix=fix)]
+    return [
+        Caution(
+            "low-reliability",
+            f"The reliability of {name}, {r['level']}, is {r['estimate']:.2f}, below {target:g}.",
+            name,
+        )
+        for r in rows
+        if r["estimate"] < target
+    ]
 
 
 def _scatter(cells: Cells, name: str) -> tuple[float, float]:
@@ -354,7 +412,7 @@ def _all(data: object) -> list[str]:
 
 def _units(cells: Cells, names: Sequence[str], minimum: int) -> pd.DataFrame:
     """Reliability of each unit's own mean over its waves."""
-    parts = []
+    parts = [pd.DataFrame(columns=["unit", "measure", "waves", "reliability", "status"])]
     for name in names:
         found = estimate(cells, name, BETWEEN)
         if found is None:
@@ -369,15 +427,15 @@ def _units(cells: Cells, names: Sequence[str], minimum: int) -> pd.DataFrame:
         parts.append(
             pd.DataFrame(
                 {
-                    "measure": name,
                     "unit": noise.index,
+                    "measure": name,
                     "waves": known_v.size().to_numpy(),
                     "reliability": own.to_numpy(),
                     "status": status,
                 }
             )
         )
-    return pd.concat(parts, ignore_index=True)
+    return pd.concat(parts[1:] or parts, ignore_index=True)
 
 
 def _figure(result: Result, ax: Any = None, **options: Any) -> Any:

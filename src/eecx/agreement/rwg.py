@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from .. import frames, plotting
+from .. import frames, options, plotting
 from ..errors import Caution
-from ..results import Result, versions
-from .answers import Answers, Range, by_unit, read_answers, spread
+from ..results import Result, recorded
+from .answers import (
+    NO_INTERVAL,
+    Answers,
+    Range,
+    by_unit,
+    read_answers,
+    rows_as_table,
+    spread,
+    withheld,
+)
 from .nulls import Null, read_nulls
 
 __all__ = ["BANDS", "rwg", "rwg_values"]
 
 Array = npt.NDArray[np.float64]
 
+MORE = ("groups", "median", "sd", "minimum", "maximum", "null_variance", "null_origin")
 # LeBreton and Senter (2008): from which value an agreement is called what
 BANDS = (
     (0.91, "very strong"),
@@ -83,10 +93,14 @@ def rwg(
     Returns
     -------
     Result
-        ``.table``: per index and null ``null_variance, units, mean, median, sd, minimum, maximum,
-        clipped, undefined``; ``r*_wg(j)`` is Lindell's form, :math:`1 - \bar s^2/\sigma^2_E`,
-        never clipped. ``.tables["units"]``: each unit's values; ``.tables["bands"]``: share of
-        units in the bands of LeBreton and Senter.
+        ``.table``: per ``index`` and ``null`` the mean over units (with waves, over units ×
+        waves) as ``estimate``, which describes them and has no interval, and behind it ``groups``
+        (how many they are), ``median, sd, minimum, maximum, null_variance, null_origin, clipped,
+        undefined``; ``r*_wg(j)`` is Lindell's form, :math:`1 - \bar s^2/\sigma^2_E`, never
+        clipped. ``.tables["units"]``: ``unit``, ``wave``, n and a column of values per null;
+        ``.tables["bands"]``: share of units in the bands of LeBreton and Senter. ``.stats``: n
+        (respondents of the units shown), units, waves, groups, items, left_out (people who lack
+        an item), withheld (groups).
 
     Raises
     ------
@@ -106,23 +120,46 @@ def rwg(
     >>> import eecx, pandas as pd
     >>> answers = pd.DataFrame({"team": ["a"] * 5 + ["b"] * 5, "q": [4, 4, 4, 4, 4, 1, 2, 3, 4, 5]})
     >>> eecx.rwg(answers, "q", unit="team", range=(1, 5), null="uniform").tables["units"]
-      team    n  uniform status
+      unit    n  uniform status
     0    a  5.0      1.0  shown
     1    b  5.0      0.0  shown
     """
+    asked = dict(locals())
+    least = options.disclosure_n(disclosure_n)
     answers = read_answers(data, items, unit=unit, wave=wave, range=range, parse=parse)
-    return agreement_result(answers, read_nulls(null, answers.options), disclosure_n)
-
-
-def agreement_result(answers: Answers, nulls: Sequence[Null], disclosure_n: int) -> Result:
-    """Return the result of :func:`rwg` from sums."""
-    n, j = answers.n, len(answers.items)
-    index = "r_wg(j)" if j > 1 else "r_wg"
+    nulls = read_nulls(null, answers.options)
+    shown = answers.n >= least
+    index = "r_wg(j)" if len(answers.items) > 1 else "r_wg"
     found = {one.name: rwg_values(answers, one.variance) for one in nulls}
-    units = by_unit(answers.keys, n, {k: v[0] for k, v in found.items()}, disclosure_n)
-    shown = n >= disclosure_n
+    rows = _rows(index, nulls, found, shown)
+    values = {name: inside for name, (inside, _, _) in found.items()}
+    return Result(
+        "rwg",
+        rows_as_table(rows, ("index", "null"), (*MORE, "clipped", "undefined")),
+        recorded(rwg, asked, data=answers.mark(shown), **answers.settled(asked)),
+        answers.basis(shown),
+        _methods(answers, index, rows, shown),
+        tables={
+            "units": by_unit(answers.keys, answers.n, values, least),
+            "bands": _bands(values[nulls[0].name][shown]),
+        },
+        warnings=_cautions(answers, index, rows, int(shown.sum())),
+        references=("james1984", "lebreton2008"),
+        figure=_figure,
+        title=answers.name,
+        unused=NO_INTERVAL,
+    )
+
+
+def _rows(
+    index: str,
+    nulls: Sequence[Null],
+    found: Mapping[str, tuple[Array, Array, npt.NDArray[np.bool_]]],
+    shown: npt.NDArray[np.bool_],
+) -> list[dict[str, Any]]:
+    """Return a row per index and null: the index itself, then, of several items, Lindell's."""
     rows: list[dict[str, Any]] = []
-    for lindell in (False, True) if j > 1 else (False,):
+    for lindell in (False, True) if index == "r_wg(j)" else (False,):
         for one in nulls:
             inside, open_, above = found[one.name]
             values = open_ if lindell else inside
@@ -137,35 +174,21 @@ def agreement_result(answers: Answers, nulls: Sequence[Null], disclosure_n: int)
                     "undefined": int((np.isnan(values) & shown).sum()),
                 }
             )
-    table = pd.DataFrame(rows)
-    first = nulls[0]
-    values = found[first.name][0][shown]
-    cautions = []
-    for row in rows[: len(nulls)]:
-        if row["clipped"]:
-            message = (
-                f"In {row['clipped']} of {int(shown.sum())} units answers vary more than under the "
-                f"{row['null']} null: {index} is 0 there."
-            )
-            cautions.append(Caution("agreement-below-null", message, row["null"]))
-    return Result(
-        "rwg",
-        table,
-        {
-            "title": answers.name,
-            "items": list(answers.items),
-            "range": answers.bounds,
-            "null": [one.name for one in nulls],
-            "disclosure_n": disclosure_n,
-            "data": answers.mark,
-            "versions": versions(),
-        },
-        answers.basis(shown),
-        _methods(answers, index, rows, shown),
-        tables={"units": units, "bands": _bands(values)},
-        warnings=tuple(cautions),
-        references=("james1984", "lebreton2008"),
-        figure=_figure,
+    return rows
+
+
+def _cautions(
+    answers: Answers, index: str, rows: Sequence[dict[str, Any]], groups: int
+) -> tuple[Caution, ...]:
+    return tuple(
+        Caution(
+            "agreement-below-null",
+            f"In {row['clipped']} of {groups} {answers.groups} answers vary more than under the "
+            f"{row['null']} null: {index} is 0 there.",
+            row["null"],
+        )
+        for row in rows
+        if row["clipped"]
     )
 
 
@@ -179,7 +202,7 @@ def _bands(values: Array) -> pd.DataFrame:
         {
             "agreement": [name for _, name in BANDS],
             "from": [max(low, 0.0) for low in edges],
-            "units": counts,
+            "groups": counts,
             "share": counts / max(len(values), 1),
         }
     )
@@ -189,32 +212,30 @@ def _methods(
     answers: Answers, index: str, rows: Sequence[dict[str, Any]], shown: npt.NDArray[np.bool_]
 ) -> str:
     said = "; ".join(
-        f"{r['null']} null (expected variance {r['null_variance']:.4g}): mean {r['mean']:.2f}, "
+        f"{r['null']} null (expected variance {r['null_variance']:.4g}): mean {r['estimate']:.2f}, "
         f"median {r['median']:.2f}, {r['minimum']:.2f} to {r['maximum']:.2f}"
         for r in rows
         if r["index"] == index
     )
     held = int((~shown).sum())
-    left = f" {held} more units, with too few respondents, are withheld." if held else ""
+    what = answers.groups
+    left = f" {held} more {what}, with too few respondents, are withheld." if held else ""
     return (
         f"Agreement within units on {answers.name} ({len(answers.items)} items, "
-        f"{int(answers.n[shown].sum())} respondents in {shown.sum()} units) was described by "
+        f"{int(answers.n[shown].sum())} respondents in {shown.sum()} {what}) was described by "
         f"{index} (James et al., 1984). {said}.{left} No unit was dropped for low agreement."
     )
 
 
 def _figure(result: Result, ax: Any = None, **options: Any) -> Any:
     units = result.tables["units"]
-    rows = [
-        pd.DataFrame({"group": name, "value": units[name]})
-        for name in result.spec["null"]
-        if name in units
-    ]
+    nulls = result.table["null"].unique()
+    rows = [pd.DataFrame({"group": name, "value": units[name]}) for name in nulls]
     index = result.table["index"].iloc[0]
     given = {
         "label": index,
-        "title": f"Agreement within units: {result.spec['title']}",
+        "title": f"Agreement within units: {result.title}",
         "marks": {0.7: "customary .70"},
-        "caption": f"{result.stats['withheld']} units are withheld.",
+        "caption": withheld(result),
     }
     return plotting.distribution(pd.concat(rows).dropna(), ax=ax, **(given | options))

@@ -9,17 +9,17 @@ import numpy.typing as npt
 import pandas as pd
 
 from .. import plotting
-from ..errors import Caution, DataError, OptionError
+from ..errors import Caution, DataError, OptionError, listing
 from ..moments import group_codes
 from ..resampling import generator
-from ..results import Result, fingerprint, versions
+from ..results import Result, fingerprint, recorded, tidy
 from ..survey import Survey
-from .answers import refuse_not_of_persons
+from .answers import NO_INTERVAL, counted, refuse_not_of_persons
+from .arguments import one_name
 
 __all__ = ["split_sample"]
 
 Array = npt.NDArray[np.float64]
-COLUMNS = ["term", "version", "estimate", "std_error", "split_low", "split_high"]
 
 
 def split_sample(
@@ -49,9 +49,12 @@ def split_sample(
     Result
         ``.table``: ``correlation`` and ``slope`` of unit × wave means (net of wave means):
         ``same people`` (everybody for both), ``same people, half of them`` (one half for both,
-        for a fair comparison) and ``different people`` (the mean over splits; ``split_low``,
-        ``split_high`` hold 95% of the splits). ``.stats["covariance_all_splits"]`` is the
-        covariance that infinitely many splits would give, by formula.
+        for a fair comparison) and ``different people``. The latter two are means over splits:
+        ``split_low, split_high`` hold 95% of the splits, and ``simulation_error`` is what more
+        splits would take away. They have no standard error and no interval: units stay the same.
+        ``.stats``: n (people), units, waves, groups (units × waves), left_out (people who lack
+        an answer, or whose group has fewer than four) and covariance_all_splits, which infinitely
+        many splits would give.
 
     Raises
     ------
@@ -82,71 +85,34 @@ def split_sample(
     >>> found.table.loc[found.table["term"] == "correlation", "estimate"].round(2).tolist()
     [0.54, 0.48, 0.37]
     """
-    if not isinstance(survey, Survey):
-        raise OptionError(f"split_sample takes an eecx.Survey, not a {type(survey).__name__}.")
-    if not isinstance(splits, int) or splits < 20:
-        raise OptionError(f"splits={splits!r}: a whole number, at least 20; 200 are usual.")
-    names = [x, y]
-    if x == y or any(n not in survey.measures for n in names):
-        raise OptionError(f"x={x!r}, y={y!r}: two different measures of the survey.")
-    for name in names:
-        refuse_not_of_persons(survey, name)
-    table, _ = survey._checked
-    rows = {f"u{i}": survey.measures[n].row(table) for i, n in enumerate(names)}
-    keys, u = table.rows_of(survey._unit_wave, rows)
-    values = u.to_numpy(float, copy=True)
-    for i, name in enumerate(names):
-        start, factor = survey.measures[name].affine
-        values[:, i] = start + factor * values[:, i]
-    complete = ~np.isnan(values).any(axis=1) & keys.notna().all(axis=1).to_numpy()
-    keys, values = keys[complete].reset_index(drop=True), values[complete]
+    asked = dict(locals())
+    names = _checked(survey, x, y, splits)
+    keys, values = _both_answered(survey, names)
     codes, cells = group_codes(keys, survey._unit_wave)
     size = np.bincount(codes)
     enough = size[codes] >= 4
     if (size >= 4).sum() < 3:
-        raise DataError("Fewer than three unit × waves have four people with both answers.")
+        raise DataError(
+            "Fewer than three unit × waves have four people with both answers.",
+            code="too-few-units",
+            fix="Group people by a larger unit, or leave wave= out of the Survey.",
+        )
     codes, values = codes[enough], values[enough]
     for name, spread in zip(names, np.ptp(values, axis=0), strict=True):
         if spread <= 0:
-            raise DataError(f"All values of {name!r} are alike: nothing varies.")
+            raise DataError(
+                f"All values of {name!r} are alike: nothing varies.",
+                code="constant-column",
+                fix="Take another measure.",
+            )
     kept = np.flatnonzero(size >= 4)
     codes = np.searchsorted(kept, codes)
     block = np.zeros(len(kept), dtype=np.intp)
     if survey.wave:
         block = pd.factorize(cells[survey.wave].iloc[kept], sort=True)[0]
     n = size[kept]
-    first = np.concatenate([[0], np.cumsum(n)[:-1]])
-    half = n // 2
-    chance = generator(rng)
-
-    def mean(v: Array, who: npt.NDArray[np.bool_]) -> Array:
-        return np.bincount(codes[who], v[who], len(kept)) / np.bincount(codes[who], None, len(kept))
-
-    def association(a: Array, b: Array) -> tuple[float, float]:
-        for v in (a, b):
-            v -= (np.bincount(block, v) / np.bincount(block))[block]
-        return float(a @ b / np.sqrt((a @ a) * (b @ b))), float(a @ b / (a @ a))
-
-    everybody = np.ones(len(codes), dtype=bool)
-    whole = association(mean(values[:, 0], everybody), mean(values[:, 1], everybody))
-    drawn = np.empty((splits, 4))
-    for s in np.arange(splits):
-        order = np.lexsort((chance.random(len(codes)), codes))
-        rank = np.empty(len(codes), dtype=np.intp)
-        rank[order] = np.arange(len(codes)) - first[codes[order]]
-        one = rank < half[codes]
-        same = association(mean(values[:, 0], one), mean(values[:, 1], one))
-        other = association(mean(values[:, 0], one), mean(values[:, 1], ~one))
-        drawn[s] = *same, *other
-    lines: list[tuple[Any, ...]] = []
-    for j, term in enumerate(("correlation", "slope")):
-        lines.append((term, "same people", whole[j], np.nan, np.nan, np.nan))
-        for k, version in ((0, "same people, half of them"), (2, "different people")):
-            own = drawn[:, k + j]
-            low, high = np.quantile(own, [0.025, 0.975])
-            error = float(own.std(ddof=1) / np.sqrt(splits))
-            lines.append((term, version, float(own.mean()), error, low, high))
-    found = pd.DataFrame(lines, columns=COLUMNS)
+    whole, drawn = _halved(values, codes, block, n, splits, generator(rng))
+    found = _table(whole, drawn)
     cautions = []
     if left := int((size < 4).sum()):
         message = f"{left} unit × waves with fewer than four such people are not in it."
@@ -155,18 +121,11 @@ def split_sample(
     return Result(
         "split_sample",
         found,
-        {
-            "title": f"{x}, {y}",
-            "x": x,
-            "y": y,
-            "splits": splits,
-            "rng": rng if rng is None or isinstance(rng, int) else str(rng),
-            "data": fingerprint(values, codes),
-            "versions": versions(),
-        },
+        recorded(split_sample, asked, data=fingerprint(values, codes), of=survey.spec),
         {
             "n": len(codes),
-            "cells": len(kept),
+            **counted(cells.iloc[kept]),
+            "left_out": (survey._checked[0].count or 0) - len(codes),
             "covariance_all_splits": _all_splits(codes, values, n, block),
         },
         f"{x} and {y} come from the same respondents, whose unit means correlated "
@@ -180,7 +139,99 @@ def split_sample(
         ),
         references=("podsakoff2003",),
         figure=_figure,
+        title=f"{x}, {y}",
+        unused=NO_INTERVAL,
     )
+
+
+def _checked(survey: object, x: object, y: object, splits: object) -> tuple[str, str]:
+    """Return the names of two measures that single people have a score on."""
+    if not isinstance(survey, Survey):
+        raise OptionError(
+            f"split_sample takes an eecx.Survey, not a {type(survey).__name__}.",
+            code="wrong-source",
+            fix="Make one of the people's answers: eecx.Survey(frame, unit=…, measures={…}).",
+        )
+    if isinstance(splits, bool) or not isinstance(splits, int) or splits < 20:
+        raise OptionError(
+            f"splits={splits!r:.60}: a whole number, at least 20; 200 are usual.",
+            code="out-of-range",
+            fix="Leave it out for 200.",
+        )
+    names = one_name("x", x), one_name("y", y)
+    if x == y or any(n not in survey.measures for n in names):
+        raise OptionError(
+            f"x={x!r}, y={y!r}: two different measures of the survey.",
+            code="named-twice" if x == y else "unknown-measure",
+            fix=f"It has {listing(survey.measures)}.",
+        )
+    for name in names:
+        refuse_not_of_persons(survey, name)
+    return names
+
+
+def _both_answered(survey: Survey, names: tuple[str, str]) -> tuple[pd.DataFrame, Array]:
+    """Return keys and scores of the people who answered both."""
+    table, _ = survey._checked
+    rows = {f"u{i}": survey.measures[n].row(table) for i, n in enumerate(names)}
+    keys, u = table.rows_of(survey._unit_wave, rows)
+    values = u.to_numpy(float, copy=True)
+    for i, name in enumerate(names):
+        start, factor = survey.measures[name].affine
+        values[:, i] = start + factor * values[:, i]
+    complete = ~np.isnan(values).any(axis=1) & keys.notna().all(axis=1).to_numpy()
+    return keys[complete].reset_index(drop=True), values[complete]
+
+
+def _halved(
+    values: Array,
+    codes: npt.NDArray[np.intp],
+    block: npt.NDArray[np.intp],
+    n: npt.NDArray[np.int64],
+    splits: int,
+    rng: np.random.Generator,
+) -> tuple[tuple[float, float], Array]:
+    """Return correlation and slope of everybody, and of each split the same and others' half.
+
+    Columns of the splits: correlation and slope of one half, then those of different halves.
+    """
+    first = np.concatenate([[0], np.cumsum(n)[:-1]])
+    half = n // 2
+
+    def mean(v: Array, who: npt.NDArray[np.bool_]) -> Array:
+        return np.bincount(codes[who], v[who], len(n)) / np.bincount(codes[who], None, len(n))
+
+    def association(a: Array, b: Array) -> tuple[float, float]:
+        for v in (a, b):
+            v -= (np.bincount(block, v) / np.bincount(block))[block]
+        return float(a @ b / np.sqrt((a @ a) * (b @ b))), float(a @ b / (a @ a))
+
+    everybody = np.ones(len(codes), dtype=bool)
+    whole = association(mean(values[:, 0], everybody), mean(values[:, 1], everybody))
+    drawn = np.empty((splits, 4))
+    for s in np.arange(splits):
+        order = np.lexsort((rng.random(len(codes)), codes))
+        rank = np.empty(len(codes), dtype=np.intp)
+        rank[order] = np.arange(len(codes)) - first[codes[order]]
+        one = rank < half[codes]
+        same = association(mean(values[:, 0], one), mean(values[:, 1], one))
+        other = association(mean(values[:, 0], one), mean(values[:, 1], ~one))
+        drawn[s] = *same, *other
+    return whole, drawn
+
+
+def _table(whole: tuple[float, float], drawn: Array) -> pd.DataFrame:
+    rows: list[tuple[Any, ...]] = []
+    for j, term in enumerate(("correlation", "slope")):
+        rows.append((term, "same people", whole[j], np.nan, np.nan, np.nan))
+        for k, version in ((0, "same people, half of them"), (2, "different people")):
+            own = drawn[:, k + j]
+            low, high = np.quantile(own, [0.025, 0.975])
+            error = float(own.std(ddof=1) / np.sqrt(len(drawn)))
+            rows.append((term, version, float(own.mean()), low, high, error))
+    terms, kinds, estimates, lows, highs, errors = zip(*rows, strict=True)
+    more = {"split_low": lows, "split_high": highs, "simulation_error": errors}
+    return tidy({"term": terms, "version": kinds}, {"estimate": estimates}, more)
 
 
 def _all_splits(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -17,11 +18,14 @@ from ..moments import Moments
 from ..numerics.intervals import fisher
 from ..panel import Panel
 from ..resampling import generator, percentile_interval, resampled_sums
-from ..results import Result, fingerprint, versions
+from ..results import NUMBERS, Result, fingerprint, recorded, tidy
 
 __all__ = ["attenuation"]
 
 Array = npt.NDArray[np.float64]
+Row = dict[str, Any]
+
+KEYS = ("level", "version", "term")
 
 
 def attenuation(
@@ -59,11 +63,14 @@ def attenuation(
     Returns
     -------
     Result
-        ``.table``: per ``level`` and ``term`` (correlation, slope) a row ``observed`` and a row
-        ``corrected``, and the ``largest observable`` correlation. Delta-method errors and t
-        intervals over units; with a Panel also ``boot_low, boot_high``, in which the reliabilities
-        are estimated anew. From frames and Moments: Fisher's interval and the classical slope
-        error, divided alike. The corrected figure never stands alone.
+        ``.table``: per ``level``, ``version`` and ``term`` (correlation, slope) a row ``observed``
+        and a row ``corrected``, and the ``largest observable`` correlation. Of a Panel,
+        delta-method errors over units and t intervals with units - 1 degrees of freedom; from
+        frames and Moments Fisher's interval and the classical slope error (n - 2), divided alike.
+        The corrected figure never stands alone. ``.tables["intervals"]``: a row per figure and
+        kind of ``interval``, those of the table beside those of the bootstrap, in which the
+        reliabilities are estimated anew, with the draws that failed. ``.stats``: n (rows, or cells
+        of the Panel), units, left_out.
 
     Notes
     -----
@@ -79,28 +86,79 @@ def attenuation(
     >>> found.table["estimate"].round(3).tolist()
     [0.8, 0.4, 0.5, 0.4, 0.625]
     """
+    asked = dict(locals())
     check_level(conf_level)
-    if x == y:
-        raise OptionError(f"x= and y= both name {x!r}.")
-    given = dict(reliability or {})
-    for name, value in given.items():
-        if name not in (x, y):
-            raise OptionError(f"reliability names {name!r}, which is neither x nor y.")
-        if not 0 < value <= 1:
-            raise OptionError(f"reliability of {name!r} is {value!r}: above 0 and at most 1.")
+    given = _checked(x, y, reliability, draws)
     if isinstance(data, Panel):
-        return _of_panel(data, x, y, given, draws, rng, conf_level)
+        return _of_panel(data, given, asked)
     if not given:
         raise OptionError(
             "reliability= is needed: {x: 0.8, y: 0.9}. Only a Panel with sampling variances tells "
-            "it by itself."
+            "it by itself.",
+            code="needs-reliability",
+            fix=f"Give it, as in reliability={{{x!r}: 0.8}}.",
         )
     moments = data if isinstance(data, Moments) else Moments.from_frame(data, terms=_names(x, y))
     cell = moments.select([x, y]).collapse()
     n = float(cell.n[0])
     s = cell.cross[0] / (n - 1)
     if n < 4 or min(np.diag(s)) <= 0:
-        raise DataError(f"{n:.0f} rows with {x!r} and {y!r}: at least 4 that vary are needed.")
+        raise DataError(
+            f"{n:.0f} rows with {x!r} and {y!r}: at least 4 that vary are needed.",
+            code="too-few-rows" if n < 4 else "constant-column",
+            fix="Add rows." if n < 4 else "Take columns that vary.",
+        )
+    mark = fingerprint("|".join((x, y)), cell.n, cell.mean, cell.m2)
+    basis = {"n": int(n), "units": None, "left_out": cell.left_out}
+    return _result(_of_rows(s, n, x, y, given, conf_level), asked, given, basis, mark)
+
+
+def _checked(x: object, y: object, reliability: object, draws: object) -> dict[str, float]:
+    """Return the reliabilities that are given, all arguments checked."""
+    for role, name in (("x", x), ("y", y)):
+        if not isinstance(name, str):
+            raise OptionError(
+                f"{role}={name!r:.60}: the name of one column or measure.",
+                code="wrong-type",
+                fix=f"Give one name, as in {role}='engagement', and call once for each.",
+            )
+    if x == y:
+        raise OptionError(
+            f"x= and y= both name {x!r}.", code="named-twice", fix="Name two columns."
+        )
+    if isinstance(draws, bool) or not isinstance(draws, int) or draws < 0:
+        raise OptionError(
+            f"draws={draws!r:.60}: a whole number, or 0 for no bootstrap.",
+            code="out-of-range",
+            fix="Leave it out for 2000.",
+        )
+    if not isinstance(reliability, Mapping | None):
+        raise OptionError(
+            f"reliability={reliability!r:.60}: reliabilities by name.",
+            code="wrong-type",
+            fix=f"Give them, as in reliability={{{x!r}: 0.8}}.",
+        )
+    given = dict(reliability or {})
+    for name, value in given.items():
+        if name not in (x, y):
+            raise OptionError(
+                f"reliability names {name!r}, which is neither x nor y.",
+                code="unknown-column",
+                fix=f"They are {x!r} and {y!r}.",
+            )
+        if isinstance(value, bool) or not (isinstance(value, Real) and 0 < float(value) <= 1):
+            raise OptionError(
+                f"reliability of {name!r} is {value!r}: above 0 and at most 1.",
+                code="out-of-range",
+                fix="Leave it out for a measure without error.",
+            )
+    return given
+
+
+def _of_rows(
+    s: Array, n: float, x: str, y: str, given: Mapping[str, float], conf_level: float
+) -> list[Row]:
+    """Return the figures of independent rows, from their covariances."""
     rho_x, rho_y = given.get(x, 1.0), given.get(y, 1.0)
     most = float(np.sqrt(rho_x * rho_y))
     r = float(s[0, 1] / np.sqrt(s[0, 0] * s[1, 1]))
@@ -108,48 +166,37 @@ def attenuation(
     se_b = float(np.sqrt((s[1, 1] / s[0, 0]) * (1 - r**2) / (n - 2)))
     t = -float(special.stdtrit(n - 2, (1 - conf_level) / 2))
     low, high = fisher(r, n, conf_level)
-    rows = [("largest observable", "correlation", most, np.nan, np.nan, np.nan)]
-    rows += [
-        (kind, "correlation", r / by, np.nan, low / by, high / by)
-        for kind, by in (("observed", 1.0), ("corrected", most))
-    ]
-    rows += [
-        (kind, "slope", b / by, se_b / by, (b - t * se_b) / by, (b + t * se_b) / by)
-        for kind, by in (("observed", 1.0), ("corrected", rho_x))
-    ]
-    table = pd.DataFrame(
-        rows, columns=["version", "term", "estimate", "std_error", "conf_low", "conf_high"]
-    )
-    table.insert(0, "level", "pooled")
-    mark = fingerprint("|".join((x, y)), cell.n, cell.mean, cell.m2)
-    return _result(
-        table, x, y, given, {"n": int(n), "left_out": cell.left_out}, conf_level, mark, [], None
-    )
+    pooled = {"level": "pooled"}
+    first = {"version": "largest observable", "term": "correlation", "estimate": most}
+    rows: list[Row] = [pooled | first]
+    for kind, by in (("observed", 1.0), ("corrected", most)):
+        own = {"version": kind, "term": "correlation", "interval": "Fisher", "estimate": r / by}
+        rows.append(pooled | own | {"conf_low": low / by, "conf_high": high / by})
+    for kind, by in (("observed", 1.0), ("corrected", rho_x)):
+        own = {"version": kind, "term": "slope", "interval": "t", "estimate": b / by}
+        ends = {"conf_low": (b - t * se_b) / by, "conf_high": (b + t * se_b) / by}
+        rows.append(pooled | own | {"std_error": se_b / by, "df": n - 2} | ends)
+    return rows
 
 
 def _names(*columns: str) -> list[str]:
     return [f"`{c}`" for c in columns]
 
 
-def _of_panel(
-    panel: Panel,
-    x: str,
-    y: str,
-    given: Mapping[str, float],
-    draws: int,
-    rng: int | np.random.Generator | None,
-    conf_level: float,
-) -> Result:
+def _of_panel(panel: Panel, given: Mapping[str, float], asked: Mapping[str, Any]) -> Result:
+    x, y = asked["x"], asked["y"]
     cells, _, mark = read_cells(panel, [x, y])
     cells = cells.complete([x, y])
     unknown = [n for n in (x, y) if n not in given and cells.variance[n].isna().any()]
     if len(unknown) == 2:
         raise DataError(
-            f"The sampling variances of {x!r} and {y!r} are not known: give reliability=, or make "
-            "the Panel from surveys."
+            f"The sampling variances of {x!r} and {y!r} are not known:",
+            code="unknown-reliability",
+            fix="give reliability=, or make the Panel from surveys.",
         )
-    chance = generator(rng)
-    parts, statistics, samples = [], {"n": len(cells.frame)}, {}
+    chance = generator(asked["rng"])
+    rows: list[Row] = []
+    samples = {}
     for level in (BETWEEN, CHANGE):
         found = level_sums(cells, [x, y], level)
         if found is None:
@@ -161,35 +208,33 @@ def _of_panel(
                 sums[:, at] = (1 - given[name]) * sums[:, 0 if name == x else 2]
             elif name in unknown:
                 sums[:, at] = 0.0
-        table, drawn = _level(sums, draws, chance, conf_level)
-        table.insert(0, "level", level)
-        statistics[f"units, {level}"] = len(sums)
-        parts.append(table)
+        own, drawn = _level(sums, asked["draws"], chance, asked["conf_level"])
+        rows += [{"level": level, "units": len(sums)} | row for row in own]
         if drawn is not None:
             samples[level] = drawn
-    if not parts:
-        raise DataError("Fewer than three units have both measures: nothing can be told.")
+    if not rows:
+        raise DataError(
+            "Fewer than three units have both measures: nothing can be told.",
+            code="too-few-units",
+            fix="Add units; panel.audit says which were lost and why.",
+        )
     cautions = []
     if unknown:
         message = f"The reliability of {unknown[0]!r} is not known and counted as 1."
-        cautions.append(Caution("unknown-reliability", message, unknown[0]))
+        fix = f"Where it is known, give it: reliability={{{unknown[0]!r}: 0.8}}."
+        cautions.append(Caution("unknown-reliability", message, unknown[0], fix=fix))
     if shared := panel.shared_source([x, y]):
         cautions.append(shared)
     drawn = None
     if samples:
         drawn = pd.concat(samples, axis=1)
         drawn.columns = pd.Index([", ".join(map(str, c)) for c in drawn.columns])
-    return _result(
-        pd.concat(parts, ignore_index=True),
-        x,
-        y,
-        given,
-        statistics,
-        conf_level,
-        mark,
-        cautions,
-        drawn,
-    )
+    basis = {
+        "n": len(cells.frame),
+        "units": int(cells.frame["unit"].nunique()),
+        "left_out": len(panel.frame) - len(cells.frame),
+    }
+    return _result(rows, asked, given, basis, mark, cautions, drawn)
 
 
 def _forms() -> dict[tuple[str, str], Callable[[Array], Array]]:
@@ -215,13 +260,14 @@ def _forms() -> dict[tuple[str, str], Callable[[Array], Array]]:
 
 def _level(
     sums: Array, draws: int, rng: np.random.Generator, conf_level: float
-) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+) -> tuple[list[Row], pd.DataFrame | None]:
     """Return the figures of one level with delta and bootstrap intervals over units."""
     units = len(sums)
     total = sums.sum(axis=0)
     t = -float(special.stdtrit(units - 1, (1 - conf_level) / 2))
     sample = resampled_sums(sums, draws, rng) if draws else None
-    rows, drawn = [], {}
+    rows: list[Row] = []
+    drawn = {}
     for (kind, term), form in _forms().items():
         value = float(form(total))
         step = 1e-6 * np.maximum(np.abs(total), 1e-300)
@@ -233,8 +279,9 @@ def _level(
         )
         # figures of degree zero in the sums: a unit's pull is the slope along its sums
         se = float(np.sqrt(units / (units - 1) * np.sum((sums @ slope) ** 2)))
-        row: dict[str, Any] = {"version": kind, "term": term, "estimate": value, "std_error": se}
+        row: Row = {"version": kind, "term": term, "estimate": value, "std_error": se}
         row |= {"conf_low": value - t * se, "conf_high": value + t * se}
+        row |= {"df": units - 1 if np.isfinite(se) else np.nan, "interval": "delta method"}
         if sample is not None:
             with np.errstate(invalid="ignore"):
                 values = form(sample)
@@ -247,22 +294,43 @@ def _level(
             }
             drawn[f"{kind} {term}"] = values
         rows.append(row)
-    return pd.DataFrame(rows), pd.DataFrame(drawn) if sample is not None else None
+    return rows, pd.DataFrame(drawn) if sample is not None else None
+
+
+def _table(rows: Sequence[Row]) -> pd.DataFrame:
+    def column(name: str) -> list[Any]:
+        return [row.get(name, np.nan) for row in rows]
+
+    more = {"units": column("units")} if any("units" in row for row in rows) else {}
+    return tidy({k: column(k) for k in KEYS}, {c: column(c) for c in NUMBERS}, more)
+
+
+def _intervals(rows: Sequence[Row]) -> pd.DataFrame:
+    """Return every interval of every figure, kinds one below the other."""
+    lines = []
+    for row in rows:
+        if "interval" not in row:
+            continue
+        own = [row[k] for k in KEYS]
+        lines.append((*own, row["interval"], row["conf_low"], row["conf_high"], 0))
+        if "boot_low" in row:
+            ends = row["boot_low"], row["boot_high"]
+            lines.append((*own, "bootstrap", *ends, row["failed_draws"]))
+    columns = [*KEYS, "interval", "conf_low", "conf_high", "failed_draws"]
+    return pd.DataFrame(lines, columns=columns)
 
 
 def _result(
-    table: pd.DataFrame,
-    x: str,
-    y: str,
+    rows: Sequence[Row],
+    asked: Mapping[str, Any],
     given: Mapping[str, float],
-    statistics: Mapping[str, Any],
-    conf_level: float,
+    basis: Mapping[str, Any],
     mark: str,
-    cautions: Sequence[Caution],
-    draws: pd.DataFrame | None,
+    cautions: Sequence[Caution] = (),
+    draws: pd.DataFrame | None = None,
 ) -> Result:
-    cautions = list(cautions)
-    failed = int(table["failed_draws"].max()) if "failed_draws" in table else 0
+    x, y, cautions = asked["x"], asked["y"], list(cautions)
+    table = _table(rows)
     untold = table.loc[table["estimate"].isna(), "level"].unique()
     if len(untold):
         message = (
@@ -289,22 +357,17 @@ def _result(
     return Result(
         "attenuation",
         table,
-        {
-            "title": f"{x}, {y}",
-            "x": x,
-            "y": y,
-            "reliability": dict(given),
-            "conf_level": conf_level,
-            "data": mark,
-            "versions": versions(),
-        },
-        statistics,
+        recorded(attenuation, asked, data=mark, reliability=given),
+        basis,
         f"Unreliability of {x} and {y} weakens what can be observed. {said}. Corrected figures "
         "assume that sampling errors are unrelated.",
+        tables={"intervals": _intervals(rows)},
         warnings=tuple(cautions),
         draws=draws,
-        failed_draws=failed,
+        failed_draws=max(row.get("failed_draws", 0) for row in rows),
         figure=_figure,
+        title=f"{x}, {y}",
+        unused=("statistic", "p_value"),
     )
 
 

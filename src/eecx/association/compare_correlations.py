@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, get_args
 
 import numpy as np
@@ -15,7 +16,7 @@ from .. import plotting
 from ..errors import Caution, DataError, OptionError, check_level, listing
 from ..models.levels import LEVEL
 from ..numerics.intervals import fisher
-from ..results import Result, fingerprint, versions
+from ..results import NUMBERS, Result, fingerprint, p_phrase, recorded, tidy
 from .correlations import (
     LEAST,
     Level,
@@ -37,7 +38,6 @@ FORMS = {
     "overlapping": ("r_jk", "r_jh", "r_kh", "n"),
     "non-overlapping": ("r_jk", "r_hm", "r_jh", "r_jm", "r_kh", "r_km", "n"),
 }
-COLUMNS = ["estimate", "std_error", "statistic", "df", "p_value", "conf_low", "conf_high"]
 
 
 def compare_correlations(
@@ -108,7 +108,7 @@ def compare_correlations(
         …``; tests of z have no df. An interval stands where the test's authors gave one:
         ``fisher1925`` and ``meng1992`` of the difference of z, ``zou2007`` (an interval only) of
         the difference of r, which is the one to read. ``.tables["correlations"]``: the
-        correlations.
+        correlations. ``.stats``: n (n1 and n2 of two samples), left_out, clusters.
 
     Raises
     ------
@@ -147,6 +147,7 @@ def compare_correlations(
     >>> found["zou2007"][["conf_low", "conf_high"]].astype(float).round(3).tolist()
     [0.011, 0.39]
     """
+    asked = dict(locals())
     check_level(conf_level)
     numbers = {
         "r1": r1, "n1": n1, "r2": r2, "n2": n2, "r_jk": r_jk, "r_jh": r_jh, "r_kh": r_kh,
@@ -159,35 +160,41 @@ def compare_correlations(
             for k, v in {"first": first, "second": second, "other": other}.items()
             if v is not None
         ]:
-            raise OptionError(f"{strange[0]}= needs data=.")
+            raise OptionError(
+                f"{strange[0]}= needs data=.", code="needs-data", fix="Give data= first."
+            )
         case = _of_numbers(given)
     else:
         if given:
-            raise OptionError(f"Give data= or {next(iter(given))}=, not both.")
+            raise OptionError(
+                f"Give data= or {next(iter(given))}=, not both.",
+                code="not-accepted",
+                fix="Leave one of them out.",
+            )
         case = _of_data(data, first, second, other, unit, wave, level, cluster)
-    table = pd.DataFrame(case.tests(conf_level), columns=["test", "scale", *COLUMNS])
+    rows = case.tests(conf_level)
+    table = tidy(
+        {name: [row[name] for row in rows] for name in ("test", "scale")},
+        {name: [row[name] for row in rows] for name in NUMBERS},
+    )
     return Result(
         "compare_correlations",
-        table.astype(dict.fromkeys(COLUMNS, float)),
-        {
-            "title": f"{case.labels[0]} against {case.labels[1]} ({case.kind})",
-            "statistic": "statistic",
-            "kind": case.kind,
-            "first": None if first is None else list(first),
-            "second": None if second is None else list(second),
-            "other": other is not None,
-            "level": level,
-            "cluster": None if case.robust is None else case.robust.by,
-            **numbers,
-            "conf_level": conf_level,
-            "data": case.mark,
-            "versions": versions(),
-        },
+        table,
+        recorded(
+            compare_correlations,
+            asked,
+            data=case.mark,
+            cluster=None if case.robust is None else case.robust.by,
+            other=other is not None,
+            kind=case.kind,
+        ),
         case.stats,
         _methods(case, table, conf_level),
         tables={"correlations": case.correlations(conf_level)},
         warnings=case.warnings,
         figure=_figure,
+        title=f"{case.labels[0]} against {case.labels[1]} ({case.kind})",
+        statistic=case.statistic,
     )
 
 
@@ -219,6 +226,13 @@ class Case:
     robust: Robust | None = None
     warnings: tuple[Caution, ...] = ()
 
+    @property
+    def statistic(self) -> str:
+        """What the statistics are: z, t of clusters, or both kinds."""
+        if self.robust is not None:
+            return "t"
+        return "z, t" if self.kind == "overlapping" else "z"
+
     def tests(self, conf_level: float) -> list[Row]:
         """Return one row per test."""
         if self.robust is not None:
@@ -245,14 +259,24 @@ def _of_numbers(given: dict[str, float]) -> Case:
     if kind is None:
         forms = "; ".join(f"{k}: {', '.join(names)}" for k, names in FORMS.items())
         raise OptionError(
-            f"{', '.join(given) or 'Nothing'} given. Accepted are data= with first= and second=, "
-            f"or all of one of these — {forms}."
+            f"{', '.join(given) or 'Nothing'} given.",
+            code="not-accepted",
+            fix=f"Accepted are data= with first= and second=, or all of one of these — {forms}.",
         )
     for name, value in given.items():
-        if name.startswith("r") and not -1 < value < 1:
-            raise OptionError(f"{name}={value!r}: a correlation between -1 and 1, both excluded.")
-        if name.startswith("n") and not (np.isfinite(value) and value >= LEAST):
-            raise OptionError(f"{name}={value!r}: at least {LEAST} cases are needed.")
+        number = isinstance(value, Real) and not isinstance(value, bool)
+        if name.startswith("r") and not (number and -1 < value < 1):
+            raise OptionError(
+                f"{name}={value!r:.60}: a correlation between -1 and 1, both excluded.",
+                code="out-of-range" if number else "wrong-type",
+                fix=f"Give one, such as {name}=0.3.",
+            )
+        if name.startswith("n") and not (number and np.isfinite(value) and value >= LEAST):
+            raise OptionError(
+                f"{name}={value!r:.60}: at least {LEAST} cases are needed.",
+                code="too-few-rows" if number else "wrong-type",
+                fix=f"Give the number of cases, such as {name}=100.",
+            )
     mark = fingerprint("|".join(given), np.array(list(given.values()), dtype=float))
     g = {name: float(value) for name, value in given.items()}
     if kind == "independent":
@@ -271,7 +295,9 @@ def _of_numbers(given: dict[str, float]) -> Case:
     if smallest < -1e-8:
         raise DataError(
             "These correlations cannot come from one set of cases (smallest eigenvalue "
-            f"{smallest:.3g}). Look for a typing error, or for pairwise deletion in the source."
+            f"{smallest:.3g}).",
+            code="impossible-correlations",
+            fix="Look for a typing error, or for pairwise deletion in the source.",
         )
     return Case(kind, labels, r, (g["n"], g["n"]), {"n": g["n"]}, mark, between)
 
@@ -296,20 +322,33 @@ def _of_data(
     one = _pair(first, "first")
     two = one if second is None and other is not None else _pair(second, "second")
     if level not in get_args(Level):
-        raise OptionError(f"level={level!r}: accepted are {listing(get_args(Level))}.")
+        raise OptionError(
+            f"level={level!r}: accepted are {listing(get_args(Level))}.",
+            code="not-accepted",
+            fix="Take one of them.",
+        )
     keys: dict[str, str | None] = {"unit": unit, "wave": wave, "cluster": cluster}
     if other is None:
         if set(one) == set(two):
-            raise OptionError(f"first and second are the same pair: {listing(one)}.")
+            raise OptionError(
+                f"first and second are the same pair: {listing(one)}.",
+                code="named-twice",
+                fix="Name another pair, or give a second sample as other=.",
+            )
         source, sums = _read(data, list(dict.fromkeys((*one, *two))), level, keys)
         return _one_sample(source, sums, one, two)
     return _two_samples([_read(d, p, level, keys) for d, p in ((data, one), (other, two))])
 
 
 def _pair(given: Sequence[str] | None, role: str) -> tuple[str, str]:
-    if given is None or isinstance(given, str) or len(given) != 2 or given[0] == given[1]:
-        raise OptionError(f"{role}={given!r}: two different names, such as ('engagement', 'nps').")
-    return given[0], given[1]
+    names = tuple(given) if isinstance(given, Iterable) and not isinstance(given, str) else ()
+    if len(names) != 2 or names[0] == names[1] or not all(isinstance(n, str) for n in names):
+        raise OptionError(
+            f"{role}={given!r:.60}: two different names, such as ('engagement', 'nps').",
+            code="wrong-type" if len(names) != 2 else "not-accepted",
+            fix="Name two columns.",
+        )
+    return names[0], names[1]
 
 
 def _read(
@@ -319,7 +358,11 @@ def _read(
     sums = sums_at(source, level)
     if np.isnan(sums.spread).any():
         still = source.names[int(np.argmax(np.isnan(sums.spread)))]
-        raise DataError(f"{still!r} does not vary ({LEVEL[level]}): it has no correlation.")
+        raise DataError(
+            f"{still!r} does not vary ({LEVEL[level]}): it has no correlation.",
+            code="constant-column",
+            fix="Take another column, or another level=.",
+        )
     return source, sums
 
 
@@ -330,7 +373,11 @@ def _r(s: Sums) -> Array:
 
 def _refuse_perfect(r: Array) -> None:
     if np.abs(r - np.eye(len(r))).max() >= 1 - 1e-12:
-        raise DataError("A correlation is perfect: its error cannot be told. Is one made of both?")
+        raise DataError(
+            "A correlation is perfect: its error cannot be told.",
+            code="perfect-correlation",
+            fix="Is one made of both? Leave it out.",
+        )
 
 
 def _se(pull: Array) -> float:
@@ -445,10 +492,10 @@ def _t_row(test: str, difference: float, t: float, df: float) -> Row:
 
 
 def _row(test: str, scale: str, *numbers: float) -> Row:
-    return dict.fromkeys(COLUMNS, np.nan) | {
+    return dict.fromkeys(NUMBERS, np.nan) | {
         "test": test,
         "scale": scale,
-        **dict(zip(COLUMNS, numbers, strict=False)),
+        **dict(zip(NUMBERS, numbers, strict=False)),
     }
 
 
@@ -570,20 +617,20 @@ def _clustered(r: tuple[float, float], errors: Robust, conf_level: float) -> Row
 
 
 def _methods(case: Case, table: pd.DataFrame, conf_level: float) -> str:
-    rows = table.set_index("test")
+    rows = {row["test"]: row for row in table.to_dict("records")}
     if case.robust is not None:
-        chosen = ends = rows.loc["clustered"]
+        chosen = ends = rows["clustered"]
         how, by = f"t({chosen['df']:.0f})", f"cluster-robust by {case.robust.by}"
     else:
         name = "fisher1925" if case.kind == "independent" else "steiger1980"
-        chosen, ends = rows.loc[name], rows.loc["zou2007"]
+        chosen, ends = rows[name], rows["zou2007"]
         how, by = "Fisher's z" if name == "fisher1925" else "Steiger's (1980) z", "Zou 2007"
     sizes = " and ".join(dict.fromkeys(f"{n:.0f}" for n in case.n))
     return (
         f"The correlations of {case.labels[0]} (r = {case.r[0]:.2f}) and {case.labels[1]} "
         f"(r = {case.r[1]:.2f}; {case.kind}, n = {sizes}) differed by {case.r[0] - case.r[1]:z.2f} "
         f"({100 * conf_level:g}% CI {ends['conf_low']:.2f} to {ends['conf_high']:.2f}, {by}; "
-        f"{how} = {chosen['statistic']:.2f}, p = {chosen['p_value']:.3g})."
+        f"{how} = {chosen['statistic']:.2f}, {p_phrase(chosen['p_value'])})."
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any
@@ -15,7 +15,7 @@ from scipy import special
 from .. import plotting
 from ..errors import Caution, OptionError, listing, nearest
 from ..models.levels import LEVEL
-from ..results import Result, fingerprint, versions
+from ..results import NUMBERS, Result, fingerprint, p_phrase, recorded, tidy
 from .correlations import FISHER, LEAST
 
 __all__ = ["equivalence", "tost"]
@@ -24,6 +24,8 @@ Array = npt.NDArray[np.float64]
 
 TOO_SMALL = "too small to matter"
 NOT_RESOLVED = "not resolved"
+
+EXAMPLES = {"bound": 0.1, "alpha": 0.05, "reliability": 0.8, "n": 100, "df": 50, "std_error": 0.1}
 
 
 def equivalence(
@@ -78,10 +80,11 @@ def equivalence(
     -------
     Result
         ``.table``: a row ``observed`` (and ``corrected``) with the deciding test as ``statistic``,
-        ``df``, ``p_value`` (the larger p), the 1 - 2·alpha interval, and both tests
-        (``statistic_lower, p_lower, statistic_upper, p_upper``). ``.stats["verdict"]``: in the
-        words of :func:`eecx.examine_claim`. ``.tables["intervals"]``: the 1 - alpha interval too,
-        which decides about direction.
+        ``df``, ``p_value`` (the larger p), the 1 - 2·alpha interval, the ``bound`` and the
+        ``verdict`` on both rows together, in the words of :func:`eecx.examine_claim`.
+        ``.tables["one_sided"]``: both tests of each row, by ``side`` (``"lower"``: of "at most
+        -δ"). ``.tables["intervals"]``: the 1 - alpha interval too, which decides about direction.
+        ``.stats``: detectable.
 
     Raises
     ------
@@ -109,61 +112,76 @@ def equivalence(
     --------
     >>> from eecx import equivalence
     >>> found = equivalence(0.02, n=71, bound=0.24)
-    >>> round(float(found.table["p_value"][0]), 4), found.stats["verdict"]
+    >>> round(float(found.table["p_value"][0]), 4), found.table["verdict"][0]
     (0.0319, 'too small to matter')
-    >>> equivalence(0.5, std_error=0.1, df=50, bound=0.2).stats["verdict"]
+    >>> equivalence(0.5, std_error=0.1, df=50, bound=0.2).table["verdict"][0]
     'positive, large enough to matter'
     """
+    asked = dict(locals())
     bound = _number("bound", bound)
     alpha = _number("alpha", alpha)
     if alpha > 0.25:
-        raise OptionError(f"alpha={alpha:g}: at most 0.25; 0.05 is usual.")
+        raise OptionError(
+            f"alpha={alpha:g}: at most 0.25; 0.05 is usual.",
+            code="out-of-range",
+            fix="Leave it out for 0.05.",
+        )
     if reliability is not None and _number("reliability", reliability) > 1:
-        raise OptionError(f"reliability={reliability!r}: above 0 and at most 1.")
+        raise OptionError(
+            f"reliability={reliability!r}: above 0 and at most 1.",
+            code="out-of-range",
+            fix="Leave it out to test the observed estimate only.",
+        )
     target = _read(found, term, level, std_error, df, n)
     if target.fisher and bound >= 1:
-        raise OptionError(f"bound={bound:g}: a correlation's bound lies between 0 and 1.")
-    versions_of = {"observed": 1.0} | ({} if reliability is None else {"corrected": reliability})
-    table = pd.DataFrame(
-        [_tested(target, name, share, bound, alpha) for name, share in versions_of.items()]
-    )
-    intervals = pd.DataFrame(
-        [
-            (target.label, name, conf, *(end / share for end in target.ends(conf)))
-            for name, share in versions_of.items()
-            for conf in (1 - 2 * alpha, 1 - alpha)
-        ],
-        columns=["term", "version", "conf_level", "conf_low", "conf_high"],
-    )
-    verdict = _verdict(target, table, bound, alpha)
+        raise OptionError(
+            f"bound={bound:g}: a correlation's bound lies between 0 and 1.",
+            code="out-of-range",
+            fix="Give the smallest correlation that would matter, such as bound=0.1.",
+        )
+    shares = {"observed": 1.0} | ({} if reliability is None else {"corrected": reliability})
+    one_sided = _one_sided(target, shares, bound)
+    rows = [_tested(target, name, share, one_sided, alpha) for name, share in shares.items()]
+    verdict = _verdict(target, rows, bound, alpha)
     detectable = (_quantile(target.df, 1 - alpha / 2) + _quantile(target.df, 0.8)) * target.error
+    by = found.spec if isinstance(found, Result) else None
+    own = {} if by is not None else {"found": found}
     return Result(
         "equivalence",
-        table,
-        {
-            "title": f"{target.label} within ±{bound:g}",
-            "term": target.label,
-            "bound": bound,
-            "alpha": alpha,
-            "level": target.level,
-            "std_error": std_error,
-            "df": df,
-            "n": n,
-            "reliability": reliability,
-            "conf_level": 1 - 2 * alpha,
-            "statistic": "z" if target.fisher and np.isinf(target.df) else "t",
-            "data": target.mark,
-            "versions": versions(),
-        },
-        {
-            "verdict": verdict,
-            "detectable": float(np.tanh(detectable)) if target.fisher else detectable,
-        },
-        _methods(target, table, intervals, verdict, bound, alpha),
-        tables={"intervals": intervals},
+        tidy(
+            {"term": target.label, "version": list(shares)},
+            {name: [row[name] for row in rows] for name in NUMBERS},
+            {"bound": bound, "verdict": verdict},
+        ),
+        recorded(
+            equivalence,
+            asked,
+            data=target.mark,
+            of=by,
+            term=target.label,
+            level=target.level,
+            conf_level=1 - 2 * alpha,
+            **own,
+        ),
+        {"detectable": float(np.tanh(detectable)) if target.fisher else detectable},
+        _methods(target, rows, verdict, bound, alpha),
+        tables={"one_sided": one_sided, "intervals": _intervals(target, shares, alpha)},
         warnings=(*target.warnings, *_cautions(target, verdict, reliability)),
         references=("lakens2017",),
         figure=_figure,
+        title=f"{target.label} within ±{bound:g}",
+        statistic="z" if np.isinf(target.df) else "t",
+    )
+
+
+def _intervals(target: Target, shares: Mapping[str, float], alpha: float) -> pd.DataFrame:
+    return pd.DataFrame(
+        [
+            (target.label, name, conf, *(end / share for end in target.ends(conf)))
+            for name, share in shares.items()
+            for conf in (1 - 2 * alpha, 1 - alpha)
+        ],
+        columns=["term", "version", "conf_level", "conf_low", "conf_high"],
     )
 
 
@@ -229,7 +247,11 @@ class Target:
 
 def _number(name: str, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < np.inf:
-        raise OptionError(f"{name}={value!r}: a number above 0.")
+        raise OptionError(
+            f"{name}={value!r}: a number above 0.",
+            code="out-of-range",
+            fix=f"Give one, such as {name}={EXAMPLES[name]}.",
+        )
     return float(value)
 
 
@@ -243,27 +265,49 @@ def _read(
 ) -> Target:
     if isinstance(found, Result):
         if (std_error, df, n) != (None, None, None):
-            raise OptionError("std_error=, df= and n= go with a number; a Result has its own.")
+            raise OptionError(
+                "std_error=, df= and n= go with a number; a Result has its own.",
+                code="not-accepted",
+                fix="Leave them out.",
+            )
         return _of_result(found, term, level)
     if isinstance(found, bool) or not isinstance(found, Real) or not np.isfinite(found):
         raise OptionError(
-            f"An eecx.Result or a number is tested, not {found!r} ({type(found).__name__})."
+            f"An eecx.Result or a number is tested, not {found!r:.60} ({type(found).__name__}).",
+            code="wrong-source",
+            fix="Give what eecx.regress or eecx.correlations returned.",
         )
     if level is not None:
-        raise OptionError("level= goes with a Result.")
+        raise OptionError("level= goes with a Result.", code="not-accepted", fix="Leave it out.")
     b = float(found)
     label = term if isinstance(term, str) else ", ".join(term or ["estimate"])
     if n is not None:
         if std_error is not None or df is not None:
-            raise OptionError("n= is for a correlation; a coefficient has std_error= and df=.")
+            raise OptionError(
+                "n= is for a correlation; a coefficient has std_error= and df=.",
+                code="not-accepted",
+                fix="Leave n= out, or std_error= and df=.",
+            )
         if not -1 < b < 1:
-            raise OptionError(f"n= says that {b:g} is a correlation: between -1 and 1.")
+            raise OptionError(
+                f"n= says that {b:g} is a correlation: between -1 and 1.",
+                code="out-of-range",
+                fix="Of a coefficient, give std_error= and df= in place of n=.",
+            )
         if _number("n", n) < LEAST:
-            raise OptionError(f"n={n:g}: at least {LEAST} rows are needed.")
+            raise OptionError(
+                f"n={n:g}: at least {LEAST} rows are needed.",
+                code="too-few-rows",
+                fix="Give the number of rows that the correlation is of.",
+            )
         mark = fingerprint(np.array([b, n], dtype=float))
         return Target(label, None, b, 1 / float(np.sqrt(n - 3)), np.inf, True, mark)
     if std_error is None:
-        raise OptionError("A number needs its error: std_error= (and df=), or n= of a correlation.")
+        raise OptionError(
+            "A number needs its error: std_error= (and df=), or n= of a correlation.",
+            code="needs-error",
+            fix="Give one of them.",
+        )
     free = np.inf if df is None or df == np.inf else _number("df", df)
     error = _number("std_error", std_error)
     mark = fingerprint(np.array([b, error, free], dtype=float))
@@ -271,47 +315,28 @@ def _read(
 
 
 def _of_result(found: Result, term: str | Sequence[str] | None, level: str | None) -> Target:
-    table = found.table
-    if lacking := [c for c in ("estimate", "std_error", "df") if c not in table.columns]:
+    table, pairs = found.table, found.analysis == "correlations"
+    needed = ("estimate", "std_error", "df")
+    if lacking := [c for c in needed if c not in table.columns or c in found.unused]:
         raise OptionError(
-            f"The table of {found.analysis} has no {listing(lacking)}: give the estimate with "
-            "std_error= and df=."
+            f"The table of {found.analysis} has no {listing(lacking)}:",
+            code="wrong-source",
+            fix="give the estimate with std_error= and df=.",
         )
-    pairs = found.analysis == "correlations"
-    labels = table["x"] + ", " + table["y"] if pairs else table.iloc[:, 0].astype(str)
-    rows = table.assign(_label=labels)
-    if level is not None:
-        if "level" not in rows.columns:
-            raise OptionError(f"level={level!r}: {found.analysis} has no levels.")
-        wanted = LEVEL.get(level, level)
-        if wanted not in set(rows["level"]):
-            raise OptionError(f"level={level!r}: there is {listing(rows['level'].unique())}.")
-        rows = rows[rows["level"] == wanted]
-    if term is None:
-        rows = rows[rows["_label"] != "(intercept)"]
-        if rows["_label"].nunique() > 1:
-            raise OptionError(f"term=: one of {listing(rows['_label'].unique())}.")
-    else:
-        if not isinstance(term, Sequence) or not all(isinstance(t, str) for t in term):
-            raise OptionError(f"term={term!r:.60}: a name, or the two of a correlation.")
-        wanted = term if isinstance(term, str) else ", ".join(term)
-        if pairs and wanted not in set(rows["_label"]):
-            swapped = rows["y"] + ", " + rows["x"]
-            rows = rows.assign(_label=rows["_label"].where(swapped != wanted, wanted))
-        if wanted not in set(rows["_label"]):
-            raise OptionError(
-                f"{found.analysis} has no {wanted!r}.{nearest(wanted, rows['_label'])}"
-            )
-        rows = rows[rows["_label"] == wanted]
+    first = "term" if "term" in table.columns else table.columns[0]
+    labels = table["x"] + ", " + table["y"] if pairs else table[first].astype(str)
+    rows = _at_level(table.assign(_label=labels), found.analysis, level)
+    rows = _of_term(rows, found.analysis, term, pairs)
     if len(rows) > 1:
-        several = rows["level"] if "level" in rows.columns else rows["_label"]
-        raise OptionError(f"{len(rows)} rows fit: level= is one of {listing(several.unique())}.")
+        raise _several(rows, found.analysis)
     row = rows.iloc[0]
-    b, se, free = (float(row[c]) for c in ("estimate", "std_error", "df"))
+    b, se, free = (float(row[c]) for c in needed)
     if np.isnan(free) and np.isfinite(se):
         raise OptionError(
             f"{row['_label']!r} has no degrees of freedom in {found.analysis}, as after a wild "
-            "bootstrap: fit with vcov='CR2', or give the estimate with std_error= and df=."
+            "bootstrap:",
+            code="no-degrees-of-freedom",
+            fix="fit with vcov='CR2', or give the estimate with std_error= and df=.",
         )
     if pairs:
         kinds = found.tables["levels"].set_index("level")["interval"]
@@ -330,40 +355,111 @@ def _of_result(found: Result, term: str | Sequence[str] | None, level: str | Non
     )
 
 
+def _at_level(rows: pd.DataFrame, analysis: str, level: str | None) -> pd.DataFrame:
+    if level is None:
+        return rows
+    if "level" not in rows.columns:
+        raise OptionError(
+            f"level={level!r}: {analysis} has no levels.",
+            code="not-accepted",
+            fix="Leave it out.",
+        )
+    there = rows["level"].unique()
+    wanted = LEVEL.get(level, level) if isinstance(level, str) else level
+    if wanted not in there:
+        raise OptionError(
+            f"level={level!r}: there is {listing(there)}.",
+            code="no-such-row",
+            fix=f"Take level={there[0]!r}.",
+        )
+    return rows[rows["level"] == wanted]
+
+
+def _of_term(
+    rows: pd.DataFrame, analysis: str, term: str | Sequence[str] | None, pairs: bool
+) -> pd.DataFrame:
+    if term is None:
+        rows = rows[rows["_label"] != "(intercept)"]
+        if rows["_label"].nunique() > 1:
+            raise OptionError(
+                f"term=: one of {listing(rows['_label'].unique())}.",
+                code="several-rows",
+                fix=f"Take term={rows['_label'].iloc[0]!r}.",
+            )
+        return rows
+    if not isinstance(term, Sequence) or not all(isinstance(t, str) for t in term):
+        raise OptionError(
+            f"term={term!r:.60}: a name, or the two of a correlation.",
+            code="wrong-type",
+            fix=f"Take term={rows['_label'].iloc[0]!r}.",
+        )
+    wanted = term if isinstance(term, str) else ", ".join(term)
+    if pairs and wanted not in set(rows["_label"]):
+        swapped = rows["y"] + ", " + rows["x"]
+        rows = rows.assign(_label=rows["_label"].where(swapped != wanted, wanted))
+    if wanted not in set(rows["_label"]):
+        raise OptionError(
+            f"{analysis} has no {wanted!r}.",
+            code="no-such-row",
+            fix=nearest(wanted, rows["_label"]).strip(),
+        )
+    return rows[rows["_label"] == wanted]
+
+
+def _several(rows: pd.DataFrame, analysis: str) -> OptionError:
+    levels = list(rows["level"].unique()) if "level" in rows.columns else []
+    if len(levels) > 1:
+        message = f"{len(rows)} rows fit: level= is one of {listing(levels)}."
+        return OptionError(message, code="several-rows", fix=f"Take level={levels[0]!r}.")
+    return OptionError(
+        f"{len(rows)} rows of {analysis} fit.",
+        code="several-rows",
+        fix="Give the estimate of one with std_error= and df=.",
+    )
+
+
 # ---------------------------------------------------------------------- tests and words
 
 
+def _one_sided(target: Target, shares: Mapping[str, float], bound: float) -> pd.DataFrame:
+    """Test an estimate over its reliability against both bounds: it against bound · reliability."""
+    df = target.df if np.isfinite(target.df) else np.nan
+    rows = []
+    for version, share in shares.items():
+        limit = float(np.arctanh(bound * share)) if target.fisher else bound * share
+        lower, p_lower, upper, p_upper = (
+            float(v) for v in tost(target.moved, target.error, target.df, limit)
+        )
+        rows.append((target.label, version, "lower", -bound, lower, df, p_lower))
+        rows.append((target.label, version, "upper", bound, upper, df, p_upper))
+    columns = ["term", "version", "side", "bound", "statistic", "df", "p_value"]
+    return pd.DataFrame(rows, columns=columns)
+
+
 def _tested(
-    target: Target, version: str, share: float, bound: float, alpha: float
-) -> dict[str, Any]:
-    """Test an estimate over its reliability against the bound: it against bound · reliability."""
-    limit = float(np.arctanh(bound * share)) if target.fisher else bound * share
-    lower, p_lower, upper, p_upper = (
-        float(v) for v in tost(target.moved, target.error, target.df, limit)
-    )
+    target: Target, version: str, share: float, one_sided: pd.DataFrame, alpha: float
+) -> dict[str, float]:
+    """Return the numbers of a row: those of the test with the larger p, and the interval."""
+    lower, upper = one_sided[one_sided["version"] == version].to_dict("records")
+    deciding = lower if lower["p_value"] > upper["p_value"] else upper
     low, high = target.ends(1 - 2 * alpha)
     return {
-        "term": target.label,
-        "version": version,
         "estimate": target.estimate / share,
         "std_error": target.std_error / share,
-        "statistic": lower if p_lower > p_upper else upper,
-        "df": target.df if np.isfinite(target.df) else np.nan,
-        "p_value": max(p_lower, p_upper),
+        "statistic": deciding["statistic"],
+        "df": deciding["df"],
+        "p_value": deciding["p_value"],
         "conf_low": low / share,
         "conf_high": high / share,
-        "bound": bound,
-        "statistic_lower": lower,
-        "p_lower": p_lower,
-        "statistic_upper": upper,
-        "p_upper": p_upper,
     }
 
 
-def _verdict(target: Target, table: pd.DataFrame, bound: float, alpha: float) -> str:
+def _verdict(
+    target: Target, rows: Sequence[Mapping[str, float]], bound: float, alpha: float
+) -> str:
     if not np.isfinite(target.error):
         return NOT_RESOLVED
-    if (table["p_value"] < alpha).all():
+    if all(row["p_value"] < alpha for row in rows):
         return TOO_SMALL
     low, high = target.ends(1 - alpha)
     if low <= 0 <= high:
@@ -375,20 +471,18 @@ def _verdict(target: Target, table: pd.DataFrame, bound: float, alpha: float) ->
 
 def _cautions(target: Target, verdict: str, reliability: float | None) -> tuple[Caution, ...]:
     if not np.isfinite(target.error):
-        return (Caution("no-error", f"Nothing tells the error of {target.label!r}.", target.label),)
+        message = f"Nothing tells the error of {target.label!r}."
+        return (Caution("no-error", message, target.label),)
     if verdict == TOO_SMALL and reliability is None:
-        message = (
-            "Too small as observed: unreliable measures shrink an association. reliability= asks "
-            "the same of the corrected one."
-        )
-        return (Caution("as-observed", message, target.label),)
+        message = "Too small as observed: unreliable measures shrink an association."
+        fix = "reliability= asks the same of the corrected one."
+        return (Caution("as-observed", message, target.label, fix=fix),)
     return ()
 
 
 def _methods(
     target: Target,
-    table: pd.DataFrame,
-    intervals: pd.DataFrame,
+    rows: Sequence[Mapping[str, float]],
     verdict: str,
     bound: float,
     alpha: float,
@@ -396,9 +490,9 @@ def _methods(
     what = "correlation" if target.fisher else "coefficient"
     scale = " on Fisher's z" if target.fisher else ""
     said = "; ".join(
-        f"{row['version']} {row['estimate']:.3g} ({100 * (1 - 2 * alpha):g}% CI "
-        f"{row['conf_low']:.3g} to {row['conf_high']:.3g}), larger p = {row['p_value']:.3g}"
-        for row in table.to_dict("records")
+        f"{version} {row['estimate']:.3g} ({100 * (1 - 2 * alpha):g}% CI "
+        f"{row['conf_low']:.3g} to {row['conf_high']:.3g}), larger {p_phrase(row['p_value'])}"
+        for version, row in zip(("observed", "corrected"), rows, strict=False)
     )
     where = f" ({target.level})" if target.level else ""
     return (
@@ -421,5 +515,5 @@ def _caption(result: Result) -> str:
     level = 100 * result.spec["conf_level"]
     return (
         f"{level:g}% interval; dashed: ±{result.spec['bound']:g}. Verdict: "
-        f"{result.stats['verdict']}."
+        f"{result.table['verdict'].iloc[0]}."
     )

@@ -95,7 +95,11 @@ def printed_statistic(name: str, value: Any) -> str:
     --------
     >>> printed_statistic("aic", 123456.789), printed_statistic("r_squared", 0.123456)
     ('123456.79', '0.1235')
+    >>> printed_statistic("chi2_p", 0.0)
+    '< .001'
     """
+    if name.endswith("_p") and isinstance(value, float):
+        return p_value(value)
     if name in TWO_DECIMALS and isinstance(value, float) and np.isfinite(value):
         return f"{value:.2f}"
     return number(value)

@@ -17,7 +17,19 @@ import pandas as pd
 __all__ = ["fingerprint", "recorded", "versions"]
 
 HOLDS_DATA = frozenset(
-    {"data", "panel", "survey", "answers", "result", "found", "fits", "fit", "other", "self"}
+    {
+        "data",
+        "panel",
+        "survey",
+        "answers",
+        "population",
+        "result",
+        "found",
+        "fits",
+        "fit",
+        "other",
+        "self",
+    }
 )
 """Arguments that are data or results: their fingerprint, or what they record, is kept instead."""
 
@@ -57,7 +69,7 @@ def recorded(
     spec |= settled
     out = {name: plain(value) for name, value in spec.items()}
     if of is not None:
-        out["of"] = of
+        out["of"] = plain(of)
     if data is not None:
         out["data"] = data
     return out | {"versions": versions()}
