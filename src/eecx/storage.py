@@ -166,7 +166,9 @@ def save(
         content, withheld, cells = _sums(sums, good), sums.keys[~good], int(good.sum())
     else:
         raise OptionError(
-            f"save() writes Moments, Counts and tables of scores, not {type(obj).__name__}."
+            f"save() writes Moments, Counts and tables of scores, not {type(obj).__name__}.",
+            code="wrong-source",
+            fix="Sum answers with eecx.Moments.from_frame(), or write Survey.scores().",
         )
     withheld = withheld.reset_index(drop=True)
     content |= {"least": least, "withheld": {"cells": len(withheld), "keys": _columns(withheld)}}

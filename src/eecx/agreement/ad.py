@@ -10,9 +10,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from .. import frames, plotting
-from ..errors import OptionError, listing
+from ..errors import OptionError, check_source, listing
 from ..moments import Moments, group_codes
 from ..results import Result, versions
+from ..survey import Survey
 from .answers import Answers, Range, by_unit, read_answers, spread
 
 __all__ = ["ad_index", "ad_values"]
@@ -73,9 +74,11 @@ def ad_index(
         raise OptionError(f"around={wrong[0]!r}: accepted are 'mean' and 'median'.")
     if isinstance(data, Moments):
         raise OptionError(
-            "Moments hold no absolute deviations or medians. Give the answers: a frame, a file or "
-            "a Survey."
+            "Moments hold no absolute deviations or medians.",
+            code="wrong-source",
+            fix="Give the answers: a frame, a file or a Survey.",
         )
+    check_source("ad_index", data, Survey, frames=True)
     answers = read_answers(data, items, unit=unit, wave=wave, range=range, parse=parse)
     n = answers.n
     found = ad_values(answers)

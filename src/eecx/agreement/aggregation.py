@@ -12,7 +12,7 @@ import pandas as pd
 from scipy import special
 
 from .. import plotting
-from ..errors import Caution, DataError, OptionError, check_level, listing
+from ..errors import Caution, DataError, OptionError, check_level, check_source, listing
 from ..measures import AcrossTouchpoints, Dispersion, Extreme, Favorable, Mean, Measure, Scale
 from ..results import Result, versions
 from ..survey import Survey
@@ -111,8 +111,7 @@ def aggregation(
     >>> found.table.loc[found.table["index"] == "ICC(1)", "estimate"].round(3).tolist()
     [0.213]
     """
-    if not isinstance(survey, Survey):
-        raise OptionError(f"aggregation takes an eecx.Survey, not a {type(survey).__name__}.")
+    check_source("aggregation", survey, Survey)
     check_level(conf_level)
     if disclosure_n < 1:
         raise OptionError(f"disclosure_n={disclosure_n}: at least 1; 5 is usual.")

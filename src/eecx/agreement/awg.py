@@ -10,8 +10,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from .. import frames, plotting
-from ..errors import Caution, OptionError
+from ..errors import Caution, OptionError, check_source
+from ..moments import Moments
 from ..results import Result, versions
+from ..survey import Survey
 from .answers import Answers, Range, by_unit, read_answers, spread
 
 __all__ = ["awg", "awg_values"]
@@ -64,6 +66,7 @@ def awg(
     >>> round(float(eecx.awg(answers, "q", unit="team", range=(1, 5)).table["mean"].iloc[0]), 3)
     0.875
     """
+    check_source("awg", data, Survey, Moments, frames=True)
     answers = read_answers(data, items, unit=unit, wave=wave, range=range, parse=parse)
     n, values = answers.n, awg_values(answers)
     shown = n >= disclosure_n

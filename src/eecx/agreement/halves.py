@@ -11,10 +11,11 @@ import pandas as pd
 from scipy import special, stats
 
 from .. import frames
-from ..errors import Caution, DataError, OptionError, check_level, listing
+from ..errors import Caution, DataError, OptionError, check_level, check_source, listing
 from ..moments import Moments
 from ..numerics.intervals import fisher
 from ..results import Result, versions
+from ..survey import Survey
 from .alpha import consistency_figure, covariance, spearman_brown
 from .answers import Range, read_whole
 
@@ -56,6 +57,7 @@ def split_half(
     >>> round(float(eecx.split_half(table)["Spearman-Brown"]["estimate"]), 4)
     0.6667
     """
+    check_source("split_half", data, Survey, Moments, frames=True)
     check_level(conf_level)
     answers = read_whole(data, items, range=range, reverse=reverse, parse=parse)
     s, n = covariance(answers)
@@ -140,6 +142,7 @@ def test_retest(
     >>> round(float(found["ICC(3,1)"]["estimate"]), 3)
     0.943
     """
+    check_source("test_retest", data, Moments, frames=True)
     check_level(conf_level)
     columns = [columns] if isinstance(columns, str) else list(columns)
     if len(columns) < 2:

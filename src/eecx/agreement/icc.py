@@ -11,8 +11,10 @@ import pandas as pd
 from scipy import optimize, special, stats
 
 from .. import frames, plotting
-from ..errors import Caution, DataError, check_level, listing
+from ..errors import Caution, DataError, check_level, check_source, listing
+from ..moments import Moments
 from ..results import Result, fingerprint, versions
+from ..survey import Survey
 from .answers import Scores, by_unit, read_scores
 
 __all__ = ["Anova", "anova", "icc", "variance_components"]
@@ -81,6 +83,7 @@ def icc(
     >>> round(float(found["ICC(1)"]["estimate"]), 3)
     0.667
     """
+    check_source("icc", data, Survey, Moments, frames=True)
     check_level(conf_level)
     scores = read_scores(data, x, unit=unit, wave=wave, parse=parse)
     found = anova(scores)

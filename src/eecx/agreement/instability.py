@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from .. import plotting
-from ..errors import Caution, DataError, OptionError
+from ..errors import Caution, DataError, check_source
 from ..panel import Panel
 from ..results import Result, versions
 from .answers import spread
@@ -61,8 +61,7 @@ def instability(panel: Panel, x: str, *, norm: float | None = None) -> Result:
     >>> found.table["term"].tolist()
     ['instability', 'share above norm']
     """
-    if not isinstance(panel, Panel):
-        raise OptionError(f"instability takes an eecx.Panel, not a {type(panel).__name__}.")
+    check_source("instability", panel, Panel)
     panel.require(x, "x")
     if panel.wave is None:
         raise DataError("Instability is over waves, and this panel has none.")

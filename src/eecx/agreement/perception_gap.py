@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import special
 
 from .. import plotting
-from ..errors import Caution, DataError, OptionError, check_level
+from ..errors import Caution, DataError, OptionError, check_level, check_source
 from ..panel import Panel
 from ..results import Result, versions
 
@@ -56,8 +56,7 @@ def perception_gap(panel: Panel, staff: str, customers: str, *, conf_level: floa
     0.6
     """
     check_level(conf_level)
-    if not isinstance(panel, Panel):
-        raise OptionError(f"perception_gap takes an eecx.Panel, not a {type(panel).__name__}.")
+    check_source("perception_gap", panel, Panel)
     names = [staff, customers]
     for role, name in zip(("staff", "customers"), names, strict=True):
         panel.require(name, role)

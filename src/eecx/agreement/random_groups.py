@@ -10,10 +10,11 @@ import pandas as pd
 from scipy import special
 
 from .. import frames, plotting
-from ..errors import DataError, OptionError
+from ..errors import DataError, OptionError, check_source
 from ..moments import group_codes
 from ..resampling import generator
 from ..results import Result, fingerprint, versions
+from ..survey import Survey
 from .answers import read_people
 
 __all__ = ["random_groups"]
@@ -72,6 +73,7 @@ def random_groups(
     >>> bool(found.table["statistic"].iloc[0] < -2)
     True
     """
+    check_source("random_groups", data, Survey, frames=True)
     if not isinstance(draws, int) or draws < 99:
         raise OptionError(f"draws={draws!r}: a whole number, at least 99; 1000 are usual.")
     keys, value, wave_name = read_people(data, x, unit=unit, wave=wave, parse=parse)

@@ -12,7 +12,7 @@ import pandas as pd
 from scipy import special
 
 from .. import plotting
-from ..errors import Caution, DataError, OptionError, check_level, listing
+from ..errors import Caution, DataError, OptionError, check_level, listing, wrong_source
 from ..panel import Panel
 from ..results import Result, fingerprint, versions
 from ..survey import Survey
@@ -134,9 +134,7 @@ def read_cells(
         minimum = 5
         mark = fingerprint(value.to_numpy(), n.to_numpy())
     else:
-        raise OptionError(
-            f"reliability needs an eecx.Survey or eecx.Panel, not a {type(data).__name__}."
-        )
+        raise wrong_source("reliability", data, Survey, Panel)
     if population is not None:
         people = _headcount(population, keys)
         share = cells.n.div(people, axis=0)

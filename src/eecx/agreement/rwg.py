@@ -10,8 +10,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from .. import frames, plotting
-from ..errors import Caution
+from ..errors import Caution, check_source
+from ..moments import Moments
 from ..results import Result, versions
+from ..survey import Survey
 from .answers import Answers, Range, by_unit, read_answers, spread
 from .nulls import Null, read_nulls
 
@@ -110,6 +112,7 @@ def rwg(
     0    a  5.0      1.0  shown
     1    b  5.0      0.0  shown
     """
+    check_source("rwg", data, Survey, Moments, frames=True)
     answers = read_answers(data, items, unit=unit, wave=wave, range=range, parse=parse)
     return agreement_result(answers, read_nulls(null, answers.options), disclosure_n)
 

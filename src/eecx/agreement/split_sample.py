@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from .. import plotting
-from ..errors import Caution, DataError, OptionError
+from ..errors import Caution, DataError, OptionError, check_source
 from ..moments import group_codes
 from ..resampling import generator
 from ..results import Result, fingerprint, versions
@@ -82,8 +82,7 @@ def split_sample(
     >>> found.table.loc[found.table["term"] == "correlation", "estimate"].round(2).tolist()
     [0.54, 0.48, 0.37]
     """
-    if not isinstance(survey, Survey):
-        raise OptionError(f"split_sample takes an eecx.Survey, not a {type(survey).__name__}.")
+    check_source("split_sample", survey, Survey)
     if not isinstance(splits, int) or splits < 20:
         raise OptionError(f"splits={splits!r}: a whole number, at least 20; 200 are usual.")
     names = [x, y]

@@ -320,8 +320,10 @@ def _check(employees: Survey, customers: Survey, disclosure_n: int) -> None:
     for what, survey in (("employees", employees), ("customers", customers)):
         if not isinstance(survey, Survey):
             raise OptionError(
-                f"{what} is a {type(survey).__name__}; link() pairs two eecx.Survey. For data that "
-                "come by unit already use eecx.Panel.from_frame()."
+                f"{what} is a {type(survey).__name__}; link() pairs two eecx.Survey.",
+                code="wrong-source",
+                fix="Make one from the answers of people: eecx.Survey(answers, unit=…, "
+                "measures={…}). For data that come by unit already use eecx.Panel.from_frame().",
             )
     if disclosure_n < 1:
         raise OptionError(f"disclosure_n={disclosure_n}: at least 1; 5 is usual.")
