@@ -12,7 +12,7 @@ from scipy import special
 
 from .. import plotting
 from ..agreement import BETWEEN, CHANGE, level_sums, read_cells
-from ..errors import Caution, DataError, OptionError, check_level, listing
+from ..errors import Caution, DataError, OptionError, check_level, check_source, listing
 from ..moments import Moments
 from ..numerics.intervals import fisher
 from ..panel import Panel
@@ -88,6 +88,7 @@ def attenuation(
             raise OptionError(f"reliability names {name!r}, which is neither x nor y.")
         if not 0 < value <= 1:
             raise OptionError(f"reliability of {name!r} is {value!r}: above 0 and at most 1.")
+    check_source("attenuation", data, Panel, Moments, frames=True)
     if isinstance(data, Panel):
         return _of_panel(data, x, y, given, draws, rng, conf_level)
     if not given:

@@ -14,7 +14,7 @@ from scipy import special
 
 from .. import plotting
 from ..errors import Caution, OptionError, listing, nearest
-from ..models.levels import LEVEL
+from ..models.levels import AMONG, LEVEL
 from ..results import Result, fingerprint, versions
 from .correlations import FISHER, LEAST
 
@@ -247,7 +247,10 @@ def _read(
         return _of_result(found, term, level)
     if isinstance(found, bool) or not isinstance(found, Real) or not np.isfinite(found):
         raise OptionError(
-            f"An eecx.Result or a number is tested, not {found!r} ({type(found).__name__})."
+            f"An eecx.Result or a number is tested, not {found!r:.60} ({type(found).__name__}).",
+            code="wrong-source",
+            fix="Give what eecx.regress() or eecx.correlations() returns, or a number with "
+            "std_error=.",
         )
     if level is not None:
         raise OptionError("level= goes with a Result.")
@@ -283,10 +286,10 @@ def _of_result(found: Result, term: str | Sequence[str] | None, level: str | Non
     if level is not None:
         if "level" not in rows.columns:
             raise OptionError(f"level={level!r}: {found.analysis} has no levels.")
-        wanted = LEVEL.get(level, level)
-        if wanted not in set(rows["level"]):
+        meant = {level, LEVEL.get(level), AMONG if level == "within" else None}
+        if not meant & set(rows["level"]):
             raise OptionError(f"level={level!r}: there is {listing(rows['level'].unique())}.")
-        rows = rows[rows["level"] == wanted]
+        rows = rows[rows["level"].isin(meant)]
     if term is None:
         rows = rows[rows["_label"] != "(intercept)"]
         if rows["_label"].nunique() > 1:

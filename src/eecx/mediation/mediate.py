@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,13 +15,15 @@ from scipy import special
 
 from .. import formula as grammar
 from .. import plotting
-from ..errors import Caution, DataError, OptionError, check_level, listing
+from ..errors import Caution, DataError, OptionError, check_level, check_source, listing
+from ..models.capabilities import Asked, Effects, Uses, Vcov
+from ..models.clusters import cluster_names
 from ..models.inference import covariance_of, estimates, fit_work
 from ..models.least_squares import COLLINEAR
-from ..models.levels import LEVEL
+from ..models.levels import level_of
 from ..models.prepare import prepare
-from ..models.work import Effects, Vcov, Work
-from ..moments import triangle
+from ..models.work import Work
+from ..moments import Moments, triangle
 from ..panel import Panel
 from ..resampling import bootstrap_p, generator, percentile_interval, resampled_sums
 from ..results import Result, versions
@@ -35,7 +37,23 @@ __all__ = ["mediate"]
 Array = npt.NDArray[np.float64]
 Names = Sequence[str] | str
 
-VCOVS = ("classical", "HC1", "CR1", "CR2")
+ONE_BY_ONE = "Take effects='between' and effects='within', one after the other."
+WEIGHED = f"Random effects weigh slopes between and within units together. {ONE_BY_ONE}"
+USES = Uses(
+    "mediate",
+    effects=("pooled", "between", "within", "two-way"),
+    vcov=("classical", "HC1", "CR1", "CR2"),
+    clusters=1,
+    instead={
+        "random": WEIGHED,
+        "random-two-way": WEIGHED,
+        "within-between": ONE_BY_ONE,
+        "mixed": ONE_BY_ONE,
+        "first-difference": "Take effects='within', or effects='two-way'.",
+        "clusters": "Name the one whose rows are related; effects='two-way' takes out what all "
+        "units share in a wave.",
+    },
+)
 
 
 def mediate(
@@ -73,8 +91,9 @@ def mediate(
 
     Parameters
     ----------
-    data : Panel or data frame
-        Without ``unit`` every row of a frame is its own cluster.
+    data : Panel, data frame or Moments
+        Without ``unit`` every row of a frame is its own cluster. Moments need the cluster among
+        their keys.
     x, y : str
     m : str or sequence of str
         One or several parallel mediators. All may be terms, such as ``"lag(engagement)"``.
@@ -82,9 +101,10 @@ def mediate(
         Terms that go into every equation.
     effects : {"pooled", "between", "within", "two-way"}
         As in :func:`eecx.regress`.
-    unit, wave, cluster, vcov :
-        As in :func:`eecx.regress`; the bootstrap resamples what errors are clustered by. Without
-        clusters the errors of the paths are classical.
+    unit, wave, cluster :
+        As in :func:`eecx.regress`, clusters of one kind: the bootstrap resamples them.
+    vcov : {"CR2", "CR1", "HC1", "classical"}, optional
+        Errors of the paths: CR2 by default; classical without clusters.
     draws : int
         Bootstrap draws, at least as many as the limits need (39 at 95%).
     conf_level : float
@@ -122,22 +142,26 @@ def mediate(
     >>> found.table["effect"].tolist()
     ['a', 'b', 'direct', 'indirect', 'total']
     """
+    check_source("mediate", data, Panel, Moments, frames=True)
     mediators, extra = _texts(m, "m"), _texts(covariates, "covariates")
     check_level(conf_level)
     _check_draws(draws, conf_level)
-    if effects not in get_args(Effects):
-        raise OptionError(f"effects={effects!r}: accepted are {listing(get_args(Effects))}.")
-    if vcov is not None and vcov not in VCOVS:
-        raise OptionError(f"vcov={vcov!r}: accepted are {listing(VCOVS)}.")
+    USES.accept(Asked(effects, vcov, cluster_names(cluster, 1)))
     if not mediators:
-        raise OptionError("mediate needs at least one mediator: m='engagement'.")
+        raise OptionError(
+            "mediate needs at least one mediator.",
+            code="no-mediator",
+            fix="Name it: m='engagement'.",
+        )
     path = [_term(x, "x"), *(_term(text, "m") for text in mediators), _term(y, "y")]
     others = [t for text in extra for t in grammar.parse_terms(text)]
     every = [*path, *others]
     if len(set(every)) < len(every):
         raise OptionError(
             "x, m, y and covariates must be distinct; given were "
-            f"{listing([t.label for t in every])}."
+            f"{listing([t.label for t in every])}.",
+            code="same-measure",
+            fix="Name every column in one role.",
         )
     clustered = isinstance(data, Panel) or unit is not None or cluster is not None
     vcov = vcov or ("CR2" if clustered else "classical")
@@ -154,7 +178,11 @@ def mediate(
 
 def _texts(given: Names, role: str) -> list[str]:
     if not isinstance(given, Iterable):
-        raise OptionError(f"{role}={given!r}: the name of a column, or several names.")
+        raise OptionError(
+            f"{role}={given!r}: the name of a column, or several names.",
+            code="column-name",
+            fix="Name the columns, as texts.",
+        )
     return [given] if isinstance(given, str) else list(given)
 
 
@@ -165,7 +193,9 @@ def _check_draws(draws: int, conf_level: float) -> None:
     if not whole or draws < least:
         raise OptionError(
             f"draws={draws!r}: a whole number; {100 * conf_level:g}% limits need at least {least} "
-            "bootstrap draws, and 5000 are usual."
+            "bootstrap draws, and 5000 are usual.",
+            code="draws",
+            fix="Leave draws= out.",
         )
 
 
@@ -192,7 +222,9 @@ def _term(text: str, role: str) -> grammar.Term:
     if not single or isinstance(found[0].factors[0], grammar.Category):
         raise OptionError(
             f"{role}={text!r}: one numeric column or lag, such as 'engagement' or "
-            "'lag(engagement)'."
+            "'lag(engagement)'.",
+            code="one-term",
+            fix="Put what is more than that among the covariates.",
         )
     return found[0]
 
@@ -223,7 +255,7 @@ def _analyse(
             f"{failed} of {draws} bootstrap draws had no solution: {model.x!r} or a mediator "
             "hardly varies over clusters."
         )
-    table = _table(model, parts, sample, conf_level, LEVEL[effects])
+    table = _table(model, parts, sample, conf_level, level_of(effects, work.waves))
     pairs = zip(table["effect"], table["mediator"], strict=True)
     names = [f"{effect} [{mediator}]" if mediator else effect for effect, mediator in pairs]
     cautions = [
@@ -564,9 +596,10 @@ def _methods(
     )
     return (
         f"We split the association of {model.x} with {model.y} by way of {', '.join(model.m)} "
-        f"(n = {statistics['n']}), with percentile intervals of {statistics['draws']} bootstrap "
-        f"samples of {statistics['clusters']} clusters for indirect effects: {found}. The split is "
-        "descriptive: it assumes the causal order and that nothing unmeasured lies behind it."
+        f"({table['level'].iloc[0]}; n = {statistics['n']}), with percentile intervals of "
+        f"{statistics['draws']} bootstrap samples of {statistics['clusters']} clusters for "
+        f"indirect effects: {found}. The split is descriptive: it assumes the causal order and "
+        "that nothing unmeasured lies behind it."
     )
 
 
@@ -581,8 +614,9 @@ def _figure(result: Result, ax: Axes | None = None, **options: Any) -> Axes:
         elif effect != "contrast":
             shown.append((f"{effect} through {m}" if m else effect, *found))
     columns = ["estimate", "conf_low", "conf_high"]
+    level = str(result.table["level"].iloc[0])
     caption = (
-        f"{result.table['level'].iloc[0]}, n = {result.stats['n']}, "
+        f"{level[0].upper()}{level[1:]}, n = {result.stats['n']}, "
         f"{result.stats['clusters']} clusters."
     )
     if any(w.code == "same-wave" for w in result.warnings):

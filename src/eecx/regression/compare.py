@@ -51,18 +51,32 @@ def compare(*fits: Result, names: Sequence[str] = (), digits: int = 3) -> Result
     ['term', 'between', 'two-way']
     """
     if len(fits) < 2 or not all(isinstance(f, Result) and "std_error" in f.table for f in fits):
-        raise OptionError("compare takes two or more Results of eecx.regress.")
+        raise OptionError(
+            "compare takes two or more Results of eecx.regress.",
+            code="wrong-source",
+            fix="Fit models and compare what eecx.regress() returns.",
+        )
     if not all("term" in f.table and f.table["term"].notna().all() for f in fits):
-        raise OptionError("compare takes Results with one term per row, as those of eecx.regress.")
+        raise OptionError(
+            "compare takes Results with one term per row, as those of eecx.regress.",
+            code="wrong-source",
+            fix="Fit models and compare what eecx.regress() returns.",
+        )
     listed = isinstance(names, Sequence) and not isinstance(names, str)
     heads = list(names) if listed and names else [f"({i + 1})" for i in range(len(fits))]
     texts = listed and all(isinstance(h, str) and h for h in heads)
     if not texts or len(heads) != len(fits) or len(set(heads)) < len(heads):
         raise OptionError(
-            f"names= needs {len(fits)} different headings, as texts; given: {names!r:.60}."
+            f"names= needs {len(fits)} different headings, as texts; given: {names!r:.60}.",
+            code="headings",
+            fix="Give one text a fit.",
         )
     if isinstance(digits, bool) or not isinstance(digits, int) or not 0 <= digits <= 15:
-        raise OptionError(f"digits={digits!r}: a whole number from 0 to 15.")
+        raise OptionError(
+            f"digits={digits!r}: a whole number from 0 to 15.",
+            code="digits",
+            fix="Leave digits= out for three.",
+        )
     long = []
     for head, fit in zip(heads, fits, strict=True):
         own = fit.table.copy()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,8 @@ from scipy import optimize
 
 from .. import formula as grammar
 from .. import plotting
-from ..errors import Caution, DataError, OptionError, listing
+from ..errors import Caution, DataError, listing
+from ..models.capabilities import Family
 from ..models.clusters import cluster_values
 from ..models.design import design, unkeyed
 from ..models.inference import UNTOLD, estimates_table
@@ -21,7 +22,6 @@ from ..models.least_squares import independent
 from ..models.predictor import predictor_of_glm
 from ..models.weights import Weighting, weight_column
 from ..models.work import Rows
-from ..moments import Moments
 from ..panel import Panel, as_panel
 from ..results import Result, fingerprint, versions
 from .marginal_effects import marginal_effects
@@ -29,10 +29,9 @@ from .marginal_effects import marginal_effects
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Family", "glm"]
+__all__ = ["glm"]
 
 Array = npt.NDArray[np.float64]
-Family = Literal["gaussian", "binomial", "fractional", "poisson"]
 
 LINK = {"binomial": "logit", "fractional": "logit", "poisson": "log"}
 # fitted shares this near to 0 or 1, or linear predictors this large, are no estimates
@@ -53,8 +52,6 @@ def glm(
     """Fit a generalized linear model to the rows by statsmodels, with clustered errors."""
     import statsmodels.api as sm
 
-    if isinstance(data, Moments):
-        raise DataError(f"family={family!r} needs the rows; Moments hold sums.")
     if isinstance(data, Panel):
         if cluster is None:
             cluster = data.cluster or data.unit
@@ -275,12 +272,3 @@ def _columns(
         for name in names
     }
     return pd.DataFrame(found, index=range(len(rows)))
-
-
-def same_kind(options: dict[str, Any]) -> None:
-    """Refuse options of linear models beside a family."""
-    if named := [k for k, v in options.items() if v]:
-        raise OptionError(
-            f"{listing(named)} is for linear models; a family takes effects='pooled' and errors "
-            "vcov='CR1'. Unit means among the terms keep differences between units apart."
-        )

@@ -13,10 +13,12 @@ from scipy import special
 
 from .. import formula as grammar
 from .. import plotting
-from ..errors import Caution, DataError, OptionError, listing, nearest
+from ..errors import Caution, DataError, OptionError, check_source, listing, nearest
+from ..models.capabilities import Uses
 from ..models.inference import covariance_of, fit_work
 from ..models.prepare import prepare
-from ..models.work import BETWEEN, CONSTANT, WITHIN, Vcov
+from ..models.work import BETWEEN, CONSTANT, WITHIN
+from ..moments import Moments
 from ..panel import Panel
 from ..results import Result, versions
 from .regress import regress
@@ -24,6 +26,12 @@ from .regress import regress
 __all__ = ["hausman", "wald"]
 
 Array = npt.NDArray[np.float64]
+HAUSMAN_USES = Uses(
+    "hausman",
+    effects=("within", "random", "within-between"),
+    vcov=("classical", "CR0", "CR2"),
+    called=None,
+)
 
 
 def wald(
@@ -70,7 +78,11 @@ def wald(
     ['F', 'chi2']
     """
     if not isinstance(result, Result) or result.vcov is None or "df" not in result.table:
-        raise OptionError("wald takes a Result of eecx.regress.")
+        raise OptionError(
+            "wald takes a Result of eecx.regress.",
+            code="wrong-source",
+            fix="Fit a model and test what eecx.regress() returns.",
+        )
     labels = [str(v) for v in result.vcov.index]
     if terms is None:
         terms = [n for n in labels if n.split(" [")[0] != CONSTANT and "contextual" not in n]
@@ -78,19 +90,31 @@ def wald(
         terms = [terms]
     names = list(dict.fromkeys(terms))
     if not names:
-        raise OptionError(f"wald needs a term to test.{nearest('', labels)}")
+        raise OptionError(
+            "wald needs a term to test.", code="no-term", fix=nearest("", labels).strip()
+        )
     for name in (*names, *_checked(values)):
         if name not in labels:
-            raise OptionError(f"The result has no term {name!r}.{nearest(name, labels)}")
+            raise OptionError(
+                f"The result has no term {name!r}.",
+                code="unknown-term",
+                fix=nearest(name, labels).strip(),
+            )
     if unasked := [n for n in values or {} if n not in names]:
-        raise OptionError(f"values= names {listing(unasked)}; tested are {listing(names)}.")
+        raise OptionError(
+            f"values= names {listing(unasked)}; tested are {listing(names)}.",
+            code="unknown-term",
+            fix="Name it among the terms, too.",
+        )
     at = [labels.index(n) for n in names]
     null = np.array([(values or {}).get(n, 0.0) for n in names])
     b = result.table["estimate"].to_numpy(float)[at] - null
     v = result.vcov.to_numpy(float)[np.ix_(at, at)]
     if equal:
         if len(names) < 2:
-            raise OptionError("equal=True compares at least two terms.")
+            raise OptionError(
+                "equal=True compares at least two terms.", code="two-terms", fix="Name two terms."
+            )
         step = np.eye(len(names))[:-1] - np.eye(len(names))[1:]
         b, v = step @ b, step @ v @ step.T
     if np.isnan(v).any() or np.linalg.matrix_rank(v) < len(v):
@@ -145,7 +169,11 @@ def _checked(values: Mapping[str, float] | None) -> Mapping[str, float]:
         isinstance(v, Real) and np.isfinite(v) for v in given.values()
     )
     if not good:
-        raise OptionError(f"values={values!r:.60}: a number for each term, such as {{'x': 0.5}}.")
+        raise OptionError(
+            f"values={values!r:.60}: a number for each term, such as {{'x': 0.5}}.",
+            code="values",
+            fix="Give the value under the null, by term.",
+        )
     return given
 
 
@@ -189,11 +217,13 @@ def hausman(
     >>> bool(found["auxiliary, CR2"]["p_value"] < 0.05)
     True
     """
+    check_source("hausman", data, Panel, Moments, frames=True)
     model = grammar.parse(formula)
-    within = prepare(data, model, "within", unit=unit, wave=wave, vcov="classical")
-    random = prepare(data, model, "random", unit=unit, wave=wave, vcov="classical")
+    within, random, both = (
+        prepare(data, model, e, unit=unit, wave=wave, vcov="classical", gls=e == "within-between")
+        for e in HAUSMAN_USES.effects
+    )
     first, second = fit_work(within), fit_work(random)
-    both = prepare(data, model, "within-between", unit=unit, wave=wave, vcov="classical", gls=True)
     names = [n for n in within.terms if f"{n}{BETWEEN}" in both.terms]
     if not names:
         raise DataError(
@@ -215,12 +245,8 @@ def hausman(
         )
         cautions.append(Caution("not-definite", message, "classic"))
         rows = [("classic", np.nan, len(names))]
-    forms: tuple[tuple[str, Vcov], ...] = (
-        ("auxiliary", "classical"),
-        ("auxiliary, cluster-robust", "CR0"),
-        ("auxiliary, CR2", "CR2"),
-    )
-    for label, vcov in forms:
+    labels = ("auxiliary", "auxiliary, cluster-robust", "auxiliary, CR2")
+    for label, vcov in zip(labels, HAUSMAN_USES.vcov, strict=True):
         work = prepare(data, model, "within-between", unit=unit, wave=wave, vcov=vcov, gls=True)
         fit = fit_work(work)
         index = {n: i for i, n in enumerate(fit.names)}
