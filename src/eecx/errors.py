@@ -20,8 +20,11 @@ __all__ = [
     "FormulaError",
     "OptionError",
     "check_level",
+    "check_source",
     "listing",
+    "meant",
     "nearest",
+    "wrong_source",
 ]
 
 
@@ -91,6 +94,64 @@ def check_level(conf_level: float) -> None:
         raise OptionError(f"conf_level={conf_level!r}: a share such as 0.95.", code="out-of-range")
 
 
+HOLDS = {
+    "Survey": "answers of people",
+    "Panel": "scores of units, no answers of people",
+    "Moments": "sums",
+    "Counts": "counts of answers",
+    "Result": "what an analysis found",
+    "Evidence": "what the examination of a claim found",
+    "Release": "tables to be published",
+}
+MADE = {
+    "Survey": "Make one from the answers of people: eecx.Survey(answers, unit=…, measures={…}).",
+    "Panel": "Make one from two surveys with eecx.link(), or from scores of units with "
+    "eecx.Panel.from_frame().",
+    "Result": "eecx.regress() and the other analyses return one.",
+    "Evidence": "eecx.examine_claim() returns it.",
+    "data frame": "Give the rows: a frame of pandas, Polars, PyArrow or Spark, or a path.",
+}
+
+
+def check_source(function: str, given: object, *takes: type, frames: bool = False) -> None:
+    """Refuse data of a kind that a function does not take; say which it takes, and how to make it.
+
+    ``takes`` are classes of eecx, the usual one first. With ``frames`` all else passes that eecx
+    does not make: opening it tells whether it is a data frame.
+
+    Examples
+    --------
+    >>> class Panel: ...
+    >>> check_source("lag_profile", 3, Panel)
+    Traceback (most recent call last):
+    eecx.errors.OptionError: lag_profile takes an eecx.Panel, not an int. Make one from two
+    surveys with eecx.link(), or from scores of units with eecx.Panel.from_frame().
+    """
+    if not (isinstance(given, takes) or (frames and not _made_here(given))):
+        raise wrong_source(function, given, *takes, frames=frames)
+
+
+def wrong_source(function: str, given: object, *takes: type, frames: bool = False) -> OptionError:
+    """Return the error of data that a function does not take."""
+    names = [one.__name__ for one in takes]
+    words = [f"eecx.{n}" if n.endswith("s") else f"an eecx.{n}" for n in names]
+    words += ["a data frame"] * frames
+    taken = " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+    kind = type(given).__name__
+    held = f" ({HOLDS[kind]})" if _made_here(given) else ""
+    return OptionError(
+        f"{function} takes {taken}, not {'an' if kind[0] in 'AEIOUaeiou' else 'a'} {kind}{held}.",
+        code="wrong-source",
+        fix=MADE.get(names[0] if names else "", MADE["data frame"]),
+    )
+
+
+def _made_here(given: object) -> bool:
+    """Whether this is something that eecx makes of data."""
+    kind = type(given)
+    return kind.__name__ in HOLDS and kind.__module__.partition(".")[0] == "eecx"
+
+
 @dataclass(frozen=True)
 class Caution:
     """A warning carried by a result: a stable code, a sentence, and what it concerns.
@@ -119,11 +180,22 @@ def nearest(name: object, options: Iterable[object]) -> str:
     " There is: 'engagement', 'nps'."
     """
     texts = [str(option) for option in options]
-    lower = {text.casefold().strip(): text for text in texts}
-    close = difflib.get_close_matches(str(name).casefold().strip(), list(lower), n=3, cutoff=0.6)
-    if close:
-        return f" Did you mean {listing([lower[c] for c in close], last=' or ')}?"
+    if close := meant(name, texts):
+        return f" {close}"
     return f" There is: {listing(texts)}." if texts else " There is none."
+
+
+def meant(name: object, options: Iterable[object]) -> str:
+    """Return ``"Did you mean 'x'?"`` for close names, nothing where none is close.
+
+    Examples
+    --------
+    >>> meant("withn", ["between", "within"]), meant("zzz", ["between", "within"])
+    ("Did you mean 'within'?", '')
+    """
+    lower = {str(option).casefold().strip(): str(option) for option in options}
+    close = difflib.get_close_matches(str(name).casefold().strip(), list(lower), n=3, cutoff=0.6)
+    return f"Did you mean {listing([lower[c] for c in close], last=' or ')}?" if close else ""
 
 
 def listing(items: Iterable[object], *, most: int = 8, last: str = ", ") -> str:

@@ -180,7 +180,8 @@ def save(
     else:
         raise OptionError(
             f"save() writes Moments, Counts and tables of scores, not {type(obj).__name__}.",
-            code="wrong-type",
+            code="wrong-source",
+            fix="Sum answers with eecx.Moments.from_frame(), or write Survey.scores().",
         )
     withheld = withheld.reset_index(drop=True)
     content |= {"least": least, "withheld": {"cells": len(withheld), "keys": _columns(withheld)}}

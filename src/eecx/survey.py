@@ -13,7 +13,7 @@ import pandas as pd
 from scipy import special
 
 from . import formula, frames, moments
-from .errors import ColumnError, DataError, OptionError, check_level, listing, nearest
+from .errors import ColumnError, DataError, OptionError, check_level, check_source, listing, nearest
 from .measures import (
     AcrossTouchpoints,
     Dispersion,
@@ -85,6 +85,7 @@ class Survey:
     touchpoint: str | None = None
 
     def __post_init__(self) -> None:
+        check_source("Survey", self.data, frames=True)
         segments = (self.segments,) if isinstance(self.segments, str) else tuple(self.segments)
         object.__setattr__(self, "segments", segments)
         if not self.measures:

@@ -271,7 +271,7 @@ class TestRefused:
                 OptionError,
                 "above 0 and at most 1",
             ),
-            (lambda d: eecx.reliability(d), OptionError, "needs an eecx.Survey or eecx.Panel"),
+            (lambda d: eecx.reliability(d), OptionError, "takes an eecx.Survey or an eecx.Panel"),
             (lambda d: eecx.split_sample(d, "q1", "q2"), OptionError, "takes an eecx.Survey"),
             (lambda d: eecx.instability(d, "q1"), OptionError, "takes an eecx.Panel"),
             (lambda d: eecx.perception_gap(d, "q1", "q2"), OptionError, "takes an eecx.Panel"),

@@ -193,7 +193,7 @@ class TestRefuses:
             examine(frame, roles=roles, **options)
 
     def test_a_frame(self, frame):
-        with pytest.raises(OptionError, match="examine_claim takes a Panel, not a DataFrame"):
+        with pytest.raises(OptionError, match=r"examine_claim takes an eecx\.Panel, not a Data"):
             eecx.examine_claim(frame, x="ex", y="cx")
 
 

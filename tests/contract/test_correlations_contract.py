@@ -408,3 +408,47 @@ def test_an_untold_error_resolves_nothing(frame):
     found = equivalence(fit, "nps", bound=0.5)
     assert found.table["verdict"].tolist() == ["not resolved"]
     assert codes(found) == ["perfect-fit", "no-error"]
+
+
+# ---------------------------------------------------------------------- people
+
+
+def test_people_without_waves_are_called_people_of_units(frame):
+    """In all tables, texts and cautions; the levels between are as they are."""
+    lone = pd.concat([frame, frame.iloc[[0]].assign(store="alone")])
+    found = correlations(lone, COLUMNS, unit="store", level=LEVELS)
+    words = {"pooled", "between units", "within units, among people"}
+    assert set(found.table["level"]) == words
+    for name in ("variables", "levels"):
+        assert set(found.tables[name]["level"]) == words
+    apa = found.tables["apa"]
+    assert set(apa["Level"]) == words
+    assert (apa.groupby("Level")["Variable"].nunique() == 4).all()
+    text = found.methods()
+    assert "within units, among people (140 rows of 35 units, unit means taken out;" in text
+    assert "over time" not in text
+    (caution,) = (w for w in found.warnings if w.code == "single-wave-units")
+    assert caution.message == (
+        "1 of 36 units have one row only; they say nothing within units, among people."
+    )
+    assert (
+        "over time"
+        in correlations(frame, COLUMNS, unit="store", wave="year", level="within").methods()
+    )
+
+
+def test_levels_of_people_are_found_by_their_short_name(frame):
+    found = correlations(frame, COLUMNS, unit="store", level=LEVELS)
+    pair = ("engagement", "nps")
+    for level in ("within", "within units, among people"):
+        tested = equivalence(found, bound=0.9, term=pair, level=level)
+        assert "within units, among people" in str(tested.to_dict())
+    with pytest.raises(OptionError, match="there is 'pooled', 'between units', 'within units, am"):
+        equivalence(found, bound=0.9, term=pair, level="within units over time")
+
+
+def test_what_does_not_vary_among_people_is_said_so(frame):
+    with pytest.raises(DataError, match="'size' does not vary within units, among people"):
+        correlations(frame, ["size", "nps"], unit="store", level="within")
+    with pytest.raises(DataError, match=r"'size' does not vary \(within units, among people\)"):
+        compare_correlations(frame, ["size", "nps"], ["size", "csat"], unit="store", level="within")

@@ -2,9 +2,11 @@
 
 import re
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.text import Text
 
 import eecx
 from eecx.errors import ColumnError, DataError, FormulaError, OptionError
@@ -39,6 +41,24 @@ def mediate(data, x="ex", m="m", y="cx", **options):
 
 def codes(result):
     return [w.code for w in result.warnings]
+
+
+def test_people_without_waves_are_called_people_of_units(frame):
+    """In the table, the figure and the text alike; the numbers are those of any rows of units."""
+    people = mediate(frame, unit="unit", effects="within")
+    waves = mediate(frame, unit="unit", wave="wave", effects="within")
+    words = "within units, among people"
+    assert set(people.table["level"]) == {words}
+    assert set(waves.table["level"]) == {"within units over time"}
+    assert f"by way of m ({words}; n = 100)" in people.methods()
+    assert "by way of m (within units over time; n = 100)" in waves.methods()
+    for found, said in ((people, words), (waves, "within units over time")):
+        figure = found.plot().figure
+        texts = [t.get_text().replace("\n", " ") for t in figure.findobj(Text)]
+        assert any(f"{said[0].upper()}{said[1:]}, n = 100, 25 clusters." in t for t in texts)
+        plt.close(figure)
+    numbers = ["estimate", "std_error", "conf_low", "conf_high"]
+    pd.testing.assert_frame_equal(people.table[numbers], waves.table[numbers])
 
 
 class TestMediateRefuses:
@@ -244,7 +264,7 @@ class TestLagProfileRefuses:
             eecx.lag_profile(data, **{"x": "ex", "y": "cx", **options})
 
     def test_a_frame(self, frame):
-        with pytest.raises(OptionError, match="takes a Panel, not a DataFrame"):
+        with pytest.raises(OptionError, match=r"takes an eecx\.Panel, not a DataFrame"):
             eecx.lag_profile(frame, "ex", "cx")
 
     def test_a_cross_section(self, frame):

@@ -241,6 +241,17 @@ def test_options_that_cannot_be_used(fit, panel, frame):
         made.predict({"size": 12}, interval="new")
 
 
+def test_a_new_observation_is_refused_by_the_kind_of_weights_not_by_their_name(frame):
+    named = frame.assign(frequency=frame["size"], precision=1.0 + np.arange(len(frame)) % 3)
+    for kind in ("precision", "sampling"):
+        fit = eecx.regress(named, "nps ~ engagement", **KEYS, weights={kind: "frequency"})
+        with pytest.raises(OptionError, match="interval='new' is not for weighted models") as error:
+            fit.predict({"engagement": 3.5}, interval="new")
+        assert (error.value.code, error.value.fix) == ("new-weighted", "Take interval='mean'.")
+    counted = eecx.regress(named, "nps ~ engagement", **KEYS, weights={"frequency": "precision"})
+    assert len(counted.predict({"engagement": 3.5}, interval="new").table) == 1
+
+
 @pytest.mark.parametrize("effects", ["within", "two-way", "first-difference"])
 def test_models_without_a_level_need_a_reference(panel, effects):
     fit = eecx.regress(panel, "nps ~ engagement", effects=effects)

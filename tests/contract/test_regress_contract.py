@@ -533,7 +533,8 @@ def test_a_unit_and_wave_twice_is_an_error(frame):
 def test_rows_of_a_unit_without_waves_are_its_people(frame):
     result = eecx.regress(frame, "nps ~ size", unit="store", effects="within")
     assert result["size"]["level"] == "within units, among people"
-    assert result.stats["rows"] == "people of units (no wave= was named)"
+    assert result.spec["rows"] == "people"
+    assert "unit-waves" not in result.methods()
     waves = eecx.regress(frame, "nps ~ size", unit="store", wave="year", effects="within")
     assert result["size"]["estimate"] == pytest.approx(waves["size"]["estimate"])
 
@@ -669,7 +670,7 @@ def test_keys_are_not_given_twice(panel):
         ({"unit": "region"}, ColumnError, "not kept by 'region'"),
         ({"vcov": "CR1"}, OptionError, "vcov='CR1' from Moments needs cluster="),
         ({"effects": "within"}, OptionError, "effects='within' from Moments needs unit="),
-        ({"effects": "two-way"}, OptionError, "put wave dummies among the terms and use 'within'"),
+        ({"effects": "two-way"}, OptionError, "and take effects='within'"),
         ({"wave": "year"}, OptionError, "wave='year': Moments have no order in time"),
     ],
 )

@@ -318,7 +318,7 @@ class TestDisclosure:
 
 class TestRefuses:
     def test_what_is_no_evidence(self, tmp_path):
-        with pytest.raises(OptionError, match="report takes Evidence, not a DataFrame"):
+        with pytest.raises(OptionError, match=r"report takes an eecx\.Evidence, not a DataFrame"):
             eecx.report(pd.DataFrame(), tmp_path)
 
     def test_a_file_for_a_folder(self, evidence, tmp_path):

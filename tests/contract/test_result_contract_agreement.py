@@ -187,10 +187,10 @@ def test_spec_has_defaults_as_they_are_and_what_they_came_to():
     assert (found["unit"], found["wave"]) == ("store", "quarter")
     assert result_of("icc of a column").spec["conf_level"] == 0.9
     sums = result_of("rwg of sums").spec
-    assert list(sums["items"]) == sums["columns"] == registry.ITEMS
+    assert list(sums["items"]) == list(sums["columns"]) == registry.ITEMS
     scale = result_of("alpha").spec
     assert (scale["items"], scale["columns"]) == ("engagement", registry.ITEMS)
-    assert scale["range"] == [1, 5]
+    assert list(scale["range"]) == [1, 5]
     assert result_of("reliability").spec["population"] is None
     assert re.fullmatch("[0-9a-f]{16}", result_of("reliability of a panel").spec["population"])
     assert result_of("equivalence of a number").spec["found"] == 0.02

@@ -32,7 +32,7 @@ def one_wrong(frame, column, value):
     [
         ("w", {}, {}, "say what the column's weights are"),
         ({"precision": "w", "sampling": "w"}, {}, {}, "say what the column's weights are"),
-        ({"precison": "w"}, {}, {}, "kinds are.*Did you mean 'precision'"),
+        ({"precison": "w"}, {}, {}, "accepted are.*Did you mean 'precision'"),
         ({"precision": 3}, {}, {}, "the name of one column"),
         ({"precision": "no"}, {}, {}, "'no'"),
         ({"precision": "text"}, {}, {}, "'text' are not numbers"),
@@ -57,7 +57,7 @@ def test_an_error_names_the_column_and_the_way_out(frame, weights, change, optio
 
 def test_moments_hold_their_own(frame):
     cells = Moments.from_frame(frame, keys=["store"], terms=["x", "y"], weight="w")
-    with pytest.raises(OptionError, match="make them with weight="):
+    with pytest.raises(OptionError, match="Make them with weight="):
         eecx.regress(cells, "y ~ x", unit="store", weights={"precision": "w"})
 
 

@@ -10,9 +10,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from .. import frames, options, plotting
-from ..errors import DataError, OptionError, listing
+from ..errors import DataError, OptionError, check_source, listing
 from ..moments import Moments, group_codes
 from ..results import Result, recorded
+from ..survey import Survey
 from .answers import (
     NO_INTERVAL,
     Answers,
@@ -86,6 +87,7 @@ def ad_index(
     least, centres = options.disclosure_n(disclosure_n), _centres(around)
     if isinstance(data, Moments):
         raise _no_sums()
+    check_source("ad_index", data, Survey, frames=True)
     answers = read_answers(data, items, unit=unit, wave=wave, range=range, parse=parse)
     found = ad_values(answers)
     values = {a: found[a] for a in centres}

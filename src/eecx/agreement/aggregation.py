@@ -12,7 +12,7 @@ import pandas as pd
 from scipy import special
 
 from .. import options, plotting
-from ..errors import Caution, DataError, OptionError, check_level, listing
+from ..errors import Caution, DataError, OptionError, check_level, check_source, listing
 from ..measures import AcrossTouchpoints, Dispersion, Extreme, Favorable, Mean, Measure, Scale
 from ..results import Result, fingerprint, recorded
 from ..survey import Survey
@@ -124,12 +124,7 @@ def aggregation(
     [0.213]
     """
     asked = dict(locals())
-    if not isinstance(survey, Survey):
-        raise OptionError(
-            f"aggregation takes an eecx.Survey, not a {type(survey).__name__}.",
-            code="wrong-source",
-            fix="Make one of the people's answers: eecx.Survey(frame, unit=…, measures={…}).",
-        )
+    check_source("aggregation", survey, Survey)
     check_level(conf_level)
     least = options.disclosure_n(disclosure_n)
     names = distinct_names("measures", measures) or list(survey.measures)

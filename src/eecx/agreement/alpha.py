@@ -12,8 +12,10 @@ import pandas as pd
 from scipy import special, stats
 
 from .. import frames, plotting
-from ..errors import Caution, DataError, OptionError, check_level, listing
+from ..errors import Caution, DataError, OptionError, check_level, check_source, listing
+from ..moments import Moments
 from ..results import Result, recorded, tidy
+from ..survey import Survey
 from .answers import Answers, Range, read_whole
 
 __all__ = ["UNTESTED", "alpha", "consistency_figure", "covariance", "spearman_brown"]
@@ -119,6 +121,7 @@ def alpha(
     0.6667
     """
     asked = dict(locals())
+    check_source("alpha", data, Survey, Moments, frames=True)
     check_level(conf_level)
     answers = read_whole(data, items, range=range, reverse=reverse, parse=parse)
     s, n = covariance(answers)

@@ -10,8 +10,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from .. import frames, options, plotting
-from ..errors import Caution, OptionError
+from ..errors import Caution, OptionError, check_source
+from ..moments import Moments
 from ..results import Result, recorded
+from ..survey import Survey
 from .answers import (
     NO_INTERVAL,
     Answers,
@@ -78,6 +80,7 @@ def awg(
     0.875
     """
     asked = dict(locals())
+    check_source("awg", data, Survey, Moments, frames=True)
     least = options.disclosure_n(disclosure_n)
     answers = read_answers(data, items, unit=unit, wave=wave, range=range, parse=parse)
     n, values = answers.n, awg_values(answers)

@@ -12,10 +12,11 @@ import numpy.typing as npt
 from scipy import special, stats
 
 from .. import frames
-from ..errors import Caution, DataError, OptionError, check_level, listing
+from ..errors import Caution, DataError, OptionError, check_level, check_source, listing
 from ..moments import Moments
 from ..numerics.intervals import fisher
 from ..results import NUMBERS, Result, fingerprint, recorded, tidy
+from ..survey import Survey
 from .alpha import consistency_figure, covariance, spearman_brown
 from .answers import Range, read_whole
 from .arguments import distinct_names, several_names
@@ -60,6 +61,7 @@ def split_half(
     0.6667
     """
     asked = dict(locals())
+    check_source("split_half", data, Survey, Moments, frames=True)
     check_level(conf_level)
     answers = read_whole(data, items, range=range, reverse=reverse, parse=parse)
     s, n = covariance(answers)
@@ -155,6 +157,7 @@ def test_retest(
     0.943
     """
     asked = dict(locals())
+    check_source("test_retest", data, Moments, frames=True)
     check_level(conf_level)
     columns = distinct_names("columns", columns)
     if len(columns) < 2:

@@ -12,8 +12,10 @@ import pandas as pd
 from scipy import optimize, special, stats
 
 from .. import frames, options, plotting
-from ..errors import Caution, DataError, check_level, listing
+from ..errors import Caution, DataError, check_level, check_source, listing
+from ..moments import Moments
 from ..results import Result, fingerprint, p_phrase, recorded, tidy
+from ..survey import Survey
 from .answers import Scores, by_unit, counted, read_scores, withheld
 
 __all__ = ["Anova", "anova", "icc", "variance_components"]
@@ -86,6 +88,7 @@ def icc(
     0.667
     """
     asked = dict(locals())
+    check_source("icc", data, Survey, Moments, frames=True)
     check_level(conf_level)
     least = options.disclosure_n(disclosure_n)
     scores = read_scores(data, x, unit=unit, wave=wave, parse=parse)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from .. import plotting
-from ..errors import Caution, DataError, OptionError
+from ..errors import Caution, DataError, OptionError, check_source
 from ..panel import Panel
 from ..results import Result, recorded
 from .answers import NO_INTERVAL, rows_as_table, spread
@@ -68,12 +68,7 @@ def instability(panel: Panel, x: str, *, norm: float | None = None) -> Result:
     ['instability', 'share above norm']
     """
     asked = dict(locals())
-    if not isinstance(panel, Panel):
-        raise OptionError(
-            f"instability takes an eecx.Panel, not a {type(panel).__name__}.",
-            code="wrong-source",
-            fix="Make one: eecx.Panel.from_frame(frame, unit=…, wave=…, …), or eecx.link.",
-        )
+    check_source("instability", panel, Panel)
     panel.require(one_name("x", x), "x")
     if panel.wave is None:
         raise DataError(

@@ -10,8 +10,10 @@ import pandas as pd
 from scipy import optimize, special
 
 from .. import frames
-from ..errors import Caution, DataError, OptionError, check_level, listing
+from ..errors import Caution, DataError, OptionError, check_level, check_source, listing
+from ..moments import Moments
 from ..results import Result, recorded
+from ..survey import Survey
 from .alpha import UNTESTED, Coefficient, coefficients_table, consistency_figure, covariance
 from .answers import Range, read_whole
 
@@ -66,6 +68,7 @@ def omega(
     0.75
     """
     asked = dict(locals())
+    check_source("omega", data, Survey, Moments, frames=True)
     check_level(conf_level)
     answers = read_whole(data, items, range=range, reverse=reverse, parse=parse)
     s, n = covariance(answers)

@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import special
 
 from .. import plotting
-from ..errors import Caution, DataError, OptionError, check_level
+from ..errors import Caution, DataError, OptionError, check_level, check_source
 from ..panel import Panel
 from ..results import Result, recorded
 from .answers import rows_as_table
@@ -61,12 +61,7 @@ def perception_gap(panel: Panel, staff: str, customers: str, *, conf_level: floa
     """
     asked = dict(locals())
     check_level(conf_level)
-    if not isinstance(panel, Panel):
-        raise OptionError(
-            f"perception_gap takes an eecx.Panel, not a {type(panel).__name__}.",
-            code="wrong-source",
-            fix="Make one: eecx.Panel.from_frame(frame, unit=…, …), or eecx.link.",
-        )
+    check_source("perception_gap", panel, Panel)
     names = [staff, customers]
     for role, name in zip(("staff", "customers"), names, strict=True):
         panel.require(one_name(role, name), role)

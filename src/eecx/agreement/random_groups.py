@@ -10,10 +10,11 @@ import pandas as pd
 from scipy import special
 
 from .. import frames, plotting
-from ..errors import DataError, OptionError
+from ..errors import DataError, OptionError, check_source
 from ..moments import group_codes
 from ..resampling import generator
 from ..results import Result, fingerprint, p_phrase, recorded, tidy
+from ..survey import Survey
 from .answers import counted, read_people
 
 __all__ = ["random_groups"]
@@ -76,6 +77,7 @@ def random_groups(
     True
     """
     asked = dict(locals())
+    check_source("random_groups", data, Survey, frames=True)
     if isinstance(draws, bool) or not isinstance(draws, int) or draws < 99:
         raise OptionError(
             f"draws={draws!r:.60}: a whole number, at least 99; 1000 are usual.",

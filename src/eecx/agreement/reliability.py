@@ -13,7 +13,7 @@ import pandas as pd
 from scipy import special
 
 from .. import plotting
-from ..errors import Caution, DataError, OptionError, check_level, listing
+from ..errors import Caution, DataError, OptionError, check_level, listing, wrong_source
 from ..panel import Panel
 from ..results import Result, fingerprint, recorded
 from ..survey import Survey
@@ -138,11 +138,7 @@ def read_cells(
         minimum = 5
         mark = fingerprint(value.to_numpy(), n.to_numpy())
     else:
-        raise OptionError(
-            f"reliability needs an eecx.Survey or eecx.Panel, not a {type(data).__name__}.",
-            code="wrong-source",
-            fix="Make one: eecx.Survey of answers, eecx.Panel.from_frame of units' scores.",
-        )
+        raise wrong_source("reliability", data, Survey, Panel)
     if population is not None:
         people = _headcount(population, keys)
         share = cells.n.div(people, axis=0)

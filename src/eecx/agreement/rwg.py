@@ -10,8 +10,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from .. import frames, options, plotting
-from ..errors import Caution
+from ..errors import Caution, check_source
+from ..moments import Moments
 from ..results import Result, recorded
+from ..survey import Survey
 from .answers import (
     NO_INTERVAL,
     Answers,
@@ -125,6 +127,7 @@ def rwg(
     1    b  5.0      0.0  shown
     """
     asked = dict(locals())
+    check_source("rwg", data, Survey, Moments, frames=True)
     least = options.disclosure_n(disclosure_n)
     answers = read_answers(data, items, unit=unit, wave=wave, range=range, parse=parse)
     nulls = read_nulls(null, answers.options)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from .. import plotting
-from ..errors import Caution, DataError, OptionError, listing
+from ..errors import Caution, DataError, OptionError, check_source, listing
 from ..moments import group_codes
 from ..resampling import generator
 from ..results import Result, fingerprint, recorded, tidy
@@ -86,6 +86,7 @@ def split_sample(
     [0.54, 0.48, 0.37]
     """
     asked = dict(locals())
+    check_source("split_sample", survey, Survey)
     names = _checked(survey, x, y, splits)
     keys, values = _both_answered(survey, names)
     codes, cells = group_codes(keys, survey._unit_wave)

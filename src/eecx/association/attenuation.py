@@ -13,7 +13,7 @@ from scipy import special
 
 from .. import plotting
 from ..agreement import BETWEEN, CHANGE, level_sums, read_cells
-from ..errors import Caution, DataError, OptionError, check_level, listing
+from ..errors import Caution, DataError, OptionError, check_level, check_source, listing
 from ..moments import Moments
 from ..numerics.intervals import fisher
 from ..panel import Panel
@@ -88,6 +88,7 @@ def attenuation(
     """
     asked = dict(locals())
     check_level(conf_level)
+    check_source("attenuation", data, Panel, Moments, frames=True)
     given = _checked(x, y, reliability, draws)
     if isinstance(data, Panel):
         return _of_panel(data, given, asked)

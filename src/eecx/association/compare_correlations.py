@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from numbers import Real
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,15 +13,19 @@ import pandas as pd
 from scipy import special
 
 from .. import plotting
-from ..errors import Caution, DataError, OptionError, check_level, listing
-from ..models.levels import LEVEL
+from ..errors import Caution, DataError, OptionError, check_level, check_source, listing
+from ..models.capabilities import Uses
+from ..moments import Moments
 from ..numerics.intervals import fisher
+from ..panel import Panel
 from ..results import NUMBERS, Result, fingerprint, p_phrase, recorded, tidy
 from .correlations import (
     LEAST,
+    LEVELS,
     Level,
     Source,
     Sums,
+    asked_of,
     pulls,
     read_source,
     robust_ends,
@@ -32,6 +36,8 @@ __all__ = ["compare_correlations", "shared_part"]
 
 Array = npt.NDArray[np.float64]
 Row = dict[str, Any]
+
+USES = Uses("compare_correlations", effects=LEVELS, clusters=1, called="level")
 
 FORMS = {
     "independent": ("r1", "n1", "r2", "n2"),
@@ -321,12 +327,10 @@ def _of_data(
 ) -> Case:
     one = _pair(first, "first")
     two = one if second is None and other is not None else _pair(second, "second")
-    if level not in get_args(Level):
-        raise OptionError(
-            f"level={level!r}: accepted are {listing(get_args(Level))}.",
-            code="not-accepted",
-            fix="Take one of them.",
-        )
+    for sample in (data, other):
+        if sample is not None:
+            check_source("compare_correlations", sample, Panel, Moments, frames=True)
+            USES.judge(asked_of(sample, level, unit, wave, cluster))
     keys: dict[str, str | None] = {"unit": unit, "wave": wave, "cluster": cluster}
     if other is None:
         if set(one) == set(two):
@@ -359,7 +363,7 @@ def _read(
     if np.isnan(sums.spread).any():
         still = source.names[int(np.argmax(np.isnan(sums.spread)))]
         raise DataError(
-            f"{still!r} does not vary ({LEVEL[level]}): it has no correlation.",
+            f"{still!r} does not vary ({sums.words}): it has no correlation.",
             code="constant-column",
             fix="Take another column, or another level=.",
         )

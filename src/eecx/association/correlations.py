@@ -14,20 +14,25 @@ from scipy import special
 
 from .. import frames, plotting
 from ..agreement import BETWEEN, CHANGE, estimate, read_cells
-from ..errors import Caution, DataError, OptionError, check_level, listing, nearest
+from ..errors import Caution, DataError, OptionError, check_level, check_source, listing, nearest
+from ..models.capabilities import Asked, Uses, judge_data
+from ..models.clusters import cluster_names
 from ..models.columns import Column
 from ..models.design import refuse_out_of_range, unkeyed
 from ..models.least_squares import independent
-from ..models.levels import LEVEL
+from ..models.levels import level_of
+from ..models.plan import known_of
 from ..moments import Moments, from_rows, group_codes, names_of
 from ..numerics.intervals import fisher
 from ..panel import Panel, as_panel
 from ..results import Result, coefficient, fingerprint, recorded
 
 __all__ = [
+    "LEVELS",
     "Level",
     "Source",
     "Sums",
+    "asked_of",
     "correlations",
     "pulls",
     "read_source",
@@ -37,6 +42,9 @@ __all__ = [
 
 Array = npt.NDArray[np.float64]
 Level = Literal["pooled", "between", "within"]
+
+LEVELS: tuple[Level, ...] = get_args(Level)
+USES = Uses("correlations", effects=LEVELS, clusters=1, called="level")
 
 FISHER = "Fisher"
 LEAST = 4
@@ -79,7 +87,8 @@ def correlations(
         Key columns of a plain frame; ``unit`` also the key of units in Moments. Without ``unit``
         every row is a unit of its own, and there is the level ``"pooled"`` only.
     level : {"pooled", "between", "within"} or several of them
-        Printed as "pooled", "between units", "within units over time".
+        Printed as "pooled", "between units", "within units over time"; where no ``wave`` is named,
+        rows of a unit are its people: "within units, among people".
     cluster : str, optional
         What rows may be related within: by default the unit.
     reliability : mapping, optional
@@ -148,7 +157,16 @@ def correlations(
     """
     asked = dict(locals())
     check_level(conf_level)
+    check_source("correlations", data, Panel, Moments, frames=True)
     levels = _levels(level)
+    for one in levels:
+        USES.judge(asked_of(data, one, unit, wave, cluster))
+    if not levels or len(set(levels)) < len(levels):
+        raise OptionError(
+            f"level={level!r}: one or several of {listing(LEVELS)}, each once.",
+            code="levels",
+            fix="Name each level once.",
+        )
     source = read_source(data, names, levels, unit=unit, wave=wave, cluster=cluster)
     columns = list(source.names)
     given = _given(reliability, columns)
@@ -190,7 +208,7 @@ def correlations(
         },
         _methods(source, found, table, conf_level),
         tables={
-            "apa": _apa(table, variables, levels),
+            "apa": _apa(table, variables, [s.words for s in found]),
             "variables": variables,
             "levels": _level_table(source, found),
         },
@@ -242,20 +260,21 @@ def read_source(
     cluster: str | None,
 ) -> Source:
     """Sum the rows in which all columns have a value, per unit and cluster."""
-    for role, column in (("unit", unit), ("wave", wave), ("cluster", cluster)):
+    for role, column in (("unit", unit), ("wave", wave)):
         if column is not None and not isinstance(column, str):
-            raise OptionError(f"{role}={column!r}: the name of one column.")
-    by_units = isinstance(data, Panel) or unit is not None
-    if not by_units and (lone := [one for one in levels if one != "pooled"]):
-        raise OptionError(f"level={lone[0]!r} needs unit= to say which rows belong together.")
-    if not by_units and wave is not None:
-        raise OptionError("wave= needs unit= too.")
+            raise OptionError(
+                f"{role}={column!r}: the name of one column.",
+                code="column-name",
+                fix="Name the column, as text.",
+            )
+    known = known_of(data, unit, wave)
+    for level in levels:
+        judge_data(asked_of(data, level, unit, wave, cluster), known)
+    cluster = next(iter(cluster_names(cluster, 1)), None)
     if isinstance(data, Moments):
-        if wave is not None:
-            raise OptionError(f"wave={wave!r}: Moments have no order in time. Leave wave= out.")
         columns = _checked(names, data.terms)
         cells = data.select(columns)
-    elif by_units:
+    elif known["units"]:
         return _of_panel(data, names, levels, unit=unit, wave=wave, cluster=cluster)
     else:
         table = frames.open_table(data)
@@ -296,7 +315,11 @@ def _of_panel(
         numbers = [c for c, k in table.kinds.items() if k in frames.NUMBERS and c not in keys]
         columns = _checked(names, numbers)
         if stray := [c for c in columns if c in (unit, wave)]:
-            raise OptionError(f"names holds {stray[0]!r}, which is the unit or wave.")
+            raise OptionError(
+                f"names holds {stray[0]!r}, which is the unit or wave.",
+                code="key-as-measure",
+                fix="Leave it out.",
+            )
         table.require(columns, "names")
         used = [*columns, *([cluster] if cluster and cluster not in columns else [])]
         panel = as_panel(table, used, unit=unit, wave=wave)
@@ -341,38 +364,62 @@ def _of_panel(
 def _levels(level: Level | Sequence[Level]) -> list[Level]:
     several = isinstance(level, Sequence) and not isinstance(level, str)
     levels: list[Any] = list(level) if several else [level]
-    accepted = get_args(Level)
-    for one in levels:
-        if one not in accepted:
-            raise OptionError(
-                f"level={one!r}: accepted are {listing(accepted)}.{nearest(one, accepted)}"
-            )
-    if not levels or len(set(levels)) < len(levels):
-        raise OptionError(f"level={level!r}: one or several of {listing(accepted)}, each once.")
     return levels
+
+
+def asked_of(
+    data: object, level: Level, unit: str | None, wave: str | None, cluster: str | None
+) -> Asked:
+    """Return what is asked, a level standing for effects."""
+    return Asked(
+        level,
+        clusters=cluster_names(cluster, 1),
+        unit=unit,
+        wave=wave,
+        source="sums" if isinstance(data, Moments) else "rows",
+        called="level",
+    )
 
 
 def _checked(names: Sequence[str] | str | None, default: Sequence[str]) -> list[str]:
     if not isinstance(names, Sequence | None):
-        raise OptionError(f"names={names!r:.60}: the names of two columns or more.")
+        raise OptionError(
+            f"names={names!r:.60}: the names of two columns or more.",
+            code="column-name",
+            fix="Name the columns, as texts.",
+        )
     columns = list(default) if names is None else names_of(names)
     if len(columns) < 2:
         what = "names" if names is not None else "the data"
-        raise OptionError(f"A correlation needs two columns; {what} has {listing(columns) or 0}.")
+        raise OptionError(
+            f"A correlation needs two columns; {what} has {listing(columns) or 0}.",
+            code="two-columns",
+            fix="Name two columns of numbers.",
+        )
     return columns
 
 
 def _given(reliability: Mapping[str, float] | None, columns: Sequence[str]) -> dict[str, float]:
     given: dict[str, float] = {}
     if not isinstance(reliability, Mapping | None):
-        raise OptionError(f"reliability={reliability!r:.60}: by name, such as {{'nps': 0.85}}.")
+        raise OptionError(
+            f"reliability={reliability!r:.60}: by name, such as {{'nps': 0.85}}.",
+            code="reliability",
+            fix="Give it by the name of its column.",
+        )
     for name, value in (reliability or {}).items():
         if name not in columns:
             raise OptionError(
-                f"reliability names {name!r}, which is not correlated.{nearest(name, columns)}"
+                f"reliability names {name!r}, which is not correlated.",
+                code="reliability",
+                fix=nearest(name, columns).strip(),
             )
         if isinstance(value, bool) or not (isinstance(value, Real) and 0 < value <= 1):
-            raise OptionError(f"reliability of {name!r} is {value!r}: above 0 and at most 1.")
+            raise OptionError(
+                f"reliability of {name!r} is {value!r}: above 0 and at most 1.",
+                code="reliability",
+                fix="Give the share of its variance that is no error.",
+            )
         given[name] = float(value)
     return given
 
@@ -384,11 +431,13 @@ def _given(reliability: Mapping[str, float] | None, columns: Sequence[str]) -> d
 class Sums:
     """What varies at one level: cross-products over all clusters and, if rows are related, of each.
 
-    ``n`` rows (or units), ``free`` of which vary freely; ``spread`` the standard deviations, NaN
-    for a column that does not vary at this level. ``groups`` has shape (G, p, p).
+    ``words`` is what the level is called in print. ``n`` rows (or units), ``free`` of which vary
+    freely; ``spread`` the standard deviations, NaN for a column that does not vary at this level.
+    ``groups`` has shape (G, p, p).
     """
 
     level: Level
+    words: str
     n: int
     units: int
     singles: int
@@ -400,7 +449,7 @@ class Sums:
 
 def sums_at(source: Source, level: Level) -> Sums:
     """Return the sums of one level; raise where too few rows are left."""
-    p = len(source.names)
+    p, words = len(source.names), level_of(level, source.waves)
     cells, units, singles, dummies = source.cells, source.units, 0, 0
     if level == "within":
         cells, units, singles = _several(cells, str(source.unit))
@@ -417,7 +466,7 @@ def sums_at(source: Source, level: Level) -> Sums:
         whole = about.sum(axis=0)
     else:
         if level == "between":
-            own = _unit_means(own, str(source.unit), str(source.cluster))
+            own = _unit_means(own, source)
         total = own.collapse()
         n, weight, mean = float(total.n[0]), float(total.w[0]), total.mean[0]
         free, whole, groups = n - 1, total.cross[0], None
@@ -427,28 +476,29 @@ def sums_at(source: Source, level: Level) -> Sums:
             groups = clusters.about(mean) if clusters.n.max() > 1 else None
     what = "units" if level == "between" else "rows"
     if free < LEAST - 1:
-        taken = f", unit and wave means taken out {free:.0f}" if level == "within" else ""
+        taken = f"{_taken(source)} {free:.0f}" if level == "within" else ""
         raise DataError(
             f"{n:.0f} {what} have a value for all of {listing(source.names)}{taken}: a correlation "
-            f"({LEVEL[level]}) needs at least {LEAST}."
+            f"({words}) needs at least {LEAST}."
         )
     if groups is not None and len(groups) < 3:
         raise DataError(
-            f"{len(groups)} clusters ({source.cluster_name}) {LEVEL[level]}: an error over clusters"
+            f"{len(groups)} clusters ({source.cluster_name}) {words}: an error over clusters"
             " needs at least 3."
         )
     noise = n * (1e-14 * size) ** 2  # what rounding leaves of a column that does not vary
     square = np.diag(whole)
     spread = np.sqrt(np.where(square > noise, square / weight * n / free, np.nan))
-    return Sums(level, round(n), units, singles, mean, spread, whole, groups)
+    return Sums(level, words, round(n), units, singles, mean, spread, whole, groups)
 
 
-def _unit_means(cells: Moments, unit: str, cluster: str) -> Moments:
+def _unit_means(cells: Moments, source: Source) -> Moments:
     """Return every unit as one row; a unit lies in one cluster."""
-    both = list(dict.fromkeys((unit, cluster)))
-    units = cells.collapse(both).means()
-    if len(units.keys) > len(group_codes(cells.keys, [unit])[1]):
-        raise DataError("Between units, every unit must lie in one cluster; some lie in several.")
+    unit, cluster = str(source.unit), str(source.cluster)
+    units = cells.collapse(list(dict.fromkeys((unit, cluster)))).means()
+    nested = len(units.keys) == len(group_codes(cells.keys, [unit])[1])
+    asked = Asked("between", clusters=(str(source.cluster_name),), called="level")
+    judge_data(asked, {"nesting": nested})
     return units
 
 
@@ -459,7 +509,7 @@ def _several(cells: Moments, unit: str) -> tuple[Moments, int, int]:
     several = sizes[codes] > 1
     units = int((sizes > 1).sum())
     if not units:
-        raise DataError("No unit has more than one row: nothing varies within units over time.")
+        raise DataError("No unit has more than one row: nothing varies within units.")
     if several.all():
         return cells, units, 0
     arrays = {k: getattr(cells, k)[several] for k in ("n", "w", "w2", "mean", "m2")}
@@ -541,7 +591,7 @@ def _rows(names: Sequence[str], s: Sums, conf_level: float) -> pd.DataFrame:
         {
             "x": [names[int(k)] for k in i],
             "y": [names[int(k)] for k in j],
-            "level": LEVEL[s.level],
+            "level": s.words,
             **_estimates(s, conf_level),
             "n": s.n,
         }
@@ -582,7 +632,7 @@ def _variables(
     return pd.DataFrame(
         {
             "variable": list(names),
-            "level": LEVEL[s.level],
+            "level": s.words,
             "mean": s.mean,
             "sd": np.nan_to_num(s.spread),
             "reliability": [value for value, _ in reliabilities],
@@ -611,22 +661,21 @@ def _cautions(source: Source, found: Sequence[Sums]) -> list[Caution]:
         if still and len(found) == 1:
             advice = "within" if s.level == "between" else "between"
             raise DataError(
-                f"{listing(still)} does not vary {LEVEL[s.level]}. Leave it out, or take "
-                f"level={advice!r}."
+                f"{listing(still)} does not vary {s.words}. Leave it out, or take level={advice!r}."
             )
         if still:
-            message = f"{listing(still)} does not vary {LEVEL[s.level]}: no correlation there."
+            message = f"{listing(still)} does not vary {s.words}: no correlation there."
             cautions.append(Caution("no-variation", message, ", ".join(still)))
         if 0 < _clusters(s) < FEW:
             message = (
-                f"{_clusters(s)} clusters ({source.cluster_name}) {LEVEL[s.level]}: intervals "
+                f"{_clusters(s)} clusters ({source.cluster_name}) {s.words}: intervals "
                 "over few clusters are somewhat too narrow."
             )
             cautions.append(Caution("few-clusters", message, str(source.cluster_name)))
         if s.singles:
             message = (
-                f"{s.singles} of {s.singles + s.units} units have one wave only; they say nothing "
-                "within units over time."
+                f"{s.singles} of {s.singles + s.units} units have one "
+                f"{'wave' if source.waves > 1 else 'row'} only; they say nothing {s.words}."
             )
             cautions.append(Caution("single-wave-units", message, "units"))
     for name in source.names:
@@ -643,7 +692,7 @@ def _cautions(source: Source, found: Sequence[Sums]) -> list[Caution]:
 def _level_table(source: Source, found: Sequence[Sums]) -> pd.DataFrame:
     return pd.DataFrame(
         {
-            "level": [LEVEL[s.level] for s in found],
+            "level": [s.words for s in found],
             "n": [s.n for s in found],
             "units": [s.units or s.n for s in found],
             "clusters": [_clusters(s) or s.n for s in found],
@@ -661,15 +710,20 @@ def _basis(source: Source, s: Sums) -> str:
     how = robust if s.groups is not None else "by Fisher's z"
     if s.level == "between":
         return f"between units ({s.n} unit means; intervals {how})"
-    rows = f"{s.n} unit-waves of {s.units} units" if s.units else f"{s.n} rows"
-    taken = ", unit and wave means taken out" if source.waves else ", unit means taken out"
-    return f"{LEVEL[s.level]} ({rows}{taken if s.level == 'within' else ''}; intervals {how})"
+    what = "unit-waves" if source.waves > 1 else "rows"
+    rows = f"{s.n} {what} of {s.units} units" if s.units else f"{s.n} rows"
+    taken = _taken(source) if s.level == "within" else ""
+    return f"{s.words} ({rows}{taken}; intervals {how})"
+
+
+def _taken(source: Source) -> str:
+    return f", unit {'and wave ' if source.waves > 1 else ''}means taken out"
 
 
 def _methods(source: Source, found: Sequence[Sums], table: pd.DataFrame, conf_level: float) -> str:
     parts = []
     for s in found:
-        own = table[table["level"] == LEVEL[s.level]]
+        own = table[table["level"] == s.words]
         said = "; ".join(
             f"{row['x']} and {row['y']} r = {row['estimate']:z.2f} ({100 * conf_level:g}% CI "
             f"{row['conf_low']:z.2f} to {row['conf_high']:z.2f})"
@@ -683,16 +737,16 @@ def _methods(source: Source, found: Sequence[Sums], table: pd.DataFrame, conf_le
     )
 
 
-def _apa(table: pd.DataFrame, variables: pd.DataFrame, levels: Sequence[Level]) -> pd.DataFrame:
+def _apa(table: pd.DataFrame, variables: pd.DataFrame, levels: Sequence[str]) -> pd.DataFrame:
     """Return the table of M, SD, r with intervals below, and reliabilities on the diagonal."""
     out = []
     for level in levels:
-        rows = table[table["level"] == LEVEL[level]]
+        rows = table[table["level"] == level]
         pair = {(row["x"], row["y"]): row for row in rows.to_dict("records")}
-        own = variables[variables["level"] == LEVEL[level]].to_dict("records")
+        own = variables[variables["level"] == level].to_dict("records")
         names = [row["variable"] for row in own]
         for i, row in enumerate(own):
-            blank = {"Level": LEVEL[level], "Variable": "", "M": "", "SD": ""}
+            blank = {"Level": level, "Variable": "", "M": "", "SD": ""}
             blank |= {str(k + 1): "" for k in range(len(names))}
             first, second = dict(blank), dict(blank)
             first["Variable"] = f"{i + 1}. {row['variable']}"

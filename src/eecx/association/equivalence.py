@@ -14,7 +14,7 @@ from scipy import special
 
 from .. import plotting
 from ..errors import Caution, OptionError, listing, nearest
-from ..models.levels import LEVEL
+from ..models.levels import AMONG, LEVEL
 from ..results import NUMBERS, Result, fingerprint, p_phrase, recorded, tidy
 from .correlations import FISHER, LEAST
 
@@ -275,7 +275,8 @@ def _read(
         raise OptionError(
             f"An eecx.Result or a number is tested, not {found!r:.60} ({type(found).__name__}).",
             code="wrong-source",
-            fix="Give what eecx.regress or eecx.correlations returned.",
+            fix="Give what eecx.regress() or eecx.correlations() returns, or a number with "
+            "std_error=.",
         )
     if level is not None:
         raise OptionError("level= goes with a Result.", code="not-accepted", fix="Leave it out.")
@@ -325,7 +326,10 @@ def _of_result(found: Result, term: str | Sequence[str] | None, level: str | Non
         )
     first = "term" if "term" in table.columns else table.columns[0]
     labels = table["x"] + ", " + table["y"] if pairs else table[first].astype(str)
-    rows = _at_level(table.assign(_label=labels), found.analysis, level)
+    rows = table.assign(_label=labels)
+    if term is None and found.parts:
+        rows = rows[[part != "intercept" for part in found.parts]]
+    rows = _at_level(rows, found.analysis, level)
     rows = _of_term(rows, found.analysis, term, pairs)
     if len(rows) > 1:
         raise _several(rows, found.analysis)
@@ -365,21 +369,20 @@ def _at_level(rows: pd.DataFrame, analysis: str, level: str | None) -> pd.DataFr
             fix="Leave it out.",
         )
     there = rows["level"].unique()
-    wanted = LEVEL.get(level, level) if isinstance(level, str) else level
-    if wanted not in there:
+    meant = {level, LEVEL.get(level), AMONG if level == "within" else None}
+    if not meant & set(there):
         raise OptionError(
             f"level={level!r}: there is {listing(there)}.",
             code="no-such-row",
             fix=f"Take level={there[0]!r}.",
         )
-    return rows[rows["level"] == wanted]
+    return rows[rows["level"].isin(meant)]
 
 
 def _of_term(
     rows: pd.DataFrame, analysis: str, term: str | Sequence[str] | None, pairs: bool
 ) -> pd.DataFrame:
     if term is None:
-        rows = rows[rows["_label"] != "(intercept)"]
         if rows["_label"].nunique() > 1:
             raise OptionError(
                 f"term=: one of {listing(rows['_label'].unique())}.",

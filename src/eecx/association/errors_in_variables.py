@@ -12,11 +12,13 @@ import pandas as pd
 
 from .. import formula as grammar
 from .. import plotting
-from ..errors import Caution, OptionError, check_level, listing
+from ..errors import Caution, OptionError, check_level, check_source
+from ..models.capabilities import Asked, Effects, Rule, Uses
+from ..models.clusters import cluster_names
 from ..models.inference import covariance_of, estimates
 from ..models.levels import CONTEXT
+from ..models.plan import known_of
 from ..models.prepare import prepare
-from ..models.work import Effects
 from ..moments import Moments
 from ..panel import Panel, as_panel
 from ..results import Result, recorded
@@ -27,7 +29,28 @@ from .sampling_errors import rows_of
 __all__ = ["errors_in_variables"]
 
 Array = npt.NDArray[np.float64]
-ACCEPTED: tuple[Effects, ...] = ("pooled", "between", "within", "two-way", "within-between")
+USES = Uses(
+    "errors_in_variables",
+    effects=("pooled", "between", "within", "two-way", "within-between"),
+    clusters=1,
+    instead={
+        "random": "Take effects='within-between', which keeps its two slopes apart.",
+        "random-two-way": "Take effects='within-between', which keeps its two slopes apart.",
+        "mixed": "Take effects='within-between'.",
+        "first-difference": "Take effects='within', or effects='two-way'.",
+    },
+    rules=tuple(
+        Rule(
+            f"parts-{need}",
+            "`effects='within-between'`",
+            lambda a: a.effects == "within-between",
+            "effects='within-between' needs the rows of units.",
+            "Give a Panel, or a data frame with unit=.",
+            needs=need,
+        )
+        for need in ("rows", "units")
+    ),
+)
 VERSIONS = ("observed", "corrected")
 
 
@@ -124,13 +147,22 @@ def errors_in_variables(
     >>> found.table["estimate"].round(3).tolist()
     [0.4, 0.5]
     """
-    asked = dict(locals())
+    arguments = dict(locals())
     check_level(conf_level)
-    if effects not in ACCEPTED:
-        raise OptionError(f"effects={effects!r}: accepted are {listing(ACCEPTED)}.")
-    for option, name in (("unit", unit), ("wave", wave), ("cluster", cluster)):
+    check_source("errors_in_variables", data, Panel, Moments, frames=True)
+    for option, name in (("unit", unit), ("wave", wave)):
         if name is not None and not isinstance(name, str):
-            raise OptionError(f"{option}={name!r}: the name of one column.")
+            raise OptionError(
+                f"{option}={name!r}: the name of one column.",
+                code="column-name",
+                fix="Name the column, as text.",
+            )
+    sums = isinstance(data, Moments)
+    clusters = cluster_names(cluster, 1)
+    asked = Asked(effects, None, clusters, unit=unit, wave=wave, source="sums" if sums else "rows")
+    cluster = next(iter(clusters), None)
+    USES.judge(asked)
+    USES.judge_data(asked, known_of(data, unit, wave))
     model = grammar.parse(formula)
     given = given_errors(reliability, error_covariance, effects)
     source = data
@@ -139,10 +171,6 @@ def errors_in_variables(
         source = as_panel(data, columns, unit=unit, wave=wave)
         unit = wave = None
     panel = source if isinstance(source, Panel) else None
-    if effects == "within-between" and panel is None:
-        raise OptionError(
-            "effects='within-between' needs the rows: a Panel, or a data frame with unit=."
-        )
     parts: tuple[Effects, ...] = (
         ("within", "between") if effects == "within-between" else (effects,)
     )
@@ -157,8 +185,10 @@ def errors_in_variables(
         cautions += [c for c in found if c not in cautions]
     if all(level.error is None for level in levels):
         raise OptionError(
-            "No reliability is known: give reliability={'engagement': 0.8} or error_covariance=, a "
-            "Panel made of surveys, or rows of people with unit= and effects='between'."
+            "No reliability is known.",
+            code="no-reliability",
+            fix="Give reliability={'engagement': 0.8} or error_covariance=, a Panel made of "
+            "surveys, or rows of people with unit= and effects='between'.",
         )
     cautions += _cautions(levels, panel, model)
     table = _table(levels, conf_level)
@@ -169,7 +199,7 @@ def errors_in_variables(
         table,
         recorded(
             errors_in_variables,
-            asked,
+            arguments,
             data=last.work.fingerprint,
             reliability=known,
             error_covariance=given.covariance,

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..errors import ColumnError, OptionError, check_level, listing, nearest
+from ..errors import ColumnError, OptionError, check_level, check_source, listing, nearest
 from ..measures import NPS, AcrossTouchpoints, Dispersion, Extreme, Mean, Measure, Scale
 from ..results import safe_csv
 from ..survey import Survey
@@ -214,6 +214,7 @@ def release(
     0    floor       1.0        7.0    False
     1  manager       1.0        7.0    False
     """
+    check_source("release", survey, Survey)
     if isinstance(disclosure_n, bool) or disclosure_n < 1 or disclosure_n != int(disclosure_n):
         raise OptionError(
             f"disclosure_n={disclosure_n}: a whole number of at least 1; 5 is usual.",

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from .. import plotting
-from ..errors import DataError, OptionError
+from ..errors import DataError, OptionError, check_source
 from ..evidence import Evidence
 from ..plotting import figure_of
 from ..results import Result, escape, json_ready, printed, safe_csv
@@ -72,12 +72,7 @@ def report(
     DataError
         ``path`` is a file, or a folder that cannot be made.
     """
-    if not isinstance(evidence, Evidence):
-        raise OptionError(
-            f"report takes Evidence, not a {type(evidence).__name__}:",
-            code="wrong-type",
-            fix="see eecx.examine_claim().",
-        )
+    check_source("report", evidence, Evidence)
     folder = Path(path)
     if folder.exists() and not folder.is_dir():
         raise DataError(

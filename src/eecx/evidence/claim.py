@@ -13,7 +13,7 @@ import pandas as pd
 from scipy import stats
 
 from .. import formula as grammar
-from ..errors import Caution, DataError, OptionError, listing, nearest
+from ..errors import Caution, DataError, OptionError, check_source, listing, nearest
 from ..lag import lag_profile
 from ..mediation import mediate
 from ..models.inference import covariance_of, estimates_table, fit_work
@@ -235,12 +235,7 @@ class _Claim:
 
 
 def _check(panel: Panel, x: str, y: str, mediators: Sequence[str], alpha: float) -> None:
-    if not isinstance(panel, Panel):
-        raise OptionError(
-            f"examine_claim takes a Panel, not a {type(panel).__name__}:",
-            code="wrong-type",
-            fix="make one with eecx.link() or eecx.Panel.from_frame().",
-        )
+    check_source("examine_claim", panel, Panel)
     for role, name in (("x", x), ("y", y), *(("mediators", m) for m in mediators)):
         if not isinstance(name, str):
             raise OptionError(f"{role}={name!r}: the name of one measure.", code="wrong-type")

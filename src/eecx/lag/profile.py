@@ -10,8 +10,11 @@ import pandas as pd
 
 from .. import formula as grammar
 from .. import plotting
-from ..errors import Caution, ColumnError, DataError, OptionError, check_level
+from ..errors import Caution, ColumnError, DataError, OptionError, check_level, check_source
+from ..models.capabilities import Asked, Rule, Uses
+from ..models.clusters import cluster_names
 from ..models.inference import covariance_of, estimates_table, fit_work
+from ..models.plan import known_of
 from ..models.prepare import prepare
 from ..panel import Panel
 from ..results import Result, recorded
@@ -24,6 +27,24 @@ __all__ = ["lag_profile"]
 DESCRIPTIVE = (
     "A lag profile is descriptive: shared shocks that last longer on one side, or few waves, make "
     "it lean either way without any effect. It gets no verdict."
+)
+USES = Uses(
+    "lag_profile",
+    effects=("two-way",),
+    vcov=("CR2",),
+    clusters=1,
+    called=None,
+    rules=(
+        Rule(
+            "lags-waves",
+            "a lag profile",
+            lambda _: True,
+            "A lag profile needs waves; this panel is a single cross-section.",
+            "Name wave= where the panel, or its surveys, are made.",
+            needs="waves",
+            error=DataError,
+        ),
+    ),
 )
 
 
@@ -82,19 +103,18 @@ def lag_profile(
     >>> profile.table["lag"].tolist(), [w.code for w in profile.warnings]
     ([0, 1], ['descriptive'])
     """
-    asked = dict(locals())
+    arguments = dict(locals())
     check_level(conf_level)
-    if not isinstance(panel, Panel):
-        raise OptionError(
-            f"lag_profile takes a Panel, not a {type(panel).__name__}: make one with eecx.link() "
-            "or eecx.Panel.from_frame()."
-        )
-    if panel.wave is None:
-        raise DataError("A lag profile needs waves; this panel is a single cross-section.")
+    check_source("lag_profile", panel, Panel)
+    clusters = cluster_names(cluster, 1)
+    asked = Asked("two-way", "CR2", clusters)
+    USES.judge(asked)
+    cluster = next(iter(clusters), None)
+    USES.judge_data(asked, known_of(panel, None, None))
     for role, name in (("x", x), ("y", y)):
         panel.require(name, role)
     if x == y:
-        raise OptionError(f"x and y are both {x!r}; name two measures.")
+        raise OptionError(f"x and y are both {x!r};", code="same-measure", fix="name two measures.")
     steps = _steps(lags)
     rows, cautions = [], [Caution("descriptive", DESCRIPTIVE, f"{x}, {y}")]
     failed: dict[int, str] = {}
@@ -128,7 +148,7 @@ def lag_profile(
         cautions.append(shared)
     spec = recorded(
         lag_profile,
-        asked,
+        arguments,
         data=panel.fingerprint,
         lags=steps,
         cluster=cluster or panel.cluster or panel.unit,
@@ -156,7 +176,9 @@ def _steps(lags: Iterable[int] | int) -> list[int]:
     if not given or not all(
         isinstance(k, int | np.integer) and not isinstance(k, bool) for k in given
     ):
-        raise OptionError(f"lags={lags!r}: give whole numbers, such as range(-3, 4).")
+        raise OptionError(
+            f"lags={lags!r}:", code="lags", fix="give whole numbers, such as range(-3, 4)."
+        )
     return sorted({int(k) for k in given})
 
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,14 +15,16 @@ from scipy import special
 
 from .. import formula as grammar
 from .. import plotting
-from ..errors import Caution, DataError, OptionError, check_level, listing
+from ..errors import Caution, DataError, OptionError, check_level, check_source, listing
 from ..frames import Table, open_table
+from ..models.capabilities import Asked, Effects, Uses, Vcov
+from ..models.clusters import cluster_names
 from ..models.columns import Column
 from ..models.inference import covariance_of, estimates, fit_work
 from ..models.least_squares import COLLINEAR
-from ..models.levels import LEVEL
+from ..models.levels import level_of
 from ..models.prepare import prepare
-from ..models.work import Effects, Vcov, Work
+from ..models.work import Work
 from ..moments import Moments, triangle
 from ..panel import Panel
 from ..resampling import bootstrap_p, generator, percentile_interval, resampled_sums
@@ -37,7 +39,23 @@ __all__ = ["mediate"]
 Array = npt.NDArray[np.float64]
 Names = Sequence[str] | str
 
-VCOVS = ("classical", "HC1", "CR1", "CR2")
+ONE_BY_ONE = "Take effects='between' and effects='within', one after the other."
+WEIGHED = f"Random effects weigh slopes between and within units together. {ONE_BY_ONE}"
+USES = Uses(
+    "mediate",
+    effects=("pooled", "between", "within", "two-way"),
+    vcov=("classical", "HC1", "CR1", "CR2"),
+    clusters=1,
+    instead={
+        "random": WEIGHED,
+        "random-two-way": WEIGHED,
+        "within-between": ONE_BY_ONE,
+        "mixed": ONE_BY_ONE,
+        "first-difference": "Take effects='within', or effects='two-way'.",
+        "clusters": "Name the one whose rows are related; effects='two-way' takes out what all "
+        "units share in a wave.",
+    },
+)
 
 
 def mediate(
@@ -75,8 +93,9 @@ def mediate(
 
     Parameters
     ----------
-    data : Panel or data frame
-        Without ``unit`` every row of a frame is its own cluster.
+    data : Panel, data frame or Moments
+        Without ``unit`` every row of a frame is its own cluster. Moments need the cluster among
+        their keys.
     x, y : str
     m : str or sequence of str
         One or several parallel mediators. All may be terms, such as ``"lag(engagement)"``.
@@ -84,9 +103,10 @@ def mediate(
         Terms that go into every equation.
     effects : {"pooled", "between", "within", "two-way"}
         As in :func:`eecx.regress`.
-    unit, wave, cluster, vcov :
-        As in :func:`eecx.regress`; the bootstrap resamples what errors are clustered by. Without
-        clusters the errors of the paths are classical.
+    unit, wave, cluster :
+        As in :func:`eecx.regress`, clusters of one kind: the bootstrap resamples them.
+    vcov : {"CR2", "CR1", "HC1", "classical"}, optional
+        Errors of the paths: CR2 by default; classical without clusters.
     draws : int
         Bootstrap draws, at least as many as the limits need (39 at 95%).
     conf_level : float
@@ -124,16 +144,18 @@ def mediate(
     >>> found.table["effect"].tolist()
     ['a', 'b', 'direct', 'indirect', 'total']
     """
-    asked = dict(locals())
+    arguments = dict(locals())
+    check_source("mediate", data, Panel, Moments, frames=True)
     mediators, extra = _texts(m, "m"), _texts(covariates, "covariates")
     check_level(conf_level)
     _check_draws(draws, conf_level)
-    if effects not in get_args(Effects):
-        raise OptionError(f"effects={effects!r}: accepted are {listing(get_args(Effects))}.")
-    if vcov is not None and vcov not in VCOVS:
-        raise OptionError(f"vcov={vcov!r}: accepted are {listing(VCOVS)}.")
+    USES.accept(Asked(effects, vcov, cluster_names(cluster, 1)))
     if not mediators:
-        raise OptionError("mediate needs at least one mediator: m='engagement'.")
+        raise OptionError(
+            "mediate needs at least one mediator.",
+            code="no-mediator",
+            fix="Name it: m='engagement'.",
+        )
     if not isinstance(data, Panel | Moments):
         data = open_table(data)  # a file is read once
     known = _columns(data)
@@ -143,7 +165,9 @@ def mediate(
     if len(set(every)) < len(every):
         raise OptionError(
             "x, m, y and covariates must be distinct; given were "
-            f"{listing([t.label for t in every])}."
+            f"{listing([t.label for t in every])}.",
+            code="same-measure",
+            fix="Name every column in one role.",
         )
     clustered = isinstance(data, Panel) or unit is not None or cluster is not None
     vcov = vcov or ("CR2" if clustered else "classical")
@@ -155,12 +179,16 @@ def mediate(
     work = prepare(data, equation, effects, unit=unit, wave=wave, cluster=cluster, vcov=keep)
     j = 1 + len(mediators)
     model = _Model(work, work.terms[0], work.terms[1:j], work.y, work.terms[j:])
-    return _analyse(model, data, asked, vcov, path, others)
+    return _analyse(model, data, arguments, vcov, path, others)
 
 
 def _texts(given: Names, role: str) -> list[str]:
     if not isinstance(given, Iterable):
-        raise OptionError(f"{role}={given!r}: the name of a column, or several names.")
+        raise OptionError(
+            f"{role}={given!r}: the name of a column, or several names.",
+            code="column-name",
+            fix="Name the columns, as texts.",
+        )
     return [given] if isinstance(given, str) else list(given)
 
 
@@ -171,7 +199,9 @@ def _check_draws(draws: int, conf_level: float) -> None:
     if not whole or draws < least:
         raise OptionError(
             f"draws={draws!r}: a whole number; {100 * conf_level:g}% limits need at least {least} "
-            "bootstrap draws, and 5000 are usual."
+            "bootstrap draws, and 5000 are usual.",
+            code="draws",
+            fix="Leave draws= out.",
         )
 
 
@@ -215,7 +245,9 @@ def _term(text: str, role: str, known: Container[str]) -> grammar.Term:
     if not single or isinstance(found[0].factors[0], grammar.Category):
         raise OptionError(
             f"{role}={text!r}: one numeric column or lag, such as 'engagement' or "
-            "'lag(engagement)'."
+            "'lag(engagement)'.",
+            code="one-term",
+            fix="Put what is more than that among the covariates.",
         )
     return found[0]
 
@@ -223,12 +255,12 @@ def _term(text: str, role: str, known: Container[str]) -> grammar.Term:
 def _analyse(
     model: _Model,
     data: object,
-    asked: Mapping[str, Any],
+    arguments: Mapping[str, Any],
     vcov: Vcov,
     path: Sequence[grammar.Term],
     others: Sequence[grammar.Term],
 ) -> Result:
-    work, draws, conf_level = model.work, int(asked["draws"]), float(asked["conf_level"])
+    work, draws, conf_level = model.work, int(arguments["draws"]), float(arguments["conf_level"])
     clusters = len(work.cells.keys)
     if clusters < 3:
         raise DataError(
@@ -237,13 +269,16 @@ def _analyse(
     whole = replace(model, work=replace(work, cells=work.cells.collapse()))
     # classical errors know no clusters, so one cell will do
     parts = _paths(whole if vcov == "classical" else model, vcov, conf_level)
-    sample, failed = _bootstrap(model, draws, generator(asked["rng"]))
+    sample, failed = _bootstrap(model, draws, generator(arguments["rng"]))
     if len(sample) < draws / 2:
         raise DataError(
             f"{failed} of {draws} bootstrap draws had no solution: {model.x!r} or a mediator "
             "hardly varies over clusters."
         )
-    table = _table(model, parts, sample, conf_level, LEVEL[str(asked["effects"])])
+    level = level_of(str(arguments["effects"]), work.waves)
+    table = _table(model, parts, sample, conf_level, level)
+    pairs = zip(table["effect"], table["mediator"], strict=True)
+    drawn = [f"{effect} [{mediator}]" if mediator else effect for effect, mediator in pairs]
     names = labels(table)
     cautions = [
         *_order(path),
@@ -260,7 +295,7 @@ def _analyse(
     }
     spec = recorded(
         mediate,
-        asked,
+        arguments,
         data=work.fingerprint,
         x=model.x.name,
         m=model.names,
@@ -281,7 +316,7 @@ def _analyse(
         },
         vcov=pd.DataFrame(np.cov(sample.T), index=names, columns=names),
         warnings=tuple(cautions),
-        draws=pd.DataFrame(sample, columns=names),
+        draws=pd.DataFrame(sample, columns=drawn),
         failed_draws=failed,
         references=("mackinnon2004",),
         figure=_figure,
@@ -580,9 +615,10 @@ def _methods(
     )
     return (
         f"We split the association of {model.x} with {model.y} by way of {', '.join(model.names)} "
-        f"(n = {statistics['n']}), with percentile intervals of {statistics['draws']} bootstrap "
-        f"samples of {statistics['clusters']} clusters for indirect effects: {found}. The split is "
-        "descriptive: it assumes the causal order and that nothing unmeasured lies behind it."
+        f"({table['level'].iloc[0]}; n = {statistics['n']}), with percentile intervals of "
+        f"{statistics['draws']} bootstrap samples of {statistics['clusters']} clusters for "
+        f"indirect effects: {found}. The split is descriptive: it assumes the causal order and "
+        "that nothing unmeasured lies behind it."
     )
 
 
@@ -597,8 +633,9 @@ def _figure(result: Result, ax: Axes | None = None, **options: Any) -> Axes:
         elif effect != "contrast":
             shown.append((f"{effect} through {m}" if m else effect, *found))
     columns = ["estimate", "conf_low", "conf_high"]
+    level = str(result.table["level"].iloc[0])
     caption = (
-        f"{result.table['level'].iloc[0]}, n = {result.stats['n']}, "
+        f"{level[0].upper()}{level[1:]}, n = {result.stats['n']}, "
         f"{result.stats['clusters']} clusters."
     )
     if any(w.code == "same-wave" for w in result.warnings):

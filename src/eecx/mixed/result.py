@@ -353,8 +353,6 @@ def mixed(
     conf_level: float,
 ) -> Result:
     """Fit a mixed model to the sums per unit."""
-    if unit is None and not isinstance(data, Panel):
-        raise OptionError("Mixed models need unit=, whose effects are random.")
     kind: Effects = "pooled" if effects == "mixed" else effects
     own = "unit" if isinstance(data, Panel) else unit
     work = prepare(

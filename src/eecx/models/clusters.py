@@ -15,14 +15,18 @@ from ..panel import Panel
 __all__ = ["cluster_names", "cluster_values", "is_nested"]
 
 
-def cluster_names(given: str | Sequence[str] | None) -> tuple[str, ...]:
-    """Read ``cluster=``: no column, one or two."""
+def cluster_names(given: str | Sequence[str] | None, most: int = 2) -> tuple[str, ...]:
+    """Read ``cluster=``: no column, one or two; ``most`` is for the words of the error."""
     if given is None:
         return ()
     several = isinstance(given, Sequence) and not isinstance(given, str)
     names = tuple(given) if several else (given,)
     if not all(isinstance(n, str) for n in names) or len(names) > 2 or len(set(names)) < len(names):
-        raise OptionError(f"cluster={given!r:.60}: the name of one column, or of two.")
+        raise OptionError(
+            f"cluster={given!r:.60}: the name of one column{', or of two' if most > 1 else ''}.",
+            code="column-name",
+            fix="Name what errors may be correlated within, such as the column of units.",
+        )
     return tuple(str(n) for n in names)
 
 

@@ -8,13 +8,13 @@ from dataclasses import replace
 import numpy as np
 
 from .. import formula as grammar
-from ..errors import FormulaError, OptionError
+from ..errors import FormulaError
 from ..moments import ROW, Moments
+from .capabilities import ROWWISE, Effects, Vcov, clustered
 from .clusters import is_nested
 from .columns import Column
 from .transform import transformed
-from .weights import Weighting
-from .work import ROWWISE, Effects, Vcov, Work, clustered, fingerprint_of, has_intercept
+from .work import Work, fingerprint_of, has_intercept
 
 __all__ = ["from_moments", "labels_in"]
 
@@ -25,22 +25,16 @@ def from_moments(
     effects: Effects,
     vcov: Vcov | None,
     clusters: Sequence[str],
-    weights: Weighting | None,
     *,
     unit: str | None,
-    wave: str | None,
     gls: bool,
 ) -> Work:
     """Take the terms of a formula from Moments; units and clusters are among their keys."""
-    _refuse_rows(wave, clusters, weights)
     labels = labels_in(data, (model.response, *model.terms))
     columns = tuple(
         Column(label, "whole", term)
         for label, term in zip(labels, (model.response, *model.terms), strict=True)
     )
-    _refuse_time(effects, vcov)
-    if effects != "pooled" and unit is None:
-        raise OptionError(f"effects={effects!r} from Moments needs unit=, the key of the units.")
     cells = replace(data.select(labels), terms=columns)
     cluster = clusters[0] if clusters else unit
     vcov = vcov or ("CR2" if cluster else "HC1" if ROW in data.keys.columns else "classical")
@@ -71,31 +65,6 @@ def from_moments(
     return transformed(work, cluster or "", gls)
 
 
-def _refuse_rows(wave: str | None, clusters: Sequence[str], weights: Weighting | None) -> None:
-    """Refuse options that need the rows."""
-    if weights is not None:
-        raise OptionError("Moments hold their weights: make them with weight=, not weights=.")
-    if wave is not None:
-        raise OptionError(f"wave={wave!r}: Moments have no order in time. Leave wave= out.")
-    if len(clusters) > 1:
-        raise OptionError("Two kinds of clusters need the rows; Moments hold sums.")
-
-
-def _refuse_time(effects: Effects, vcov: Vcov | None) -> None:
-    """Refuse effects and errors that need waves, or their order."""
-    if effects == "two-way":
-        raise OptionError(
-            "Moments have no waves to take out: put wave dummies among the terms and use 'within'."
-        )
-    if effects == "random-two-way":
-        raise OptionError(
-            "Moments have no waves to weigh by: give the panel or the rows, or put wave dummies "
-            "among the terms and use 'random'."
-        )
-    if effects == "first-difference" or vcov in ("driscoll-kraay", "newey-west"):
-        raise OptionError("Moments have no order in time: give the panel or the rows.")
-
-
 def _require_keys(
     cells: Moments, effects: Effects, unit: str | None, cluster: str | None, vcov: Vcov
 ) -> None:
@@ -104,8 +73,6 @@ def _require_keys(
     cells.require_keys([k for k in dict.fromkeys(keys) if k])
     if vcov in ROWWISE and effects != "between":
         cells.require_keys([ROW])
-    if clustered(vcov) and not cluster:
-        raise OptionError(f"vcov={vcov!r} from Moments needs cluster=, one of their keys.")
 
 
 def labels_in(data: Moments, terms: Sequence[grammar.Term]) -> list[str]:

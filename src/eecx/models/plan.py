@@ -1,4 +1,4 @@
-"""What is asked of which data: the options of a model, checked and settled."""
+"""What is asked of which data: the options of a model, settled."""
 
 from __future__ import annotations
 
@@ -7,47 +7,40 @@ from typing import Any
 
 from .. import formula as grammar
 from ..errors import FormulaError, OptionError
+from ..moments import Moments
 from ..panel import Panel, as_panel
+from .capabilities import ROWWISE, Effects, Vcov, clustered
 from .weights import Weighting
-from .work import ROWWISE, Effects, Vcov, clustered
 
-__all__ = ["Plan", "plan_of", "refuse_arguments"]
+__all__ = ["Plan", "known_of", "plan_of", "refuse_arguments"]
 
 
-def refuse_arguments(
-    model: grammar.Formula,
-    effects: Effects,
-    vcov: Vcov | None,
-    columns: dict[str, Any],
-    clusters: tuple[str, ...],
-) -> None:
-    """Refuse options that no data can go with."""
+def refuse_arguments(model: grammar.Formula, effects: Effects, columns: dict[str, Any]) -> None:
+    """Refuse names that are none, and a formula of which these effects leave nothing."""
     for name, given in columns.items():
         if given is not None and not isinstance(given, str):
-            raise OptionError(f"{name}={given!r}: the name of one column.")
-    if effects == "between" and vcov in ("driscoll-kraay", "newey-west"):
-        raise OptionError(
-            f"vcov={vcov!r} is for rows over time, and effects='between' has one row per unit. "
-            "Take vcov='CR2' or 'HC3'."
-        )
-    if effects == "between" and len(clusters) > 1:
-        raise OptionError(
-            f"cluster={clusters!r}: effects='between' takes one kind of clusters, of whole units. "
-            "Name one column."
-        )
-    if clusters and not clustered(vcov):
-        raise OptionError(
-            f"vcov={vcov!r} knows no clusters. Leave cluster= out, or take vcov='CR2'."
-        )
-    if vcov == "CR1-each" and len(clusters) < 2:
-        raise OptionError(
-            "vcov='CR1-each' is for two kinds of clusters, such as cluster=('unit', 'wave'). "
-            "Take vcov='CR1'."
-        )
+            raise OptionError(
+                f"{name}={given!r}: the name of one column.",
+                code="column-name",
+                fix="Name the column, as text.",
+            )
     if not model.terms and effects in ("within", "two-way", "within-between"):
         raise FormulaError(
-            f"{model.text!r} has the intercept alone, which unit effects take up. Add a term."
+            f"{model.text!r} has the intercept alone, which unit effects take up.",
+            code="no-term",
+            fix="Add a term.",
         )
+
+
+def known_of(data: object, unit: str | None, wave: str | None) -> dict[str, bool]:
+    """Return what is known of the data before they are read, of what models need."""
+    if isinstance(data, Moments):
+        named = unit is not None
+        return {"rows": False, "units": named, "waves": False, "clusters": named}
+    if isinstance(data, Panel):
+        return {"rows": True, "units": True, "waves": data.wave is not None, "clusters": True}
+    named = unit is not None
+    return {"rows": True, "units": named, "waves": wave is not None, "clusters": named}
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +100,7 @@ def plan_of(
     unit: str | None,
     wave: str | None,
 ) -> Plan:
-    """Open the data, settle clusters and errors; refuse what the data have no keys for."""
+    """Open the data; settle clusters and errors."""
     if effects == "random-two-way" and not clusters:
         vcov = vcov or "classical"  # its weights relate units: no clusters unless asked for
     if isinstance(data, Panel):
@@ -119,22 +112,6 @@ def plan_of(
     columns += [weights.column] if weights and weights.column else []
     panel = as_panel(data, columns, unit=unit, wave=wave)
     own_units = isinstance(data, Panel) or unit is not None
-    if not own_units and effects != "pooled":
-        raise OptionError(f"effects={effects!r} needs unit= to say which rows belong together.")
-    if panel.wave is None and (needs := _needs_waves(effects, vcov)):
-        raise OptionError(f"{needs} needs wave=.")
     clusters = clusters or ((panel.unit,) if own_units else ())
     vcov = vcov or ("CR1" if len(clusters) > 1 else "CR2" if clusters else "HC1")
-    if (clustered(vcov) or vcov == "newey-west") and not clusters:
-        raise OptionError(f"vcov={vcov!r} needs cluster= or unit=.")
-    if len(clusters) > 1 and vcov not in ("CR0", "CR1", "CR1-each"):
-        raise OptionError(
-            f"Two kinds of clusters take vcov='CR1', 'CR1-each' or 'CR0', not {vcov!r}."
-        )
     return Plan(panel, tuple(columns), own_units, effects, vcov, clusters, weights)
-
-
-def _needs_waves(effects: Effects, vcov: Vcov | None) -> str:
-    if effects in ("two-way", "random-two-way", "first-difference"):
-        return f"effects={effects!r}"
-    return f"vcov={vcov!r}" if vcov in ("driscoll-kraay", "newey-west") else ""

@@ -28,6 +28,7 @@ from ..covariance import cr2
 from ..errors import Caution, ColumnError, OptionError, check_level, listing
 from ..moments import Moments
 from ..results import NUMBERS, Result, tidy, versions
+from .capabilities import accept
 from .columns import INTERCEPT, Column
 from .fitted import fitted_rows
 from .inference import UNTOLD, covariance_of, is_perfect
@@ -229,30 +230,40 @@ class Predictor:
             rows["fitted"] = self.errors.mean(rows["fitted"].to_numpy())
         return rows
 
-    def _refuse(self, reference: object | None, interval: str, weights: object) -> None:
-        if interval not in ("mean", "new"):
-            raise OptionError(f"interval={interval!r}: accepted are {listing(('mean', 'new'))}.")
+    def _refuse(
+        self, reference: object | None, interval: str, weights: Mapping[str, object] | None
+    ) -> None:
+        """Refuse what is not known; ``weights`` are the column by its kind."""
+        accept("interval", interval, ("mean", "new"))
         if interval == "new" and isinstance(self.errors, Link):
             raise OptionError(
                 f"interval='new' is not for family={self.kind!r}: a new outcome of such a model is "
-                "no amount with a symmetric interval. Take interval='mean'."
+                "no amount with a symmetric interval.",
+                code="new-family",
+                fix="Take interval='mean'.",
             )
         if interval == "new" and (reference is not None or self.kind in NO_LEVEL):
             raise OptionError(
                 "interval='new' is for one new observation, and this is a difference of expected "
-                "outcomes. Take interval='mean'."
+                "outcomes.",
+                code="new-difference",
+                fix="Take interval='mean'.",
             )
         unknown = isinstance(self.errors, LeastSquares) and np.isnan(self.errors.residual)
-        if interval == "new" and (unknown or (weights and "frequency" not in str(weights))):
+        if interval == "new" and (unknown or set(weights or ()) - {"frequency"}):
             raise OptionError(
                 "interval='new' is not for weighted models: their observations differ in variance, "
-                "and a new one's is not known. Take interval='mean'."
+                "and a new one's is not known.",
+                code="new-weighted",
+                fix="Take interval='mean'.",
             )
         if reference is None and self.kind in NO_LEVEL:
             raise OptionError(
                 f"effects={self.kind!r} does not tell the level of {self.outcome!r}: "
-                f"{NO_LEVEL[self.kind]}. It predicts differences: give reference=, the values to "
-                "compare with. For levels fit effects='between', 'random' or 'within-between'."
+                f"{NO_LEVEL[self.kind]}. It predicts differences.",
+                code="no-level",
+                fix="Give reference=, the values to compare with. For levels fit "
+                "effects='between', 'random' or 'within-between'.",
             )
 
     def _read(

@@ -11,11 +11,12 @@ import numpy.typing as npt
 
 from .. import formula as grammar
 from ..moments import ROW, Moments, from_rows, group_codes
+from .capabilities import Asked, judge, judge_data
 from .clusters import cluster_names, is_nested
 from .columns import Column, columns_of_design
 from .design import design, unkeyed
 from .from_moments import from_moments
-from .plan import Plan, plan_of, refuse_arguments
+from .plan import Plan, known_of, plan_of, refuse_arguments
 from .rows import Table, complete_rows, read, with_wave_dummies
 from .transform import transformed
 from .weights import Weighting, by_variance
@@ -49,11 +50,22 @@ def prepare(
     variance components; ``drift`` gives first differences a constant.
     """
     clusters = cluster_names(cluster)
-    refuse_arguments(model, effects, vcov, {"unit": unit, "wave": wave}, clusters)
+    refuse_arguments(model, effects, {"unit": unit, "wave": wave})
+    asked = Asked(
+        effects,
+        vcov,
+        clusters,
+        weights=None if weights is None else weights.kind,
+        method=("gls" if gls else "ols") if effects == "within-between" else None,
+        drift=drift,
+        unit=unit,
+        wave=wave,
+        source="sums" if isinstance(data, Moments) else "rows",
+    )
+    judge(asked)
+    judge_data(asked, known_of(data, unit, wave))
     if isinstance(data, Moments):
-        return from_moments(
-            data, model, effects, vcov, clusters, weights, unit=unit, wave=wave, gls=gls
-        )
+        return from_moments(data, model, effects, vcov, clusters, unit=unit, gls=gls)
     plan = plan_of(data, model, effects, vcov, clusters, weights, unit=unit, wave=wave)
     made = design(plan.panel, (model.response, *model.terms))
     table, complete = complete_rows(plan, read(plan, made.x, model), rows, made.names)

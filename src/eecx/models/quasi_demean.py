@@ -11,8 +11,9 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import DataError, OptionError
+from ..errors import DataError
 from ..moments import Moments, group_codes, pack
+from .capabilities import Asked, judge_data
 from .columns import INTERCEPT, Column
 from .swamy_arora import Components, components
 from .two_way_random import Crossing, two_way_components
@@ -56,13 +57,14 @@ def quasi_demeaned_two_way(work: Work) -> Work:
     cells = work.cells
     unit, wave = (group_codes(cells.keys, [k])[0] for k in ("unit", "wave"))
     rows = Crossing.of(unit, wave)
-    if work.vcov != "classical" and not rows.balanced:
-        units, waves = rows.seen.shape
-        raise OptionError(
-            f"vcov={work.vcov!r} of effects='random-two-way' needs every unit in every wave: here "
-            f"{units} units have {len(unit)} of {units * waves} unit-waves, and the weights relate "
-            "different units. Take vcov='classical', or effects='two-way'."
-        )
+    units, waves = rows.seen.shape
+    judge_data(
+        Asked(work.effects, work.vcov),
+        {"balance": rows.balanced},
+        units=units,
+        rows=len(unit),
+        cells=units * waves,
+    )
     whole = cells.collapse()
     refuse_flat(work, whole)
     centre = whole.mean[0]

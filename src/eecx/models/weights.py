@@ -23,13 +23,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import DataError, OptionError, listing, nearest
+from ..errors import DataError, OptionError
 from ..panel import Panel
+from .capabilities import KINDS, Kind, accept
 
 __all__ = [
     "Kind",
@@ -41,7 +42,6 @@ __all__ = [
 ]
 
 Array = npt.NDArray[np.float64]
-Kind = Literal["precision", "sampling", "frequency", "variance"]
 
 
 @dataclass(frozen=True)
@@ -69,54 +69,30 @@ class Weighting:
         return {self.kind: self.column}
 
 
-def weighting(
-    given: Mapping[Kind, str] | Literal["variance"] | None,
-    effects: str,
-    vcov: str | None,
-    family: str,
-) -> Weighting | None:
-    """Read ``weights=``; refuse what has no agreed meaning."""
-    kinds = get_args(Kind)
+def weighting(given: Mapping[Kind, str] | Literal["variance"] | None) -> Weighting | None:
+    """Read ``weights=``: the kind, and the column."""
     if given is None:
         return None
     if given == "variance":
-        found = Weighting("variance", None)
-    elif not isinstance(given, Mapping) or len(given) != 1:
+        return Weighting("variance", None)
+    if not isinstance(given, Mapping) or len(given) != 1:
         raise OptionError(
-            f"weights={given!r}: say what the column's weights are: weights={{'precision': 'w'}} "
-            "(inverse variances), {'sampling': 'w'} (people of the population that a row stands "
-            "for), {'frequency': 'w'} (equal rows) or {'variance': 'v'} (sampling variances of the "
-            "outcome; of a Panel of surveys: weights='variance')."
+            f"weights={given!r}: say what the column's weights are.",
+            code="weights",
+            fix="Take weights={'precision': 'w'} (inverse variances), {'sampling': 'w'} (people of "
+            "the population that a row stands for), {'frequency': 'w'} (equal rows) or "
+            "{'variance': 'v'} (sampling variances of the outcome; of a Panel of surveys: "
+            "weights='variance').",
         )
-    else:
-        ((kind, column),) = given.items()
-        if kind not in kinds:
-            raise OptionError(
-                f"weights={dict(given)!r}: kinds are {listing(kinds)}.{nearest(kind, kinds)}"
-            )
-        if not isinstance(column, str):
-            raise OptionError(f"weights={dict(given)!r}: the name of one column.")
-        found = Weighting(kind, column)
-    accepted: tuple[str, ...] = ("pooled", "within", "two-way")
-    if found.kind in ("variance", "frequency"):
-        accepted = (*accepted, "between")
-    if found.kind == "frequency":
-        accepted = (*accepted, "random", "within-between", "mixed")
-    if effects not in accepted:
+    ((kind, column),) = given.items()
+    accept("kind of weights", kind, KINDS)
+    if not isinstance(column, str):
         raise OptionError(
-            f"Weights of kind {found.kind!r} are for effects {listing(accepted)}, not {effects!r}."
+            f"weights={dict(given)!r}: the name of one column.",
+            code="column-name",
+            fix="Name the column that holds the weights.",
         )
-    if found.kind == "variance" and family != "gaussian":
-        raise OptionError(
-            f"Weights of kind 'variance' are for linear models, not family={family!r}. Take "
-            "{'precision': 'n'}, with n the people behind a share or count."
-        )
-    if found.kind == "sampling" and vcov == "classical":
-        raise OptionError(
-            "Sampling weights say nothing of a row's variance, which classical errors need. Take "
-            "the default vcov, or weights of kind 'precision'."
-        )
-    return found
+    return Weighting(kind, column)
 
 
 def weight_column(panel: Panel, given: Weighting, outcome: str) -> Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,7 @@ import pandas as pd
 from ..moments import Moments
 from ..panel import Panel
 from ..results import fingerprint
+from .capabilities import ROWWISE, Effects, Vcov, clustered
 from .columns import Column
 from .swamy_arora import Components
 from .weights import Weighting
@@ -28,47 +29,6 @@ __all__ = [
 ]
 
 Array = npt.NDArray[np.float64]
-Effects = Literal[
-    "pooled",
-    "between",
-    "within",
-    "two-way",
-    "first-difference",
-    "random",
-    "random-two-way",
-    "within-between",
-    "mixed",
-]
-Vcov = Literal[
-    "classical",
-    "HC0",
-    "HC1",
-    "HC2",
-    "HC3",
-    "HC1-plm",
-    "HC3-plm",
-    "CR0",
-    "CR1",
-    "CR1-areg",
-    "CR1-plm",
-    "CR1-each",
-    "CR2",
-    "CR3",
-    "wild",
-    "driscoll-kraay",
-    "newey-west",
-]
-ROWWISE = (
-    "HC0",
-    "HC1",
-    "HC2",
-    "HC3",
-    "HC1-plm",
-    "HC3-plm",
-    "driscoll-kraay",
-    "newey-west",
-)
-"""Covariances that need every row."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,11 +99,6 @@ class Work:
         at = [self.cells.terms.index(name) for name in (y, *terms, *self.nuisance)]
         cells = self.cells.select([y, *terms, *self.nuisance])
         return replace(self, cells=cells, y=y, terms=terms, size=self.size[at])
-
-
-def clustered(vcov: Vcov | None) -> bool:
-    """Whether errors are summed by cluster; None, the default, is where there are clusters."""
-    return vcov not in (*ROWWISE, "classical")
 
 
 def has_intercept(effects: Effects, gls: bool, drift: bool = True) -> bool:

@@ -336,8 +336,9 @@ def _check(employees: Survey, customers: Survey, disclosure_n: int) -> None:
         if not isinstance(survey, Survey):
             raise OptionError(
                 f"{what} is a {type(survey).__name__}; link() pairs two eecx.Survey.",
-                code="wrong-type",
-                fix="For data that come by unit already use eecx.Panel.from_frame().",
+                code="wrong-source",
+                fix="Make one from the answers of people: eecx.Survey(answers, unit=…, "
+                "measures={…}). For data that come by unit already use eecx.Panel.from_frame().",
             )
     if disclosure_n < 1:
         raise OptionError(

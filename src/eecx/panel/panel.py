@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from .. import formula, frames, moments
-from ..errors import Caution, ColumnError, DataError, OptionError, listing, nearest
+from ..errors import Caution, ColumnError, DataError, OptionError, check_source, listing, nearest
 from ..measures import Better, as_sources
 from ..moments import group_codes
 from .audit import LOST, STAGES, Audit, near_misses
@@ -213,6 +213,7 @@ class Panel:
                 code="named-twice",
                 fix="Name it as a key only.",
             )
+        check_source("Panel.from_frame", data, frames=True)
         table = frames.open_table(data, numeric=[*measures, *extra], parse=parse)
         keys = [unit, *([wave] if wave else [])]
         table.require(keys, "unit or wave")

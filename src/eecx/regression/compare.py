@@ -61,7 +61,11 @@ def compare(*fits: Result, names: Sequence[str] = (), digits: int = 3) -> Result
     asked = dict(locals())
     models = [isinstance(f, Result) and identifying(f.table) == ["term", "level"] for f in fits]
     if len(fits) < 2 or not all(models):
-        raise OptionError("compare takes two or more Results of eecx.regress.", code="wrong-source")
+        raise OptionError(
+            "compare takes two or more Results of eecx.regress.",
+            code="wrong-source",
+            fix="Fit models and compare what eecx.regress() returns.",
+        )
     listed = isinstance(names, Sequence) and not isinstance(names, str)
     heads = list(names) if listed and names else [f"({i + 1})" for i in range(len(fits))]
     texts = listed and all(isinstance(h, str) and h for h in heads)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,7 @@ from scipy import optimize
 from .. import formula as grammar
 from .. import plotting
 from ..errors import Caution, DataError, OptionError, listing
+from ..models.capabilities import Family
 from ..models.clusters import cluster_values
 from ..models.columns import INTERCEPT, called, columns_of_design
 from ..models.design import design, unkeyed
@@ -22,7 +23,6 @@ from ..models.levels import identified
 from ..models.predictor import predictor_of_glm
 from ..models.weights import Weighting, weight_column
 from ..models.work import Rows
-from ..moments import Moments
 from ..panel import Panel, as_panel
 from ..results import Result, fingerprint, labels, versions
 from .marginal_effects import marginal_effects
@@ -30,10 +30,9 @@ from .marginal_effects import marginal_effects
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Family", "glm"]
+__all__ = ["glm"]
 
 Array = npt.NDArray[np.float64]
-Family = Literal["gaussian", "binomial", "fractional", "poisson"]
 
 LINK = {"binomial": "logit", "fractional": "logit", "poisson": "log"}
 # fitted shares this near to 0 or 1, or linear predictors this large, are no estimates
@@ -54,8 +53,6 @@ def glm(
     """Fit a generalized linear model to the rows by statsmodels, with clustered errors."""
     import statsmodels.api as sm
 
-    if isinstance(data, Moments):
-        raise DataError(f"family={family!r} needs the rows; Moments hold sums.")
     if isinstance(data, Panel):
         if cluster is None:
             cluster = data.cluster or data.unit

@@ -5,16 +5,31 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from .. import formula as grammar
-from ..errors import Caution, OptionError, check_level, listing, nearest
+from ..errors import Caution, OptionError, check_level, check_source
 from ..frames import open_table
 from ..mixed import Covariance, mixed
+from ..models.capabilities import (
+    EFFECTS,
+    FAMILIES,
+    KINDS,
+    VCOVS,
+    Asked,
+    Effects,
+    Family,
+    Kind,
+    Method,
+    Uses,
+    Vcov,
+    clustered,
+)
+from ..models.clusters import cluster_names
 from ..models.columns import INTERCEPT, Column
 from ..models.inference import (
     covariance_of,
@@ -26,21 +41,30 @@ from ..models.inference import (
 )
 from ..models.least_squares import Fit
 from ..models.levels import SPLIT, contextual, figure, identified, in_words, shown
+from ..models.plan import known_of
 from ..models.predictor import predictor_of_least_squares
 from ..models.prepare import prepare
-from ..models.weights import Kind, weighting
-from ..models.work import Effects, Vcov, Work, clustered
+from ..models.weights import weighting
+from ..models.work import Work
+from ..moments import Moments
 from ..panel import Panel
 from ..resampling import check_draws, generator, wild_tests
 from ..resampling.wild import Weights
 from ..results import Result, labels, recorded, versions
 from .cautions import cautions
-from .glm import Family, glm, same_kind
+from .glm import glm
 
 __all__ = ["regress"]
 
 Array = npt.NDArray[np.float64]
-Method = Literal["ols", "gls", "reml", "ml"]
+USES = Uses(
+    "regress",
+    effects=EFFECTS,
+    vcov=VCOVS,
+    clusters=2,
+    weights=KINDS,
+    families=FAMILIES,
+)
 
 IN_WORDS = {
     "pooled": "ordinary least squares",
@@ -182,42 +206,45 @@ def regress(
     >>> fit.table["level"].tolist()
     ['within units over time']
     """
-    asked = dict(locals())
-    if effects not in get_args(Effects):
-        known = listing(get_args(Effects), most=20)
-        raise OptionError(f"effects={effects!r}: accepted are {known}.")
-    if vcov is not None and vcov not in get_args(Vcov):
-        known = listing(get_args(Vcov), most=20)
-        raise OptionError(f"vcov={vcov!r}: accepted are {known}.{nearest(vcov, get_args(Vcov))}")
-    if family not in get_args(Family):
-        raise OptionError(f"family={family!r}: accepted are {listing(get_args(Family))}.")
+    arguments = dict(locals())
+    check_source("regress", data, Panel, Moments, frames=True)
     check_level(conf_level)
-    _check_draws(vcov, draws, wild, rng)
-    method = _method(effects, method)
-    by_likelihood = method in ("reml", "ml")
-    if not by_likelihood and (random != "1" or covariance != "unstructured"):
-        raise OptionError(
-            "random= and covariance= are for mixed models: effects='mixed', or 'within-between' "
-            "with method='reml'."
-        )
+    check_draws(draws)
+    generator(rng)
     if not isinstance(drift, bool):
-        raise OptionError(f"drift={drift!r}: True or False.")
-    if not drift and effects != "first-difference":
-        raise OptionError("drift=False is for effects='first-difference'.")
+        raise OptionError(
+            f"drift={drift!r}: True or False.", code="drift", fix="Leave drift= out, or take False."
+        )
+    weighted = weighting(weights)
+    clusters = cluster_names(cluster)
+    asked = Asked(
+        effects,
+        vcov,
+        clusters,
+        family,
+        weights=None if weighted is None else weighted.kind,
+        method=method,
+        random=random,
+        covariance=covariance,
+        drift=drift,
+        wild=wild,
+        unit=unit,
+        wave=wave,
+        source="sums" if isinstance(data, Moments) else "rows",
+    )
+    USES.judge(asked)
+    USES.judge_data(asked, known_of(data, unit, wave))
     model = grammar.parse(formula)
-    weighted = weighting(weights, effects, vcov, family)
     if isinstance(data, str | Path):  # a file is read once
         data = open_table(data)
     if family != "gaussian":
-        same_kind({"effects": effects != "pooled", "vcov": vcov not in (None, "CR1")})
-        if cluster is not None and not isinstance(cluster, str):
-            raise OptionError("A family takes one kind of clusters.")
-        own = {"unit": unit, "wave": wave, "cluster": cluster}
+        own = {"unit": unit, "wave": wave, "cluster": next(iter(clusters), None)}
         result = glm(data, model, family, **own, weights=weighted, conf_level=conf_level)
-        return _recorded(result, asked)
+        return _recorded(result, arguments)
+    estimated_by = asked.estimated_by
     options: dict[str, Any] = {
         "family": family,
-        "method": method,
+        "method": estimated_by,
         "drift": drift,
         "draws": draws,
         "wild": wild,
@@ -225,14 +252,9 @@ def regress(
     options |= {"random": random, "covariance": covariance}
     options["weights"] = None if weighted is None else weighted.spec
     options["rng"] = rng if rng is None or isinstance(rng, int) else str(rng)
-    if by_likelihood:
-        if cluster is not None or vcov is not None:
-            raise OptionError(
-                "Mixed models have errors of their own; leave cluster= and vcov= out, or take "
-                "effects='within-between' with method='gls' for cluster-robust ones."
-            )
+    if asked.by_likelihood:
         result = mixed(
-            data, model, effects, unit, wave, random, covariance, method, weighted, conf_level
+            data, model, effects, unit, wave, random, covariance, estimated_by, weighted, conf_level
         )
         result = replace(result, spec={**options, **result.spec, "formula": formula})
     else:
@@ -244,7 +266,7 @@ def regress(
             wave=wave,
             cluster=cluster,
             vcov=vcov,
-            gls=method == "gls",
+            gls=estimated_by == "gls",
             drift=drift,
             weights=weighted,
         )
@@ -257,7 +279,7 @@ def regress(
         )
         if work.vcov == "wild":
             result = _bootstrapped(result, work, fit, draws, wild, rng, conf_level)
-    result = _recorded(result, asked)
+    result = _recorded(result, arguments)
     if isinstance(data, Panel) and len(model.response.columns) == 1:
         shared = data.shared_source(model.columns, model.response.columns[0])
         if shared:
@@ -265,10 +287,10 @@ def regress(
     return result
 
 
-def _recorded(result: Result, asked: Mapping[str, Any]) -> Result:
+def _recorded(result: Result, arguments: Mapping[str, Any]) -> Result:
     """Record every argument, with what defaults came to, and say which model it is in headings."""
     settled = {k: v for k, v in result.spec.items() if k not in ("data", "versions")}
-    spec = recorded(regress, asked, data=result.spec["data"], **settled)
+    spec = recorded(regress, arguments, data=result.spec["data"], **settled)
     return replace(result, spec=spec, title=str(spec["formula"]), kind=kind_of(spec))
 
 
@@ -280,29 +302,6 @@ def kind_of(spec: Mapping[str, Any]) -> tuple[str, ...]:
     model = f"{spec['family']} ({link} link)" if link else str(spec["effects"])
     of = [f"{errors} by {by}" if by else str(errors)] if errors else []
     return (model, *of, *(f"{kind} weights" for kind in spec.get("weights") or {}))
-
-
-def _method(effects: Effects, given: Method | None) -> Method:
-    accepted: dict[str, tuple[Method, ...]] = {
-        "mixed": ("reml", "ml"),
-        "within-between": ("gls", "ols", "reml", "ml"),
-    }
-    known = accepted.get(effects, ("ols",))
-    if given is not None and given not in known:
-        raise OptionError(
-            f"method={given!r} of effects={effects!r}: accepted are {listing(known)}."
-        )
-    return given or known[0]
-
-
-def _check_draws(
-    vcov: Vcov | None, draws: int, wild: Weights | None, rng: int | np.random.Generator | None
-) -> None:
-    """Refuse options of the bootstrap that it could not use, also where it is not asked for."""
-    if wild is not None and vcov != "wild":
-        raise OptionError(f"wild={wild!r} is for vcov='wild'. Leave it out, or ask for that.")
-    check_draws(draws)
-    generator(rng)
 
 
 def _bootstrapped(
@@ -454,7 +453,7 @@ def _methods(
             interval = f"SE {se:.2g}, {100 * conf_level:g}% CI without an end: no null is rejected"
         untold = "its error cannot be told"
         found.append(f"{term} b = {b:.3g} ({interval if np.isfinite(se) else untold})")
-    what = "units" if work.effects == "between" else "unit-waves" if work.units else "rows"
+    what = "units" if work.effects == "between" else "unit-waves" if work.waves > 1 else "rows"
     what = "changes" if work.effects == "first-difference" else what
     rows = f"{int(work.cells.n.sum())} {what}"
     units = f" of {work.units} units" if work.units and work.effects != "between" else ""

@@ -12,11 +12,12 @@ from scipy import special
 
 from .. import formula as grammar
 from .. import plotting
-from ..errors import Caution, DataError, OptionError, listing, nearest
+from ..errors import Caution, DataError, OptionError, check_source, listing, nearest
+from ..models.capabilities import Uses
 from ..models.inference import covariance_of, fit_work
 from ..models.levels import contextual_rows, slopes_of
 from ..models.prepare import prepare
-from ..models.work import Vcov
+from ..moments import Moments
 from ..panel import Panel
 from ..results import Result, p_phrase, recorded, tidy
 from .regress import regress
@@ -27,6 +28,13 @@ Array = npt.NDArray[np.float64]
 Term = str | tuple[str, str]
 
 LEVELS = ("whole", "within", "between", "contextual", "intercept")
+
+HAUSMAN_USES = Uses(
+    "hausman",
+    effects=("within", "random", "within-between"),
+    vcov=("classical", "CR0", "CR2"),
+    called=None,
+)
 
 
 def wald(
@@ -83,7 +91,11 @@ def wald(
     """
     asked = dict(locals())
     if not isinstance(result, Result) or result.vcov is None or not result.parts:
-        raise OptionError("wald takes a Result of eecx.regress.", code="wrong-source")
+        raise OptionError(
+            "wald takes a Result of eecx.regress.",
+            code="wrong-source",
+            fix="Fit a model and test what eecx.regress() returns.",
+        )
     kept = [p not in ("intercept", "contextual") for p in result.parts]
     at = np.flatnonzero(kept) if terms is None else _rows_of(result, _listed(terms, result))
     if not len(at):
@@ -231,7 +243,11 @@ def _checked(values: Mapping[Term, float] | None) -> Mapping[Term, float]:
         isinstance(v, Real) and np.isfinite(v) for v in given.values()
     )
     if not good:
-        raise OptionError(f"values={values!r:.60}: a number for each term, such as {{'x': 0.5}}.")
+        raise OptionError(
+            f"values={values!r:.60}: a number for each term, such as {{'x': 0.5}}.",
+            code="values",
+            fix="Give the value under the null, by term.",
+        )
     return given
 
 
@@ -276,9 +292,12 @@ def hausman(
     True
     """
     asked = dict(locals())
+    check_source("hausman", data, Panel, Moments, frames=True)
     model = grammar.parse(formula)
-    within = prepare(data, model, "within", unit=unit, wave=wave, vcov="classical")
-    random = prepare(data, model, "random", unit=unit, wave=wave, vcov="classical")
+    within, random, both = (
+        prepare(data, model, e, unit=unit, wave=wave, vcov="classical", gls=e == "within-between")
+        for e in HAUSMAN_USES.effects
+    )
     first, second = fit_work(within), fit_work(random)
     both = prepare(data, model, "within-between", unit=unit, wave=wave, vcov="classical", gls=True)
     names = [c for c in within.terms if c.of("between") in both.terms]
@@ -302,12 +321,8 @@ def hausman(
         )
         cautions.append(Caution("not-definite", message, "classic"))
         rows = [("classic", np.nan, len(names))]
-    forms: tuple[tuple[str, Vcov], ...] = (
-        ("auxiliary", "classical"),
-        ("auxiliary, cluster-robust", "CR0"),
-        ("auxiliary, CR2", "CR2"),
-    )
-    for label, vcov in forms:
+    labels = ("auxiliary", "auxiliary, cluster-robust", "auxiliary, CR2")
+    for label, vcov in zip(labels, HAUSMAN_USES.vcov, strict=True):
         work = prepare(data, model, "within-between", unit=unit, wave=wave, vcov=vcov, gls=True)
         fit = fit_work(work)
         combine = contextual_rows(fit.columns)
