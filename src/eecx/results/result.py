@@ -247,9 +247,7 @@ class Result:
         at : data frame of any engine, path, or mapping
             One row per prediction, with every column of the formula and no other;
             ``{"engagement": [3.5, 4.0], "size": 20}``. A lag is given under its label,
-            ``"lag(engagement)"``. A within-between model takes ``"engagement (between)"``, the
-            unit's usual value, and ``"engagement (within)"``, the wave's distance from it; columns
-            that do not change within units keep their names.
+            ``"lag(engagement)"``.
         reference : data frame, path or mapping, optional
             What to compare with: one row, or as many as ``at``. Columns that it lacks are as in
             ``at``; columns that both lack are held equal. Models with unit effects and first
@@ -260,12 +258,19 @@ class Result:
             within-between, mixed).
         conf_level : float, optional
             That of the fit, if not given.
+        unit_means : data frame, path or mapping, optional
+            Of within-between models, whose slopes within and between units are apart: the unit's
+            usual values, ``{"engagement": 3.2}``, of the columns that vary within units; of a
+            power or a product of two such columns its own mean, ``{"I(engagement^2)": 10.5}``. In
+            a difference they may be left out where they cancel. Two columns of ``at``,
+            ``"engagement (between)"`` (the unit mean) and ``"engagement (within)"`` (the distance
+            from it), say the same, and move the two apart.
 
         Returns
         -------
         Result
-            ``.table`` has the columns of ``at``, then ``estimate, std_error, df, conf_low,
-            conf_high``. Families predict the expected outcome itself; their intervals are formed on
+            ``.table`` has the columns of ``at``, then the agreed ones; a level is not tested, a
+            difference is. Families predict the expected outcome itself; their intervals are formed on
             the scale of the link, so that shares stay between 0 and 1. Their differences are of
             expected outcomes, with delta-method errors.
 
@@ -287,11 +292,16 @@ class Result:
         >>> sim = eecx.simulate.panel(units=60, waves=4, same_wave=0.5, rng=1)
         >>> fit = eecx.regress(sim.frame, "cx ~ ex", unit="unit", wave="wave", effects="between")
         >>> fit.predict({"ex": [-0.5, 0.5]}).table.columns.tolist()
-        ['ex', 'estimate', 'std_error', 'df', 'conf_low', 'conf_high']
+        ['ex', 'estimate', 'std_error', 'statistic', 'df', 'p_value', 'conf_low', 'conf_high']
         >>> change = eecx.regress(sim.frame, "cx ~ ex", unit="unit", wave="wave", effects="within")
         >>> moved = change.predict({"ex": 0.5}, reference={"ex": 0.0}).table
         >>> bool((moved["conf_low"] < moved["estimate"]).all())
         True
+        >>> both = eecx.regress(
+        ...     sim.frame, "cx ~ ex", unit="unit", wave="wave", effects="within-between"
+        ... )
+        >>> both.predict({"ex": [0.0, 0.5]}, unit_means={"ex": 0.2}).table.columns.tolist()[:3]
+        ['ex', 'ex (unit mean)', 'estimate']
         """
         return self._model().predict(self, at, reference, interval, conf_level, unit_means)
 
