@@ -50,6 +50,11 @@ CONVENTIONS = {
     "reliability": ".70 customary",
     "alpha": ".70 customary",
 }
+ASSUMED = "direct consensus (assumed)"
+CONSENSUS = ("direct consensus", "referent shift", ASSUMED)
+"""Composition models under which people should agree."""
+COLUMNS = {"r_wg": "rwg", "AD": "ad", "a_wg": "awg"}
+"""Where the units' own agreement stands: the first index of a kind."""
 MORE = ("median", "minimum", "maximum", "groups", "units", "null_variance", "composition")
 
 
@@ -152,7 +157,7 @@ def aggregation(
             measures=names,
         ),
         {**counted(every[keys].drop_duplicates()), "withheld": len(small)},
-        _methods(table, survey, conf_level),
+        _methods(rows, survey, conf_level),
         tables={"units": every, "conventions": conventions[conventions["convention"] != ""]},
         warnings=tuple(c for one in found for c in one.cautions),
         references=("chan1998", "lebreton2008", "james1984"),
@@ -184,7 +189,7 @@ def composition_of(measure: Measure) -> str:
         return "share above a threshold"
     if not isinstance(measure, Scale | Mean) or "customers" in measure.source:
         return "additive"
-    return "direct consensus (assumed)"
+    return ASSUMED
 
 
 def _examined(
@@ -196,15 +201,16 @@ def _examined(
 ) -> _Found:
     measure = survey.measures[name]
     composition = composition_of(measure)
-    consensus = composition.startswith(("direct consensus", "referent shift"))
+    consensus = composition in CONSENSUS
     derived = isinstance(measure, Dispersion | Extreme | AcrossTouchpoints)
     rows: list[dict[str, Any]] = []
     cautions: list[Caution] = []
     per_unit: dict[str, Array] = {}
 
-    def add(index: str, estimate: float, convention: str = "", **more: Any) -> None:
+    def add(index: str, estimate: float, kind: str, **more: Any) -> None:
         own = {"measure": name, "composition": composition, "index": index, "estimate": estimate}
-        rows.append(own | {"null": "", "convention": CONVENTIONS.get(convention, "")} | more)
+        own |= {"null": "", "kind": kind, "convention": CONVENTIONS.get(kind, "")}
+        rows.append(own | more)
 
     if derived or survey.weight:
         cells = survey._cells()
@@ -229,12 +235,11 @@ def _examined(
         agreed, extra = _agreement(answers, nulls, disclosure_n)
         # agreement is of people who answered every item: the minimum counts them
         answered_all = np.where(at >= 0, answers.n[at], 0.0)
-        for index, values, more in agreed:
+        for kind, index, values, more in agreed:
             placed = np.where(at >= 0, values[at], np.nan)
             kept = placed[(answered_all >= disclosure_n) & ~np.isnan(placed)]
             if not len(kept):
                 continue
-            kind = "r_wg" if index.startswith("r_wg") else "AD" if index.startswith("AD") else ""
             add(
                 index,
                 float(kept.mean()),
@@ -245,9 +250,7 @@ def _examined(
                 groups=len(kept),
                 **more,
             )
-            short = index.split(" ")[0].split("(")[0].lower().replace("_", "")
-            if short not in per_unit:
-                per_unit[short] = placed
+            per_unit.setdefault(COLUMNS[kind], placed)
         cautions += extra
         if not answers.options:
             message = "Without range=, r_wg and a_wg of it are not defined."
@@ -256,7 +259,7 @@ def _examined(
     if not derived and not survey.weight:
         _spread_rows(variance, add, conf_level)
     _reliability_rows(survey, name, add, conf_level, alone=derived or bool(survey.weight))
-    if derived and not any(str(r["index"]).startswith("reliability") for r in rows):
+    if derived and not any(r["kind"] == "reliability" for r in rows):
         message = f"The reliability of {name} cannot be told: its sampling error is not known."
         cautions.append(Caution("unknown-reliability", message, name))
     if isinstance(measure, Scale) and len(measure.items) > 1 and not survey.weight:
@@ -282,15 +285,15 @@ def _examined(
 
 def _agreement(
     answers: Answers, nulls: Sequence[Null], disclosure_n: int
-) -> tuple[list[tuple[str, Array, dict[str, Any]]], list[Caution]]:
-    """Return every index of agreement with its values per cell."""
-    out: list[tuple[str, Array, dict[str, Any]]] = []
+) -> tuple[list[tuple[str, str, Array, dict[str, Any]]], list[Caution]]:
+    """Return every index of agreement, its kind and name, with its values per cell."""
+    out: list[tuple[str, str, Array, dict[str, Any]]] = []
     cautions = []
     shown = answers.n >= disclosure_n
     for one in nulls:
         inside, _, above = rwg_values(answers, one.variance)
         name = "r_wg(j)" if len(answers.items) > 1 else "r_wg"
-        out.append((name, inside, {"null": one.name, "null_variance": one.variance}))
+        out.append(("r_wg", name, inside, {"null": one.name, "null_variance": one.variance}))
         if clipped := int((above & shown).sum()):
             message = (
                 f"In {clipped} of {int(shown.sum())} {answers.groups} answers vary more than under "
@@ -298,10 +301,10 @@ def _agreement(
             )
             cautions.append(Caution("agreement-below-null", message, answers.name))
     deviations = ad_values(answers)
-    out.append(("AD around the median", deviations["median"], {}))
-    out.append(("AD around the mean", deviations["mean"], {}))
+    out.append(("AD", "AD around the median", deviations["median"], {}))
+    out.append(("AD", "AD around the mean", deviations["mean"], {}))
     if answers.bounds is not None:
-        out.append(("a_wg", awg_values(answers), {}))
+        out.append(("a_wg", "a_wg", awg_values(answers), {}))
     return out, cautions
 
 
@@ -330,24 +333,25 @@ def _reliability_rows(
         add(f"reliability, {level}", value, "reliability", **ends)
 
 
-def _methods(table: pd.DataFrame, survey: Survey, conf_level: float) -> str:
+def _methods(rows: Sequence[dict[str, Any]], survey: Survey, conf_level: float) -> str:
     parts = []
-    for name, own in table.groupby("measure", sort=False):
+    for name in dict.fromkeys(r["measure"] for r in rows):
+        own = [r for r in rows if r["measure"] == name]
         said = []
-        for r in own.to_dict("records"):
-            if str(r["index"]).startswith("r_wg"):
+        for r in own:
+            if r["kind"] == "r_wg":
                 said.append(
                     f"mean {r['index']} {r['estimate']:.2f} ({r['null']} null, expected variance "
                     f"{r['null_variance']:.3g}; median {r['median']:.2f})"
                 )
-            elif r["index"] in ("ICC(1)", "ICC(2)"):
+            elif r["kind"] in ("ICC(1)", "ICC(2)"):
                 said.append(
                     f"{r['index']} {r['estimate']:.2f} ({r['conf_low']:.2f} to "
                     f"{r['conf_high']:.2f})"
                 )
-            elif str(r["index"]).startswith("reliability"):
+            elif r["kind"] == "reliability":
                 said.append(f"{r['index']} {r['estimate']:.2f}")
-        model = own["composition"].iloc[0]
+        model = own[0]["composition"]
         parts.append(f"{name} (composition: {model}): {', '.join(said)}")
     what = f"units{' in a wave' if survey.wave else ''}"
     return (

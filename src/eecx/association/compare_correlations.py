@@ -271,13 +271,14 @@ def _of_numbers(given: dict[str, float]) -> Case:
         )
     for name, value in given.items():
         number = isinstance(value, Real) and not isinstance(value, bool)
-        if name.startswith("r") and not (number and -1 < value < 1):
+        size = name in ("n", "n1", "n2")
+        if not size and not (number and -1 < value < 1):
             raise OptionError(
                 f"{name}={value!r:.60}: a correlation between -1 and 1, both excluded.",
                 code="out-of-range" if number else "wrong-type",
                 fix=f"Give one, such as {name}=0.3.",
             )
-        if name.startswith("n") and not (number and np.isfinite(value) and value >= LEAST):
+        if size and not (number and np.isfinite(value) and value >= LEAST):
             raise OptionError(
                 f"{name}={value!r:.60}: at least {LEAST} cases are needed.",
                 code="too-few-rows" if number else "wrong-type",

@@ -17,10 +17,13 @@ from ..errors import DataError, EecxError, OptionError, listing, meant
 __all__ = [
     "EFFECTS",
     "FAMILIES",
+    "HETEROSKEDASTIC",
     "KINDS",
     "NEEDS",
+    "NESTED",
     "ROWWISE",
     "RULES",
+    "UNCOUNTED",
     "VCOVS",
     "Asked",
     "Effects",
@@ -77,8 +80,17 @@ VCOVS: tuple[Vcov, ...] = get_args(Vcov)
 FAMILIES: tuple[Family, ...] = get_args(Family)
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
+HETEROSKEDASTIC = {k: k for k in ("HC0", "HC1", "HC2", "HC3")} | {
+    "HC1-plm": "HC1",
+    "HC3-plm": "HC3",
+}
+"""Covariances of rows that are independent, and their kind."""
+UNCOUNTED = ("CR1-plm", "HC1-plm", "HC3-plm")
+"""Covariances that count no effects that are taken out."""
+NESTED = ("CR1", "CR1-areg", "CR1-plm", "CR1-each", "wild")
+"""Covariances that ask whether effects are nested in clusters."""
 SERIAL = ("driscoll-kraay", "newey-west")
-ROWWISE = ("HC0", "HC1", "HC2", "HC3", "HC1-plm", "HC3-plm", *SERIAL)
+ROWWISE = (*HETEROSKEDASTIC, *SERIAL)
 """Covariances that need every row."""
 OF_TWO = ("CR1", "CR1-each", "CR0")
 """Covariances of two kinds of clusters."""

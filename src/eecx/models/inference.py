@@ -23,6 +23,7 @@ from ..covariance import (
 )
 from ..errors import DataError, OptionError
 from ..moments import group_codes
+from .capabilities import HETEROSKEDASTIC, UNCOUNTED
 from .columns import INTERCEPT, Column
 from .least_squares import Fit, independent, least_squares
 from .work import ROWWISE, Vcov, Work
@@ -149,9 +150,11 @@ def covariance_of(
     elif isinstance(work.cluster, tuple):
         own, few = _two_way(work, fit, vcov)
         df = np.full(len(move), few - 1.0)
-    elif vcov.startswith("HC"):
-        parameters = counted(work, k, vcov) if vcov.endswith("-plm") else k + work.absorbed
-        own = hc(vcov[:3], fit.bread, fit.scores, _leverage(work, fit, vcov), parameters)
+    elif vcov in HETEROSKEDASTIC:
+        parameters = counted(work, k, vcov) if vcov in UNCOUNTED else k + work.absorbed
+        own = hc(
+            HETEROSKEDASTIC[vcov], fit.bread, fit.scores, _leverage(work, fit, vcov), parameters
+        )
     elif vcov == "driscoll-kraay":
         time = work.cells.keys["wave"].to_numpy(np.int64)
         own = driscoll_kraay(fit.bread, fit.scores, time)
@@ -268,7 +271,7 @@ def counted(work: Work, k: int, vcov: Vcov) -> int:
     if vcov == "CR1-areg":
         return k + work.absorbed
     shown = len(work.terms) + work.intercept
-    if vcov.endswith("-plm"):
+    if vcov in UNCOUNTED:
         return shown
     units = min(work.absorbed, 1) if "unit" in work.nested else work.absorbed
     waves = 0 if "wave" in work.nested and vcov != "CR1-each" else k - shown

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from .. import formula as grammar
 from ..moments import ROW, Moments, from_rows, group_codes
-from .capabilities import Asked, judge, judge_data
+from .capabilities import NESTED, Asked, judge, judge_data
 from .clusters import cluster_names, is_nested
 from .columns import Column, columns_of_design
 from .design import design, unkeyed
@@ -160,7 +160,7 @@ def _unit_sizes(plan: Plan, table: Table) -> npt.NDArray[Any]:
 
 def _nested(plan: Plan, table: Table, waves: int) -> frozenset[str]:
     """Return which effects, of unit and wave, lie each in one cluster, for errors that ask."""
-    if not (plan.vcov.startswith("CR1") or plan.vcov == "wild"):
+    if plan.vcov not in NESTED:
         return frozenset({"unit"})
     keys, own = table.keys_frame([*table.keys]), plan.cluster_keys
     if waves > 1:

@@ -25,6 +25,8 @@ Array = npt.NDArray[np.float64]
 CONCENTRATED = 2 / 3
 # clusters for each effective one, from which they are very unequal
 UNEQUAL = 5
+# covariances that are too small on average with few clusters
+SMALL = ("CR0", "CR1", "CR1-areg", "CR1-plm", "CR1-each")
 # clusters below which the wild bootstrap has few draws that differ
 FEW = 10
 
@@ -42,7 +44,7 @@ def cautions(
     names = in_words(columns, work.effects, work.waves)
     df = pd.Series(table["df"].to_numpy(), names)
     fewest, effective = _fewest(work, fit), _effective(work, fit, combine)
-    if work.vcov.startswith(("CR0", "CR1")) and fewest < 40:
+    if work.vcov in SMALL and fewest < 40:
         found.append(
             Caution(
                 "few-clusters",

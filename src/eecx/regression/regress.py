@@ -18,6 +18,7 @@ from ..mixed import Covariance, mixed
 from ..models.capabilities import (
     EFFECTS,
     FAMILIES,
+    HETEROSKEDASTIC,
     KINDS,
     VCOVS,
     Asked,
@@ -433,9 +434,9 @@ def _methods(
         errors = f"intervals of the restricted wild bootstrap of clusters ({by}; CR1 errors)"
     elif work.vcov == "CR2":
         errors = f"cluster-robust standard errors by {by} (CR2, Satterthwaite degrees of freedom)"
-    elif work.vcov.startswith("CR"):
+    elif clustered(work.vcov):
         errors = f"cluster-robust standard errors by {by} ({work.vcov})"
-    elif work.vcov.startswith("HC"):
+    elif work.vcov in HETEROSKEDASTIC:
         errors = f"heteroskedasticity-robust standard errors ({work.vcov})"
     elif work.vcov == "classical":
         errors = "classical standard errors"

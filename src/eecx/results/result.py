@@ -270,8 +270,8 @@ class Result:
         -------
         Result
             ``.table`` has the columns of ``at``, then the agreed ones; a level is not tested, a
-            difference is. Families predict the expected outcome itself; their intervals are formed on
-            the scale of the link, so that shares stay between 0 and 1. Their differences are of
+            difference is. Families predict the expected outcome itself; their intervals are formed
+            on the scale of the link, so that shares stay between 0 and 1. Their differences are of
             expected outcomes, with delta-method errors.
 
         Raises
