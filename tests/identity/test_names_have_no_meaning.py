@@ -213,3 +213,4 @@ def test_an_old_spelling_works_where_it_names_one_slope(frame):
         eecx.wald(fit, "ex (between)")
     with pytest.raises(eecx.OptionError, match=r"fit.row\(term='ex', level='between units'\)"):
         fit["ex"]
+    assert fit["ex", "between"]["estimate"] == fit.row(term="ex", level="between units")["estimate"]

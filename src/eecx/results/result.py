@@ -130,6 +130,8 @@ class Result:
     def row(self, **labels: object) -> pd.Series[Any]:
         """Return the one row that has these labels: ``fit.row(term="engagement")``.
 
+        The level of a slope may be its words, or its part: ``level="between"``.
+
         Raises
         ------
         OptionError
@@ -153,6 +155,8 @@ class Result:
         rows = self.table
         for name, value in labels.items():
             own = rows[rows[name] == value]
+            if own.empty and name == "level" and self.parts:
+                own = rows[[self.parts[i] == value for i in rows.index]]
             if own.empty:
                 there = listing(rows[name].drop_duplicates().tolist(), most=20)
                 raise OptionError(f"No {name} {value!r}. There is: {there}.", code="no-such-row")
