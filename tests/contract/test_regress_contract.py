@@ -533,7 +533,7 @@ def test_a_unit_and_wave_twice_is_an_error(frame):
 def test_rows_of_a_unit_without_waves_are_its_people(frame):
     result = eecx.regress(frame, "nps ~ size", unit="store", effects="within")
     assert result["size"]["level"] == "within units, among people"
-    assert result.stats["rows"] == "people of units (no wave= was named)"
+    assert result.spec["rows"] == "people"
     waves = eecx.regress(frame, "nps ~ size", unit="store", wave="year", effects="within")
     assert result["size"]["estimate"] == pytest.approx(waves["size"]["estimate"])
 

@@ -14,7 +14,7 @@ from ..errors import Caution, ColumnError, DataError, OptionError, check_level
 from ..models.inference import covariance_of, estimates_table, fit_work
 from ..models.prepare import prepare
 from ..panel import Panel
-from ..results import Result, recorded
+from ..results import Result, interval_phrase, recorded
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -172,8 +172,8 @@ def _gap(panel: Panel, x: str, y: str, k: int) -> dict[str, float]:
 
 def _methods(table: pd.DataFrame, x: str, y: str, panel: Panel, conf_level: float) -> str:
     found = "; ".join(
-        f"lag {r.lag}: {r.estimate:.3g} ({r.conf_low:.3g} to {r.conf_high:.3g})"
-        for r in table.itertuples()
+        f"lag {r['lag']}: {r['estimate']:.3g} ({interval_phrase(r['conf_low'], r['conf_high'])})"
+        for r in table.to_dict("records")
     )
     return (
         f"We regressed {y} on {x} at each lead and lag (steps of {panel.step}) with unit and wave "

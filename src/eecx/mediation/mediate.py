@@ -26,7 +26,7 @@ from ..models.work import Effects, Vcov, Work
 from ..moments import Moments, triangle
 from ..panel import Panel
 from ..resampling import bootstrap_p, generator, percentile_interval, resampled_sums
-from ..results import Result, labels, recorded
+from ..results import Result, interval_phrase, labels, recorded
 from .product_normal import product_normal_interval
 
 if TYPE_CHECKING:
@@ -252,8 +252,8 @@ def _analyse(
     ]
     statistics = {
         "n": int(work.cells.n.sum()),
-        "units": work.units,
-        "waves": work.waves,
+        "units": work.units or None,
+        "waves": work.waves or None,
         "clusters": clusters,
         "draws": draws,
         "left_out": work.left_out,
@@ -572,7 +572,7 @@ def _methods(
     columns = ("effect", "mediator", "estimate", "conf_low", "conf_high")
     found = "; ".join(
         f"{effect}{f' through {m}' if m else ''} {estimate:.3g} "
-        f"({100 * conf_level:g}% CI {low:.3g} to {high:.3g})"
+        f"({interval_phrase(low, high, conf_level)})"
         for effect, m, estimate, low, high in zip(
             *(table[c].tolist() for c in columns), strict=True
         )

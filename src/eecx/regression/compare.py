@@ -11,7 +11,7 @@ import pandas as pd
 from .. import plotting
 from ..errors import OptionError
 from ..models.levels import slopes_of
-from ..results import NUMBERS, Result, identifying, recorded
+from ..results import NUMBERS, Result, fingerprint, identifying, recorded
 
 __all__ = ["compare"]
 
@@ -106,7 +106,7 @@ def compare(*fits: Result, names: Sequence[str] = (), digits: int = 3) -> Result
     return Result(
         "compare",
         whole,
-        recorded(compare, asked, of=[dict(f.spec) for f in fits], names=heads),
+        recorded(compare, asked, data=_data(fits), of=[dict(f.spec) for f in fits], names=heads),
         {"fits": len(fits)},
         " ".join(f"{head}: {fit.methods()}" for head, fit in zip(heads, fits, strict=True)),
         tables={"side_by_side": shown},
@@ -117,6 +117,12 @@ def compare(*fits: Result, names: Sequence[str] = (), digits: int = 3) -> Result
         side_by_side=shown,
         parts=tuple(part for f in fits for part in f.parts),
     )
+
+
+def _data(fits: Sequence[Result]) -> str:
+    """Return the fingerprint of the fits' data, or of their fingerprints where they differ."""
+    marks = list(dict.fromkeys(str(f.spec["data"]) for f in fits))
+    return marks[0] if len(marks) == 1 else fingerprint(*marks)
 
 
 def _clusters(fit: Result) -> str:

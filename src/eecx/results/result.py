@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["SCHEMA", "Predicts", "Result", "Tables"]
 
 SCHEMA = "eecx.result/2"
-"""Version of the JSON that :meth:`Result.to_dict` writes."""
+"""Version of the JSON that :meth:`Result.to_dict` writes; ``result-2.schema.json`` describes it."""
 
 
 class Tables(Mapping[str, pd.DataFrame]):
@@ -264,10 +264,10 @@ class Result:
         Returns
         -------
         Result
-            ``.table`` has the columns of ``at``, then ``estimate, std_error, df, conf_low,
-            conf_high``. Families predict the expected outcome itself; their intervals are formed on
-            the scale of the link, so that shares stay between 0 and 1. Their differences are of
-            expected outcomes, with delta-method errors.
+            ``.table`` has the columns of ``at`` in front of the usual numbers; differences are
+            tested too. ``.spec`` names the columns that were given. Families predict the expected
+            outcome itself; their intervals are formed on the scale of the link, so that shares stay
+            between 0 and 1. Their differences are of expected outcomes, with delta-method errors.
 
         Raises
         ------
@@ -286,8 +286,9 @@ class Result:
         >>> import eecx
         >>> sim = eecx.simulate.panel(units=60, waves=4, same_wave=0.5, rng=1)
         >>> fit = eecx.regress(sim.frame, "cx ~ ex", unit="unit", wave="wave", effects="between")
-        >>> fit.predict({"ex": [-0.5, 0.5]}).table.columns.tolist()
-        ['ex', 'estimate', 'std_error', 'df', 'conf_low', 'conf_high']
+        >>> found = fit.predict({"ex": [-0.5, 0.5]})
+        >>> found.table[["ex", "estimate"]].round(2).to_numpy().tolist()
+        [[-0.5, -0.13], [0.5, 0.09]]
         >>> change = eecx.regress(sim.frame, "cx ~ ex", unit="unit", wave="wave", effects="within")
         >>> moved = change.predict({"ex": 0.5}, reference={"ex": 0.0}).table
         >>> bool((moved["conf_low"] < moved["estimate"]).all())
