@@ -18,7 +18,8 @@ HEAD = """\
 
 Every error that eecx raises, and every caution in the `.warnings` of a result, has a code that does
 not change when its words do. `error.code` names what is wrong, `error.fix` says what to do next;
-`str(error)` is the whole message, which ends with the fix.
+`str(error)` is the whole message, which ends with the fix. All errors are `eecx.EecxError`, and
+`ValueError`, `KeyError` or `ImportError` besides, where that is what they are.
 
 ```{code-block} python
 try:

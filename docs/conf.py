@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 os.environ["MPLBACKEND"] = "Agg"
-sys.path.insert(0, str(Path(__file__).parent))  # gallery_figures, codes
+sys.path.insert(0, str(Path(__file__).parent))  # gallery_figures, api, codes, result_page
 
 project = "eecx"
 author = "The eecx developers"
@@ -67,7 +67,10 @@ html_css_files = ["eecx.css"]
 
 
 def setup(app: Any) -> None:
-    """Make the page of codes before the pages are looked for."""
-    from codes import write
+    """Make the pages that come from the source, before the pages are looked for."""
+    import api
+    import codes
+    import result_page
 
-    app.connect("builder-inited", lambda _: write())
+    for made in (api, codes, result_page):
+        made.write()

@@ -329,6 +329,10 @@ def test_values_beyond_those_observed(fit, panel):
     apart = eecx.regress(panel, "nps ~ engagement", effects="within-between")
     usual = {"engagement (between)": 3.5, "engagement (within)": [0.1, 3.0]}
     assert codes(apart.predict(usual)) == ["extrapolation"]
+    # a change within the unit says nothing of what is usual there
+    assert codes(apart.predict({"engagement": 3.6}, reference={"engagement": 3.5})) == []
+    far = apart.predict({"engagement": 9.0}, reference={"engagement": 3.5})
+    assert codes(far) == ["extrapolation"]
 
 
 def test_the_wild_bootstrap_has_no_covariance_of_combinations(panel):

@@ -266,3 +266,15 @@ class TestHospitalTrusts:
         for number in (3, 4):
             row = trusts.row(number)
             assert row["std_estimate"] == pytest.approx(row["estimate"], rel=0.005)
+
+
+def test_leaving_a_wave_out_is_of_the_slope_of_x_whatever_else_is_in_the_model(frame):
+    found = examine(frame, covariates=["price"])
+    slopes = []
+    for wave in sorted(frame["wave"].unique()):
+        kept = panel(frame[frame["wave"] != wave])
+        fit = eecx.regress(kept, "cx ~ ex + price", effects="two-way", vcov="CR1")
+        slopes.append(fit["ex"]["estimate"])
+    text = str(found.ladder.set_index("row").loc[7].to_dict())
+    assert f"runs from {min(slopes):.3g} " in text
+    assert f"to {max(slopes):.3g} " in text

@@ -136,9 +136,16 @@ def recorder(monkeypatch):
     return recorder
 
 
+def flat(found):
+    """Draws under short names: "indirect [m]", "total"."""
+    names = [f"{effect} [{m}]" if m else effect for effect, m, _ in found.draws.columns]
+    return found.draws.set_axis(names, axis=1)
+
+
 @pytest.mark.parametrize("effects", EFFECTS)
 def test_a_draw_by_weights_is_a_refit_to_the_units_drawn(frame, effects, recorder):
     found = mediate(frame, ["m", "k"], effects=effects, covariates=["z"], draws=39)
+    draws = flat(found)
     columns = [
         "a [m]",
         "a [k]",
@@ -149,8 +156,8 @@ def test_a_draw_by_weights_is_a_refit_to_the_units_drawn(frame, effects, recorde
         "indirect [k]",
         "total",
     ]
-    assert list(found.draws.columns[:7]) == columns[:7]
-    for counts, drawn in zip(recorder.counts, found.draws[columns].to_numpy(), strict=True):
+    assert list(draws.columns[:7]) == columns[:7]
+    for counts, drawn in zip(recorder.counts, draws[columns].to_numpy(), strict=True):
         refit = by_hand(resampled(frame, counts), ["m", "k"], effects, ["z"])
         np.testing.assert_allclose(drawn, refit, rtol=1e-8)
 
@@ -166,7 +173,7 @@ def test_a_wave_that_no_drawn_unit_has_is_left_out_of_the_draw(frame, recorder):
     columns = ["a [m]", "b [m]", "direct", "indirect [m]", "total"]
     for at in np.flatnonzero(without):
         refit = by_hand(resampled(holed, recorder.counts[at]), ["m"], "two-way")
-        np.testing.assert_allclose(found.draws[columns].to_numpy()[at], refit, rtol=1e-8)
+        np.testing.assert_allclose(flat(found)[columns].to_numpy()[at], refit, rtol=1e-8)
 
 
 def test_rows_of_a_plain_frame_are_resampled_one_by_one(frame, recorder):
@@ -174,13 +181,13 @@ def test_rows_of_a_plain_frame_are_resampled_one_by_one(frame, recorder):
     assert recorder.counts.shape == (39, len(frame))
     refit = by_hand(frame.loc[frame.index.repeat(recorder.counts[0])], ["m"], "pooled")
     columns = ["a [m]", "b [m]", "direct", "indirect [m]", "total"]
-    np.testing.assert_allclose(found.draws[columns].to_numpy()[0], refit, rtol=1e-8)
+    np.testing.assert_allclose(flat(found)[columns].to_numpy()[0], refit, rtol=1e-8)
 
 
 def test_errors_limits_and_p_are_those_of_the_draws(frame):
     found = mediate(frame, ["m", "k"], draws=199, conf_level=0.9)
     for r in found.table[found.table["interval"] == "bootstrap"].itertuples():
-        drawn = found.draws[f"{r.effect} [{r.mediator}]" if r.mediator else r.effect]
+        drawn = found.draws[r.effect, r.mediator, r.level]
         assert r.std_error == pytest.approx(drawn.std(), rel=1e-12)
         low, high = drawn.sort_values().iloc[[9, 189]]  # (B + 1) 0.05 = 10th of 199
         assert (r.conf_low, r.conf_high) == pytest.approx((low, high), rel=1e-12)
@@ -224,7 +231,7 @@ def test_mediators_may_come_in_any_order(frame):
     one, other = (mediate(frame, m, effects="within") for m in (["m", "k"], ["k", "m"]))
     for effect in ("direct", "total indirect", "total"):
         np.testing.assert_allclose(estimate(one, effect), estimate(other, effect), rtol=1e-10)
-        np.testing.assert_allclose(one.draws[effect], other.draws[effect], rtol=1e-8)
+        np.testing.assert_allclose(flat(one)[effect], flat(other)[effect], rtol=1e-8)
     assert estimate(one, "contrast") == pytest.approx(-estimate(other, "contrast"), rel=1e-10)
 
 

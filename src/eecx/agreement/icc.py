@@ -296,13 +296,14 @@ def _units(scores: Scores, tau2: float, sigma2: float, least: int) -> pd.DataFra
 
 def _methods(found: Anova, scores: Scores, table: pd.DataFrame, conf_level: float) -> str:
     one, two = table.iloc[0], table.iloc[1]
+    f = f"{found.f:.2f}" if np.isfinite(found.f) else "∞"
     return (
         f"Of the variance of {scores.name} among {int(found.n)} respondents, "
         f"{100 * max(one['estimate'], 0):.1f}% lay between {len(scores.n)} "
         f"{'units' if scores.wave is None else 'units × waves, within waves'} (ICC(1) = "
         f"{one['estimate']:.3f}, {100 * conf_level:g}% CI {one['conf_low']:.3f} to "
-        f"{one['conf_high']:.3f}; F({found.dfb:.0f}, {found.dfw:.0f}) = {found.f:.2f}, "
-        f"{p_phrase(found.p)}). The mean of a unit of average size had a reliability of "
+        f"{one['conf_high']:.3f}; F({found.dfb:.0f}, {found.dfw:.0f}) = "
+        f"{f}, {p_phrase(found.p)}). The mean of a unit of average size had a reliability of "
         f"ICC(2) = {two['estimate']:.3f} ({two['conf_low']:.3f} to {two['conf_high']:.3f})."
     )
 

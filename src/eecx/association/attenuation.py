@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from numbers import Real
 from typing import Any
 
@@ -18,7 +18,7 @@ from ..moments import Moments
 from ..numerics.intervals import fisher
 from ..panel import Panel
 from ..resampling import generator, percentile_interval, resampled_sums
-from ..results import NUMBERS, Result, fingerprint, recorded, tidy
+from ..results import NUMBERS, Result, fingerprint, interval_phrase, recorded, tidy
 
 __all__ = ["attenuation"]
 
@@ -344,16 +344,8 @@ def _result(
         message = "A corrected correlation is beyond 1: the reliabilities are too low or too rough."
         cautions.append(Caution("beyond-one", message, f"{x}, {y}"))
     said = "; ".join(
-        f"{level}: observed r = {own['observed']:.2f}, "
-        + (
-            f"corrected {own['corrected']:.2f}, at most {own['largest observable']:.2f} observable"
-            if np.isfinite(own["corrected"])
-            else "with no variance beyond sampling error to correct"
-        )
-        for level, own in (
-            (level, part.set_index("version")["estimate"].to_dict())
-            for level, part in table[table["term"] == "correlation"].groupby("level", sort=False)
-        )
+        f"{level}: {_said(part.set_index('version').to_dict('index'), asked['conf_level'])}"
+        for level, part in table[table["term"] == "correlation"].groupby("level", sort=False)
     )
     return Result(
         "attenuation",
@@ -370,6 +362,18 @@ def _result(
         title=f"{x}, {y}",
         unused=("statistic", "p_value"),
     )
+
+
+def _said(rows: Mapping[Hashable, Mapping[Hashable, Any]], conf_level: float) -> str:
+    """Return the correlations of one level in words."""
+    observed, corrected = rows["observed"], rows["corrected"]
+    ends = interval_phrase(observed["conf_low"], observed["conf_high"], conf_level, ".2f")
+    first = f"observed r = {observed['estimate']:.2f} ({ends})"
+    if not np.isfinite(corrected["estimate"]):
+        return f"{first}, with no variance beyond sampling error to correct"
+    ends = interval_phrase(corrected["conf_low"], corrected["conf_high"], None, ".2f")
+    most = rows["largest observable"]["estimate"]
+    return f"{first}, corrected {corrected['estimate']:.2f} ({ends}), at most {most:.2f} observable"
 
 
 def _figure(result: Result, ax: Any = None, **options: Any) -> Any:

@@ -25,7 +25,7 @@ from ..models.plan import known_of
 from ..moments import Moments, from_rows, group_codes, names_of
 from ..numerics.intervals import fisher
 from ..panel import Panel, as_panel
-from ..results import Result, coefficient, fingerprint, recorded
+from ..results import Result, coefficient, fingerprint, interval_phrase, recorded
 
 __all__ = [
     "LEVELS",
@@ -701,19 +701,21 @@ def _level_table(source: Source, found: Sequence[Sums]) -> pd.DataFrame:
     )
 
 
-def _basis(source: Source, s: Sums) -> str:
+def _basis(source: Source, s: Sums, conf_level: float) -> str:
     """Say over what a level's correlations are, and how their intervals are made."""
     robust = (
         f"cluster-robust by {source.cluster_name}: delta method on Fisher's z, t with "
         f"{_clusters(s) - 1} degrees of freedom"
     )
     how = robust if s.groups is not None else "by Fisher's z"
+    how = f"{100 * conf_level:g}% intervals {how}"
     if s.level == "between":
-        return f"between units ({s.n} unit means; intervals {how})"
-    what = "unit-waves" if source.waves > 1 else "rows"
-    rows = f"{s.n} {what} of {s.units} units" if s.units else f"{s.n} rows"
+        return f"between units ({s.n} unit means; {how})"
+    what = "people" if source.waves == 1 and s.n > s.units else "rows"
+    what = "unit-waves" if source.waves > 1 else what
+    rows = f"{s.n} {what}{f' of {s.units} units' if s.units else ''}"
     taken = _taken(source) if s.level == "within" else ""
-    return f"{s.words} ({rows}{taken}; intervals {how})"
+    return f"{s.words} ({rows}{taken}; {how})"
 
 
 def _taken(source: Source) -> str:
@@ -725,11 +727,12 @@ def _methods(source: Source, found: Sequence[Sums], table: pd.DataFrame, conf_le
     for s in found:
         own = table[table["level"] == s.words]
         said = "; ".join(
-            f"{row['x']} and {row['y']} r = {row['estimate']:z.2f} ({100 * conf_level:g}% CI "
-            f"{row['conf_low']:z.2f} to {row['conf_high']:z.2f})"
+            f"{row['x']} and {row['y']} r = {row['estimate']:z.2f} "
+            f"({interval_phrase(row['conf_low'], row['conf_high'], conf_level, 'z.2f')})"
             for row in own.to_dict("records")
         )
-        parts.append(f"{_basis(source, s)}: {said if len(own) <= 6 else 'see the table'}")
+        basis = _basis(source, s, conf_level)
+        parts.append(f"{basis}: {said if len(own) <= 6 else 'see the table'}")
     gone = f" {source.left_out} rows that lack one of them were left out of all."
     return (
         f"We correlated {', '.join(source.names[:-1])} and {source.names[-1]}, "

@@ -15,7 +15,7 @@ from scipy import special
 from .. import plotting
 from ..errors import Caution, OptionError, listing, nearest
 from ..models.levels import AMONG, LEVEL
-from ..results import NUMBERS, Result, fingerprint, p_phrase, recorded, tidy
+from ..results import NUMBERS, Result, fingerprint, interval_phrase, p_phrase, recorded, tidy
 from .correlations import FISHER, LEAST
 
 __all__ = ["equivalence", "tost"]
@@ -144,6 +144,7 @@ def equivalence(
     rows = [_tested(target, name, share, one_sided, alpha) for name, share in shares.items()]
     verdict = _verdict(target, rows, bound, alpha)
     detectable = (_quantile(target.df, 1 - alpha / 2) + _quantile(target.df, 0.8)) * target.error
+    detectable = float(np.tanh(detectable)) if target.fisher else detectable
     by = found.spec if isinstance(found, Result) else None
     own = {} if by is not None else {"found": found}
     return Result(
@@ -163,7 +164,7 @@ def equivalence(
             conf_level=1 - 2 * alpha,
             **own,
         ),
-        {"detectable": float(np.tanh(detectable)) if target.fisher else detectable},
+        {"detectable": detectable if np.isfinite(detectable) else None},
         _methods(target, rows, verdict, bound, alpha),
         tables={"one_sided": one_sided, "intervals": _intervals(target, shares, alpha)},
         warnings=(*target.warnings, *_cautions(target, verdict, reliability)),
@@ -493,8 +494,9 @@ def _methods(
     what = "correlation" if target.fisher else "coefficient"
     scale = " on Fisher's z" if target.fisher else ""
     said = "; ".join(
-        f"{version} {row['estimate']:.3g} ({100 * (1 - 2 * alpha):g}% CI "
-        f"{row['conf_low']:.3g} to {row['conf_high']:.3g}), larger {p_phrase(row['p_value'])}"
+        f"{version} {row['estimate']:.3g} "
+        f"({interval_phrase(row['conf_low'], row['conf_high'], 1 - 2 * alpha)}), larger "
+        f"{p_phrase(row['p_value'])}"
         for version, row in zip(("observed", "corrected"), rows, strict=False)
     )
     where = f" ({target.level})" if target.level else ""

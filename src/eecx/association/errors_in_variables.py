@@ -21,7 +21,7 @@ from ..models.plan import known_of
 from ..models.prepare import prepare
 from ..moments import Moments
 from ..panel import Panel, as_panel
-from ..results import Result, recorded
+from ..results import Result, interval_phrase, recorded
 from .corrected_slopes import Level, corrected_level, left_out_moves, of_people, said, varying
 from .given_errors import Given, given_errors
 from .sampling_errors import rows_of
@@ -208,7 +208,9 @@ def errors_in_variables(
         {
             "n": int(levels[0].fit.n),
             "units": last.work.units or None,
-            "clusters": len(last.moved),
+            "waves": last.work.waves or None,
+            "clusters": None if last.work.cluster is None else len(last.moved),
+            "left_out": last.work.left_out,
         },
         f"Slopes of {formula} ({effects}; n = {levels[0].fit.n:.0f}) were corrected for "
         f"measurement error with reliabilities {said(known)}, {_source(last, panel)}: "
@@ -288,7 +290,7 @@ def _slopes(table: pd.DataFrame, several: bool) -> str:
     observed, corrected = (table.iloc[i::2].to_dict("records") for i in (0, 1))
 
     def told(row: Mapping[Any, Any]) -> str:
-        return f"{row['estimate']:.3g} ({row['conf_low']:.3g} to {row['conf_high']:.3g})"
+        return f"{row['estimate']:.3g} ({interval_phrase(row['conf_low'], row['conf_high'])})"
 
     return "; ".join(
         f"{one['term']}{', ' + one['level'] if several else ''}: observed {told(one)}, corrected "

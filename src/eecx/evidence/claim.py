@@ -684,10 +684,13 @@ def _robustness_row(claim: _Claim) -> dict[str, Any]:
     slopes = {}
     for wave in np.unique(panel.time):
         try:
-            fit = fit_work(prepare(panel, model, "two-way", vcov="CR1", rows=panel.time != wave))
+            work = prepare(panel, model, "two-way", vcov="CR1", rows=panel.time != wave)
+            fit = fit_work(work)
         except DataError:
             continue
-        slopes[panel.frame.loc[panel.time == wave, panel.wave].iloc[0]] = claim.sign * fit.beta[-1]
+        slopes[panel.frame.loc[panel.time == wave, panel.wave].iloc[0]] = (
+            claim.sign * fit.beta[fit.columns.index(work.terms[0])]
+        )
     if not slopes:
         return _row(7, claim, Verdict("not_testable", "not testable, because row 2 is not"))
     low, high = min(slopes, key=slopes.__getitem__), max(slopes, key=slopes.__getitem__)

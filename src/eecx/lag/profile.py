@@ -17,7 +17,7 @@ from ..models.inference import covariance_of, estimates_table, fit_work
 from ..models.plan import known_of
 from ..models.prepare import prepare
 from ..panel import Panel
-from ..results import Result, recorded
+from ..results import Result, interval_phrase, recorded
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -194,8 +194,8 @@ def _gap(panel: Panel, x: str, y: str, k: int) -> dict[str, float]:
 
 def _methods(table: pd.DataFrame, x: str, y: str, panel: Panel, conf_level: float) -> str:
     found = "; ".join(
-        f"lag {r.lag}: {r.estimate:.3g} ({r.conf_low:.3g} to {r.conf_high:.3g})"
-        for r in table.itertuples()
+        f"lag {r['lag']}: {r['estimate']:.3g} ({interval_phrase(r['conf_low'], r['conf_high'])})"
+        for r in table.to_dict("records")
     )
     return (
         f"We regressed {y} on {x} at each lead and lag (steps of {panel.step}) with unit and wave "

@@ -28,7 +28,7 @@ from ..models.work import Work
 from ..moments import Moments, triangle
 from ..panel import Panel
 from ..resampling import bootstrap_p, generator, percentile_interval, resampled_sums
-from ..results import Result, labels, recorded
+from ..results import Result, interval_phrase, labels, recorded
 from .product_normal import product_normal_interval
 
 if TYPE_CHECKING:
@@ -277,8 +277,6 @@ def _analyse(
         )
     level = level_of(str(arguments["effects"]), work.waves)
     table = _table(model, parts, sample, conf_level, level)
-    pairs = zip(table["effect"], table["mediator"], strict=True)
-    drawn = [f"{effect} [{mediator}]" if mediator else effect for effect, mediator in pairs]
     names = labels(table)
     cautions = [
         *_order(path),
@@ -287,8 +285,8 @@ def _analyse(
     ]
     statistics = {
         "n": int(work.cells.n.sum()),
-        "units": work.units,
-        "waves": work.waves,
+        "units": work.units or None,
+        "waves": work.waves or None,
         "clusters": clusters,
         "draws": draws,
         "left_out": work.left_out,
@@ -316,7 +314,7 @@ def _analyse(
         },
         vcov=pd.DataFrame(np.cov(sample.T), index=names, columns=names),
         warnings=tuple(cautions),
-        draws=pd.DataFrame(sample, columns=drawn),
+        draws=pd.DataFrame(sample, columns=names),
         failed_draws=failed,
         references=("mackinnon2004",),
         figure=_figure,
@@ -607,7 +605,7 @@ def _methods(
     columns = ("effect", "mediator", "estimate", "conf_low", "conf_high")
     found = "; ".join(
         f"{effect}{f' through {m}' if m else ''} {estimate:.3g} "
-        f"({100 * conf_level:g}% CI {low:.3g} to {high:.3g})"
+        f"({interval_phrase(low, high, conf_level)})"
         for effect, m, estimate, low, high in zip(
             *(table[c].tolist() for c in columns), strict=True
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -97,14 +98,15 @@ def mixed_result(
     table = identified(numbers, columns, effects, waves)
     if effects == "mixed":
         table["level"] = [_level(varies, waves) for varies in fit.levels]
-    deviance, parts = -2 * fit.loglik, fit.random_variance + fit.sigma2
+    loglik, parts = float(fit.loglik), fit.random_variance + fit.sigma2
+    deviance = -2 * loglik
     stats = {
         "n": fit.n,
         "units": len(fit.units),
-        "loglik": fit.loglik,
+        "loglik": loglik,
         "deviance": deviance,
         "aic": deviance + 2 * fit.parameters,
-        "bic": deviance + np.log(fit.n) * fit.parameters,
+        "bic": deviance + math.log(fit.n) * fit.parameters,
         "sigma": float(np.sqrt(fit.sigma2)),
         "icc": fit.random_variance / parts,
         "r2_marginal": fit.fixed_variance / (fit.fixed_variance + parts),

@@ -229,15 +229,16 @@ class Inputs:
         """Return a caution for every column with values outside those of the fit."""
         whole = pd.concat([g.values for g in given]).drop_duplicates()
         means = pd.concat([g.means for g in given])
-        apart = set(self.asked_means)
+        apart = {n for n in self.asked_means if any(n in g.known for g in given)}
         sets = [
             (repr(n), n, whole[n], self.ranges.get(n))
             for n in map(str, whole.columns)
             if n not in apart
         ]
-        for name in (n for n in self.asked_means if n in means):
+        for name in (n for n in self.asked_means if n in apart):
             usual = means[name]
-            sets.append((f"The unit mean of {name!r}", name, usual, self.means.get(name)))
+            if all(g.known[name] for g in given):
+                sets.append((f"The unit mean of {name!r}", name, usual, self.means.get(name)))
             own = [g.distance(name) for g in given]
             if all(d is not None for d in own):
                 away = pd.Series(np.concatenate([d for d in own if d is not None]))
@@ -266,7 +267,8 @@ class Inputs:
 class Given:
     """Values at which to predict: as they were given (``shown``), and as a model needs them.
 
-    ``means`` holds units' usual values by name; ``whole`` columns of the design that were given
+    ``means`` holds units' usual values by name, and ``known`` those that were given: True, or False
+    where the distance from them is given alone; ``whole`` columns of the design that were given
     ready, in two parts.
     """
 
@@ -274,6 +276,7 @@ class Given:
     values: pd.DataFrame
     means: pd.DataFrame
     whole: Mapping[str, Array] = field(default_factory=dict)
+    known: Mapping[str, bool] = field(default_factory=dict)
 
     def distance(self, name: str) -> Array | None:
         """Return how far a column lies from its unit mean."""
@@ -423,12 +426,15 @@ def as_given(shown: pd.DataFrame, inputs: Inputs, usual: pd.DataFrame | None) ->
     values, means, whole = shown.copy(), pd.DataFrame(index=shown.index), {}
     parts = inputs.two_parts(list(shown.columns))
     nothing = pd.Series(0.0, shown.index)
+    known = {}
     for name in inputs.asked_means:
         if usual is not None:
             means[name] = usual[name].to_numpy(float)
+            known[name] = True
             continue
         means[name] = shown[f"{name} (between)"] if f"{name} (between)" in parts else nothing
         if f"{name} (within)" in parts or f"{name} (between)" in parts:
+            known[name] = f"{name} (between)" in parts
             away = shown[f"{name} (within)"] if f"{name} (within)" in parts else nothing
             values[name] = means[name] + away
             if name not in inputs.columns:
@@ -439,7 +445,7 @@ def as_given(shown: pd.DataFrame, inputs: Inputs, usual: pd.DataFrame | None) ->
     if usual is not None and inputs.asked_means:
         told = means.rename(columns={n: f"{n} (unit mean)" for n in means})
         shown = pd.concat([shown, told], axis=1)
-    return Given(shown, values, means, whole)
+    return Given(shown, values, means, whole, known)
 
 
 def _frame(given: Mapping[Any, Any], what: str) -> pd.DataFrame:

@@ -27,7 +27,7 @@ from .. import plotting
 from ..covariance import cr2
 from ..errors import Caution, ColumnError, OptionError, check_level, listing
 from ..moments import Moments
-from ..results import NUMBERS, Result, tidy, versions
+from ..results import NUMBERS, Result, interval_phrase, recorded, tidy
 from .capabilities import accept
 from .columns import INTERCEPT, Column
 from .fitted import fitted_rows
@@ -194,16 +194,19 @@ class Predictor:
         table = pd.concat([front, numbers], axis=1)
         seen = [given] if base is None else [given, base]
         cautions = [*inputs.beyond(seen), *self._doubts(fitted, numbers)]
-        asked = {
-            "interval": interval,
-            "reference": reference is not None,
-            "unit_means": unit_means is not None,
-            "conf_level": level,
-        }
+        usual = [] if unit_means is None else list(given.means)
         return Result(
             "predict",
             table,
-            {**asked, "of": dict(fitted.spec), "versions": versions()},
+            recorded(
+                Result.predict,
+                {"interval": interval, "conf_level": level},
+                data=fitted.spec["data"],
+                of=dict(fitted.spec),
+                at=list(given.shown)[: given.shown.shape[1] - len(usual)],
+                reference=None if base is None else list(base.shown),
+                unit_means=usual or None,
+            ),
             {
                 "predictions": len(table),
                 **{k: fitted.stats.get(k) for k in ("n", "units", "waves", "clusters")},
@@ -474,8 +477,7 @@ def _said(values: pd.DataFrame, base: pd.DataFrame | None, numbers: pd.DataFrame
             old = {c: _shown(base[c].iloc[i]) for c in here}
             here = {c: v if v == old[c] else f"{v} against {old[c]}" for c, v in here.items()}
         place = ", ".join(f"{c} = {v}" for c, v in here.items())
-        ends = f"{low:.3g} to {high:.3g}" if np.isfinite(low) else "its error cannot be told"
-        said.append(f"{f'at {place}, ' if place else ''}{b:.3g} ({ends})")
+        said.append(f"{f'at {place}, ' if place else ''}{b:.3g} ({interval_phrase(low, high)})")
     more = f"; and {len(numbers) - 6} more" if len(numbers) > 6 else ""
     return f"{f' (at {held} throughout)' if held else ''}: {'; '.join(said)}{more}"
 

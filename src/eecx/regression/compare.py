@@ -11,7 +11,7 @@ import pandas as pd
 from .. import plotting
 from ..errors import OptionError
 from ..models.levels import slopes_of
-from ..results import NUMBERS, Result, identifying, recorded
+from ..results import NUMBERS, Result, fingerprint, identifying, recorded
 
 __all__ = ["compare"]
 
@@ -26,7 +26,7 @@ def compare(*fits: Result, names: Sequence[str] = (), digits: int = 3) -> Result
     names : sequence of str
         Headings; by default (1), (2), …
     digits : int
-        Decimal places.
+        Decimal places; numbers that round to nothing keep two significant digits.
 
     Returns
     -------
@@ -87,9 +87,9 @@ def compare(*fits: Result, names: Sequence[str] = (), digits: int = 3) -> Result
         top, below = [key], [""]
         for head in heads:
             own = whole[(keys == key) & (whole["model"] == head)]
-            top.append(f"{own['estimate'].iloc[0]:.{digits}f}" if len(own) else "")
+            top.append(_rounded(own["estimate"].iloc[0], digits) if len(own) else "")
             se = own["std_error"].iloc[0] if len(own) else np.nan
-            below.append(f"({se:.{digits}f})" if np.isfinite(se) else "")
+            below.append(f"({_rounded(se, digits)})" if np.isfinite(se) else "")
         rows += [top, below]
     families = [str(f.spec.get("family", "gaussian")) for f in fits]
     weights = [
@@ -110,7 +110,7 @@ def compare(*fits: Result, names: Sequence[str] = (), digits: int = 3) -> Result
     return Result(
         "compare",
         whole,
-        recorded(compare, asked, of=[dict(f.spec) for f in fits], names=heads),
+        recorded(compare, asked, data=_data(fits), of=[dict(f.spec) for f in fits], names=heads),
         {"fits": len(fits)},
         " ".join(f"{head}: {fit.methods()}" for head, fit in zip(heads, fits, strict=True)),
         tables={"side_by_side": shown},
@@ -121,6 +121,17 @@ def compare(*fits: Result, names: Sequence[str] = (), digits: int = 3) -> Result
         side_by_side=shown,
         parts=tuple(part for f in fits for part in f.parts),
     )
+
+
+def _data(fits: Sequence[Result]) -> str:
+    """Return the fingerprint of the fits' data, or of their fingerprints where they differ."""
+    marks = list(dict.fromkeys(str(f.spec["data"]) for f in fits))
+    return marks[0] if len(marks) == 1 else fingerprint(*marks)
+
+
+def _rounded(value: float, digits: int) -> str:
+    """Return so many decimals; of what they would leave nothing of, two significant digits."""
+    return f"{value:.{digits}f}" if value == 0 or abs(value) >= 10.0**-digits else f"{value:.2g}"
 
 
 def _clusters(fit: Result) -> str:

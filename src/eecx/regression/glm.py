@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from ..models.predictor import predictor_of_glm
 from ..models.weights import Weighting, weight_column
 from ..models.work import Rows
 from ..panel import Panel, as_panel
-from ..results import Result, fingerprint, labels, versions
+from ..results import Result, fingerprint, interval_phrase, labels, versions
 from .marginal_effects import marginal_effects
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ Array = npt.NDArray[np.float64]
 LINK = {"binomial": "logit", "fractional": "logit", "poisson": "log"}
 # fitted shares this near to 0 or 1, or linear predictors this large, are no estimates
 EXTREME = 1e-7
+# filters of warnings are those of the whole process: one fit at a time sets them
+LOCK = Lock()
 
 
 def glm(
@@ -85,7 +88,7 @@ def glm(
     centre, scale = x.mean(axis=0), np.maximum(x.std(axis=0), 1e-300)
     scaled = np.column_stack([np.ones(len(x)), (x - centre) / scale])
     kind = sm.families.Poisson() if family == "poisson" else sm.families.Binomial()
-    with warnings.catch_warnings():
+    with LOCK, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what they say is checked below
         try:
             fit = sm.GLM(y, scaled, family=kind, var_weights=w).fit(
@@ -152,8 +155,9 @@ def glm(
         cautions.append(shared)
     how = "" if weights is None else f", {weights.said()}"
     said = "; ".join(
-        f"{r.term} {r.estimate:.3g} ({r.conf_low:.3g} to {r.conf_high:.3g})"
-        for r in effects.itertuples()
+        f"{r['term']} {r['estimate']:.3g} "
+        f"({interval_phrase(r['conf_low'], r['conf_high'], conf_level)})"
+        for r in effects.to_dict("records")
     )
     return Result(
         "regress",
@@ -173,6 +177,7 @@ def glm(
         {
             "n": len(y),
             "units": int(panel.frame[panel.unit][complete].nunique()) if own else None,
+            "waves": _waves(panel, complete) if own else None,
             "clusters": clusters,
             "deviance": float(fit.deviance),
             "null_deviance": float(fit.null_deviance),
@@ -188,6 +193,11 @@ def glm(
         figure=_figure,
         predictor=predictor,
     )
+
+
+def _waves(panel: Panel, complete: npt.NDArray[np.bool_]) -> int:
+    """Return the number of waves; 1 where rows of a unit are its people."""
+    return 1 if panel.wave is None else len(np.unique(panel.time[complete]))
 
 
 def _refuse(name: str, y: Array, x: Array, names: list[str], family: Family) -> None:

@@ -454,7 +454,7 @@ def _methods(
             interval = f"SE {se:.2g}, {100 * conf_level:g}% CI without an end: no null is rejected"
         untold = "its error cannot be told"
         found.append(f"{term} b = {b:.3g} ({interval if np.isfinite(se) else untold})")
-    what = "units" if work.effects == "between" else "unit-waves" if work.waves > 1 else "rows"
+    what = "units" if work.effects == "between" else rows_are(work, work.cells.n.sum())
     what = "changes" if work.effects == "first-difference" else what
     rows = f"{int(work.cells.n.sum())} {what}"
     units = f" of {work.units} units" if work.units and work.effects != "between" else ""

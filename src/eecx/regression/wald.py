@@ -149,7 +149,7 @@ def wald(
     return Result(
         "wald",
         table,
-        recorded(wald, asked, of=dict(result.spec), terms=names),
+        recorded(wald, asked, data=result.spec["data"], of=dict(result.spec), terms=names),
         {k: v for k, v in result.stats.items() if k in ("n", "units", "waves", "clusters")},
         f"A Wald test of {what} gave F({q}, {df2:.1f}) = {chi2 / q:.2f}, {p_phrase(p_f)}.",
         tables={"slopes": result.table.iloc[at].reset_index(drop=True)},
@@ -346,16 +346,12 @@ def hausman(
     ):
         cautions.append(shared)
     slopes = regress(data, formula, effects="within-between", unit=unit, wave=wave)
-    robust = table.iloc[3]
-    differ = "differ" if robust["p_value"] < 0.05 else "were not shown to differ"
     return Result(
         "hausman",
         table,
         recorded(hausman, asked, data=within.fingerprint),
         {"n": int(first.n), "units": within.units, "waves": within.waves},
-        f"A Hausman test of {formula} (contextual effects, CR2) gave chi2({robust['df']:.0f}) = "
-        f"{robust['statistic']:.2f}, {p_phrase(robust['p_value'])}: slopes between units and "
-        f"within units over time {differ}.",
+        f"A Hausman test of {formula} (contextual effects, CR2) {_said(*rows[3][1:], p[3])}.",
         tables={"slopes": slopes_of(slopes).reset_index(drop=True)},
         warnings=tuple(cautions),
         references=("mundlak1978",),
@@ -363,6 +359,17 @@ def hausman(
         title=formula,
         statistic="chi2",
         unused=("estimate", "std_error", "conf_low", "conf_high"),
+    )
+
+
+def _said(statistic: float, df: int, p: float) -> str:
+    """Return what a test of contextual effects found, in words."""
+    if np.isnan(p):
+        return "cannot be made with so few units"
+    differ = "differ" if p < 0.05 else "were not shown to differ"
+    return (
+        f"gave chi2({df}) = {statistic:.2f}, {p_phrase(p)}: slopes between units and within units "
+        f"over time {differ}"
     )
 
 

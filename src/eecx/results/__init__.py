@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .export import escape, json_ready, safe_csv
-from .numbers import coefficient, number, p_phrase, p_value, printed
+from .numbers import coefficient, interval_phrase, number, p_phrase, p_value, printed
 from .record import fingerprint, recorded, versions
 from .result import SCHEMA, Predicts, Result, Tables
 from .tidy import NUMBERS, identifying, labels, tidy
@@ -18,6 +18,7 @@ __all__ = [
     "escape",
     "fingerprint",
     "identifying",
+    "interval_phrase",
     "json_ready",
     "labels",
     "number",

@@ -12,7 +12,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-__all__ = ["coefficient", "number", "p_phrase", "p_value", "printed", "printed_statistic"]
+__all__ = [
+    "coefficient",
+    "interval_phrase",
+    "number",
+    "p_phrase",
+    "p_value",
+    "printed",
+    "printed_statistic",
+]
 
 HEADINGS = {
     "std_error": "SE",
@@ -72,6 +80,25 @@ def p_phrase(value: float) -> str:
     """
     text = p_value(value)
     return f"p {text}" if text.startswith("<") else f"p = {text}"
+
+
+def interval_phrase(
+    low: float, high: float, conf_level: float | None = None, form: str = ".3g"
+) -> str:
+    """Return an interval for a sentence, with its level where that is not said elsewhere.
+
+    Examples
+    --------
+    >>> interval_phrase(0.1234, 2.0, 0.95), interval_phrase(-0.5, float("inf"))
+    ('95% CI 0.123 to 2', '-0.5 to ∞')
+    >>> interval_phrase(float("nan"), float("nan"), 0.95)
+    'its error cannot be told'
+    """
+    if np.isnan(low) or np.isnan(high):
+        return "its error cannot be told"
+    first, last = (format(v, form) if np.isfinite(v) else number(v) for v in (low, high))
+    level = "" if conf_level is None else f"{100 * conf_level:g}% CI "
+    return f"{level}{first} to {last}"
 
 
 def coefficient(value: float) -> str:

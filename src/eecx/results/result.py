@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["SCHEMA", "Predicts", "Result", "Tables"]
 
 SCHEMA = "eecx.result/2"
-"""Version of the JSON that :meth:`Result.to_dict` writes."""
+"""Version of the JSON that :meth:`Result.to_dict` writes; ``result-2.schema.json`` describes it."""
 
 
 class Tables(Mapping[str, pd.DataFrame]):
@@ -127,8 +127,10 @@ class Result:
 
     # ------------------------------------------------------------------ rows
 
-    def row(self, **labels: object) -> pd.Series[Any]:
+    def row(self, *given: object, **labels: object) -> pd.Series[Any]:
         """Return the one row that has these labels: ``fit.row(term="engagement")``.
+
+        Labels without a name are those of the first identifying columns.
 
         The level of a slope may be its words, or its part: ``level="between"``.
 
@@ -146,6 +148,12 @@ class Result:
         'pooled'
         """
         keys = identifying(self.table)
+        if len(given) > len(keys):
+            raise OptionError(
+                f"{len(given)} labels; rows are identified by {listing(keys)}.",
+                code="no-such-row",
+            )
+        labels = {**dict(zip(keys, given, strict=False)), **labels}
         if strange := [name for name in labels if name not in keys]:
             raise OptionError(
                 f"{listing(strange)} does not identify rows; {listing(keys)} do.",
@@ -176,14 +184,7 @@ class Result:
 
     def __getitem__(self, label: object) -> pd.Series[Any]:
         """Return the row of a label of the first identifying column, or of a tuple of labels."""
-        keys = identifying(self.table)
-        given = label if isinstance(label, tuple) else (label,)
-        if len(given) > len(keys):
-            raise OptionError(
-                f"{label!r} has {len(given)} labels; rows are identified by {listing(keys)}.",
-                code="no-such-row",
-            )
-        return self.row(**dict(zip(keys, given, strict=False)))
+        return self.row(*(label if isinstance(label, tuple) else (label,)))
 
     @staticmethod
     def _call(labels: Mapping[str, object]) -> str:
@@ -295,8 +296,9 @@ class Result:
         >>> import eecx
         >>> sim = eecx.simulate.panel(units=60, waves=4, same_wave=0.5, rng=1)
         >>> fit = eecx.regress(sim.frame, "cx ~ ex", unit="unit", wave="wave", effects="between")
-        >>> fit.predict({"ex": [-0.5, 0.5]}).table.columns.tolist()
-        ['ex', 'estimate', 'std_error', 'statistic', 'df', 'p_value', 'conf_low', 'conf_high']
+        >>> found = fit.predict({"ex": [-0.5, 0.5]})
+        >>> found.table[["ex", "estimate"]].round(2).to_numpy().tolist()
+        [[-0.5, -0.13], [0.5, 0.09]]
         >>> change = eecx.regress(sim.frame, "cx ~ ex", unit="unit", wave="wave", effects="within")
         >>> moved = change.predict({"ex": 0.5}, reference={"ex": 0.0}).table
         >>> bool((moved["conf_low"] < moved["estimate"]).all())
