@@ -75,7 +75,7 @@ def test_total_is_direct_plus_all_indirect(frame, m, effects, covariates):
     found = mediate(frame, m, effects=effects, covariates=covariates)
     total = estimate(found, "direct") + estimate(found, "indirect").sum()
     np.testing.assert_allclose(estimate(found, "total"), total, rtol=1e-12)
-    drawn = found.draws
+    drawn = flat(found)
     through = [c for c in drawn if c.startswith("indirect")]
     np.testing.assert_allclose(
         drawn["total"], drawn["direct"] + drawn[through].sum(axis=1), rtol=1e-9, atol=1e-12
