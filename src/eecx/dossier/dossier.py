@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from .. import plotting
-from ..errors import DataError, OptionError, check_source
+from ..errors import DataError, check_source
 from ..evidence import Evidence
 from ..plotting import figure_of
 from ..results import Result, escape, json_ready, printed, safe_csv

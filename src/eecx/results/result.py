@@ -155,7 +155,9 @@ class Result:
             own = rows[rows[name] == value]
             if own.empty:
                 there = listing(rows[name].drop_duplicates().tolist(), most=20)
-                raise OptionError(f"No {name} {value!r}. There is: {there}.", code="no-such-row")
+                raise OptionError(
+                    f"No {name} {value!r}.", code="no-such-row", fix=f"There is: {there}."
+                )
             rows = own
         if len(rows) > 1:
             left = [k for k in keys if k not in labels and rows[k].nunique() > 1]
@@ -178,6 +180,7 @@ class Result:
             raise OptionError(
                 f"{label!r} has {len(given)} labels; rows are identified by {listing(keys)}.",
                 code="no-such-row",
+                fix="Give a label for each of these, or for the first of them.",
             )
         return self.row(**dict(zip(keys, given, strict=False)))
 
