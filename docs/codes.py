@@ -55,6 +55,13 @@ def text_of(node: ast.expr | None, known: Texts) -> str:
     return "" if node is None else "…"
 
 
+def codes_of(node: ast.expr | None) -> list[str]:
+    """Return the code that is written out, or the two between which a condition chooses."""
+    if isinstance(node, ast.IfExp):
+        return codes_of(node.body) + codes_of(node.orelse)
+    return [str(node.value)] if isinstance(node, ast.Constant) else []
+
+
 def constants() -> dict[str, str]:
     """Return the texts that modules of the package give names to."""
     found: dict[str, str] = {}
@@ -95,7 +102,7 @@ def rows() -> tuple[set[tuple[str, ...]], set[tuple[str, ...]]]:
             for call in (n for n in ast.walk(scope) if isinstance(n, ast.Call)):
                 name = getattr(call.func, "id", "")
                 options = {k.arg: k.value for k in call.keywords}
-                coded = isinstance(options.get("code"), ast.Constant)
+                coded = codes_of(options.get("code"))
                 if not (name == "Caution" or (name in ERRORS and coded)):
                     continue
                 last, ways = names_in(scope, call.lineno)
@@ -106,7 +113,7 @@ def rows() -> tuple[set[tuple[str, ...]], set[tuple[str, ...]]]:
                     cautions.add((code, told(message, fix), fix, room))
                 else:
                     message = told(text_of(call.args[0], known), fix)
-                    errors.add((text_of(options["code"], known), name, message, fix, room))
+                    errors |= {(code, name, message, fix, room) for code in coded}
     return errors, cautions
 
 

@@ -83,7 +83,11 @@ def varying(work: Work) -> Work:
     noise = float(work.cells.n.sum()) * (1e-14 * work.size[1 : 1 + len(work.terms)]) ** 2
     kept = tuple(n for n, s, e in zip(work.terms, spread, noise, strict=True) if s > e)
     if not kept:
-        raise DataError(f"No term varies {level_of(work.effects, work.waves)}.")
+        raise DataError(
+            f"No term varies {level_of(work.effects, work.waves)}.",
+            code="constant-column",
+            fix="Take terms that do, or other effects=.",
+        )
     return work.with_equation(work.y, kept)
 
 
@@ -269,14 +273,18 @@ def _refuse(error: Array, whole: Array, reliability: Mapping[str, float], words:
         if value <= 0:
             raise DataError(
                 f"{name!r} varies no more, {words}, than its error of measurement would make it: "
-                "nothing is left to correct."
+                "nothing is left to correct.",
+                code="no-true-variance",
+                fix="Leave it out.",
             )
     refuse_covariances(error, list(reliability))
     scale = np.sqrt(np.diag(whole))
     if np.linalg.eigvalsh((whole - error) / np.outer(scale, scale))[0] <= 1e-8:
         raise DataError(
             f"With reliabilities {said(reliability)} nothing but error is left of the terms "
-            "together: their slopes cannot be corrected."
+            "together: their slopes cannot be corrected.",
+            code="no-true-variance",
+            fix="Leave out the least reliable.",
         )
 
 

@@ -325,7 +325,11 @@ def _of_panel(
         panel = as_panel(table, used, unit=unit, wave=wave)
     for name in columns:
         if not pd.api.types.is_numeric_dtype(panel.frame[name]):
-            raise DataError(f"{name!r} holds no numbers: a correlation needs numbers.")
+            raise DataError(
+                f"{name!r} holds no numbers: a correlation needs numbers.",
+                code="not-numbers",
+                fix="Make it numbers, or leave it out.",
+            )
     x = panel.frame[columns].to_numpy(float)
     of_unit = panel.frame[panel.unit]
     if cluster in (None, panel.unit):
@@ -340,7 +344,11 @@ def _of_panel(
     keys_of = pd.DataFrame({k: pd.factorize(v, sort=True)[0] for k, v in held.items()})
     complete = ~np.isnan(x).any(axis=1) & (keys_of.to_numpy() >= 0).all(axis=1)
     if not complete.any():
-        raise DataError(f"No unit × wave has a value for all of {listing(columns)}.")
+        raise DataError(
+            f"No unit × wave has a value for all of {listing(columns)}.",
+            code="no-rows",
+            fix="Leave out what is missing most.",
+        )
     x, time = x[complete], panel.time[complete]
     refuse_out_of_range(columns, x)
     waves = np.unique(time)
@@ -479,12 +487,16 @@ def sums_at(source: Source, level: Level) -> Sums:
         taken = f"{_taken(source)} {free:.0f}" if level == "within" else ""
         raise DataError(
             f"{n:.0f} {what} have a value for all of {listing(source.names)}{taken}: a correlation "
-            f"({words}) needs at least {LEAST}."
+            f"({words}) needs at least {LEAST}.",
+            code="too-few-rows",
+            fix="Leave out what is missing most, or add rows.",
         )
     if groups is not None and len(groups) < 3:
         raise DataError(
             f"{len(groups)} clusters ({source.cluster_name}) {words}: an error over clusters"
-            " needs at least 3."
+            " needs at least 3.",
+            code="too-few-clusters",
+            fix="Name cluster=, a column of more groups.",
         )
     noise = n * (1e-14 * size) ** 2  # what rounding leaves of a column that does not vary
     square = np.diag(whole)
@@ -509,7 +521,11 @@ def _several(cells: Moments, unit: str) -> tuple[Moments, int, int]:
     several = sizes[codes] > 1
     units = int((sizes > 1).sum())
     if not units:
-        raise DataError("No unit has more than one row: nothing varies within units.")
+        raise DataError(
+            "No unit has more than one row: nothing varies within units.",
+            code="single-wave-units",
+            fix="Take level='between' or 'pooled'.",
+        )
     if several.all():
         return cells, units, 0
     arrays = {k: getattr(cells, k)[several] for k in ("n", "w", "w2", "mean", "m2")}
@@ -656,12 +672,16 @@ def _cautions(source: Source, found: Sequence[Sums]) -> list[Caution]:
         still = [n for n, v in zip(source.names, s.spread, strict=True) if np.isnan(v)]
         if still and s.level == "pooled":
             raise DataError(
-                f"{listing(still)} is constant over the {s.n} rows that are left. Leave it out."
+                f"{listing(still)} is constant over the {s.n} rows that are left.",
+                code="constant-column",
+                fix="Leave it out.",
             )
         if still and len(found) == 1:
             advice = "within" if s.level == "between" else "between"
             raise DataError(
-                f"{listing(still)} does not vary {s.words}. Leave it out, or take level={advice!r}."
+                f"{listing(still)} does not vary {s.words}.",
+                code="constant-column",
+                fix=f"Leave it out, or take level={advice!r}.",
             )
         if still:
             message = f"{listing(still)} does not vary {s.words}: no correlation there."
@@ -681,7 +701,11 @@ def _cautions(source: Source, found: Sequence[Sums]) -> list[Caution]:
     for name in source.names:
         column = [np.isnan(s.spread[source.names.index(name)]) for s in found]
         if all(column):
-            raise DataError(f"{name!r} is constant at every level. Leave it out.")
+            raise DataError(
+                f"{name!r} is constant at every level.",
+                code="constant-column",
+                fix="Leave it out.",
+            )
     if not np.allclose(source.cells.w, source.cells.n):
         message = "Rows are weighted: Fisher's intervals count them as if they were not."
         if any(s.groups is None for s in found):

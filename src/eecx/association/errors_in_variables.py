@@ -257,10 +257,10 @@ def _free_of_error(panel: Panel, model: grammar.Formula, known: set[str]) -> lis
         name = columns[0] if term == grammar.Term((grammar.Name(columns[0]),)) else term.label
         if name not in known and set(columns) & set(panel.variance.columns):
             message = (
-                f"{name!r} counts as free of error: how much of it is error is not known here. "
-                "reliability= takes it."
+                f"{name!r} counts as free of error: how much of it is error is not known here."
             )
-            found.append(Caution("unknown-reliability", message, name))
+            fix = "reliability= takes it."
+            found.append(Caution("unknown-reliability", message, name, fix=fix))
     return found
 
 

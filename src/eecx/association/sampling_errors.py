@@ -150,9 +150,10 @@ def _same_people(panel: Panel, one: str, other: str) -> bool:
 def _uncounted(one: str, other: str) -> Caution:
     message = (
         f"{one!r} and {other!r} share a source, so their sampling errors may be related. How much "
-        "is not known, and it is counted as zero: error_covariance= takes it."
+        "is not known, and it is counted as zero:"
     )
-    return Caution("unknown-error-covariance", message, f"{one}, {other}")
+    fix = "error_covariance= takes it."
+    return Caution("unknown-error-covariance", message, f"{one}, {other}", fix=fix)
 
 
 def error_sums_of_people(rows: Rows, order: Sequence[int]) -> Array:

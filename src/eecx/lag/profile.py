@@ -117,7 +117,7 @@ def lag_profile(
         raise OptionError(f"x and y are both {x!r};", code="same-measure", fix="name two measures.")
     steps = _steps(lags)
     rows, cautions = [], [Caution("descriptive", DESCRIPTIVE, f"{x}, {y}")]
-    failed: dict[int, str] = {}
+    failed: dict[int, DataError] = {}
     for k in steps:
         factor: grammar.Factor = grammar.Lag(x, k) if k else grammar.Name(x)
         model = grammar.Formula(grammar.Term((grammar.Name(y),)), (grammar.Term((factor,)),))
@@ -127,8 +127,9 @@ def lag_profile(
         except ColumnError:
             raise
         except DataError as error:
-            failed[k] = str(error)
-            cautions.append(Caution("lag-not-estimable", f"Lag {k}: {error}", f"lag {k}"))
+            failed[k] = error
+            message = f"Lag {k}: {error}"
+            cautions.append(Caution("lag-not-estimable", message, f"lag {k}", fix=error.fix))
             continue
         covariance, df = covariance_of(work, fit, "CR2")
         at = fit.columns.index(work.terms[0])
@@ -141,7 +142,9 @@ def lag_profile(
         nearest = min(failed, key=abs)
         raise DataError(
             f"The slope of {y!r} on {x!r} can be estimated at no lag. Lag {nearest}: "
-            f"{failed[nearest]}"
+            f"{failed[nearest]}",
+            code="lag-not-estimable",
+            fix=failed[nearest].fix,
         )
     table = pd.concat(rows, ignore_index=True)
     if shared := panel.shared_source([x, y]):

@@ -264,7 +264,9 @@ def _analyse(
     clusters = len(work.cells.keys)
     if clusters < 3:
         raise DataError(
-            f"{clusters} clusters: a bootstrap needs at least 3, and 20 or more to be trusted."
+            f"{clusters} clusters: a bootstrap needs at least 3, and 20 or more to be trusted.",
+            code="too-few-clusters",
+            fix="Name cluster=, a column of more groups.",
         )
     whole = replace(model, work=replace(work, cells=work.cells.collapse()))
     # classical errors know no clusters, so one cell will do
@@ -273,7 +275,9 @@ def _analyse(
     if len(sample) < draws / 2:
         raise DataError(
             f"{failed} of {draws} bootstrap draws had no solution: {model.x!r} or a mediator "
-            "hardly varies over clusters."
+            "hardly varies over clusters.",
+            code="failed-draws",
+            fix="Name columns that vary in more clusters.",
         )
     level = level_of(str(arguments["effects"]), work.waves)
     table = _table(model, parts, sample, conf_level, level)

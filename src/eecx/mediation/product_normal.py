@@ -40,7 +40,11 @@ def product_normal_interval(
     (0.0872, 0.34)
     """
     if not -1 < correlation < 1:
-        raise OptionError(f"correlation={correlation!r}: between -1 and 1.")
+        raise OptionError(
+            f"correlation={correlation!r}: between -1 and 1.",
+            code="out-of-range",
+            fix="Leave it out for 0.",
+        )
     if not (np.isfinite([a, b]).all() and se_a > 0 and se_b > 0):
         return np.nan, np.nan
     # in units of the errors, so that the units of x, m and y do not matter

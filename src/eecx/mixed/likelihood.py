@@ -27,7 +27,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import DataError
-from ..models.columns import INTERCEPT, Column
+from ..models.columns import INTERCEPT, NOTHING_TO_EXPLAIN, Column
 from ..models.least_squares import _centred, _refuse_dependent
 from ..moments import Moments
 
@@ -99,7 +99,11 @@ def sums_of(
     scale = np.sqrt(np.diag(whole) / n)
     _refuse_dependent(whole, x, np.sqrt(n) * scale)
     if scale[k] <= 1e-14 * size[k]:
-        raise DataError(f"{cells.terms[k]!r} is constant over the {n:.0f} rows that are left.")
+        raise DataError(
+            f"{cells.terms[k]!r} is constant over the {n:.0f} rows that are left.",
+            code="constant-column",
+            fix=NOTHING_TO_EXPLAIN,
+        )
     noise = cells.n * (1e-14 * size / scale)[:, None] ** 2
     # the constant, then x and y; units come last, so that sums run along memory
     place = np.concatenate([np.ones((1, len(cells.n))), cells.mean.T / scale[:, None]])

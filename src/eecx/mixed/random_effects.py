@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..errors import DataError, OptionError, listing
+from ..errors import DataError, OptionError, listing, meant
 from ..models.columns import INTERCEPT, Column, column_of
 from ..models.least_squares import independent
 from ..moments import Moments, names_of
@@ -191,7 +191,11 @@ def fit_mixed(
     if list(cells.keys.columns) != [unit] or not cells.keys[unit].is_unique:
         cells = cells.collapse([unit])
     if not np.array_equal(cells.w, cells.n):
-        raise OptionError("Mixed models take no weights. Make the Moments without weight=.")
+        raise OptionError(
+            "Mixed models take no weights.",
+            code="weights-effects",
+            fix="Make the Moments without weight=.",
+        )
     about_zero = covariance == "diagonal" or not random_intercept
     sums = sums_of(cells, x, random, intercept, random_intercept, about_zero)
     _refuse_unidentified(sums, y, unit, covariance)
@@ -234,15 +238,28 @@ def _refuse_options(
         ("method", method, get_args(Method)),
     ):
         if given not in accepted:
-            raise OptionError(f"{name}={given!r}: accepted are {listing(accepted)}.")
+            raise OptionError(
+                f"{name}={given!r}: accepted are {listing(accepted)}.",
+                code="not-accepted",
+                fix=meant(given, accepted) or f"Take {name}={accepted[0]!r}.",
+            )
     if not x and not intercept:
-        raise OptionError("The model has no fixed effect: keep the intercept or add a term.")
+        raise OptionError(
+            "The model has no fixed effect:",
+            code="no-terms",
+            fix="keep the intercept or add a term.",
+        )
     if not random and not random_intercept:
-        raise OptionError("No random effect: name a random term, or keep the random intercept.")
+        raise OptionError(
+            "No random effect:",
+            code="no-terms",
+            fix="name a random term, or keep the random intercept.",
+        )
     if strange := [str(c) for c in random if c not in x]:
         raise OptionError(
-            f"The random term {listing(strange)} has no fixed slope. Put it among the terms of the "
-            "model: random slopes vary about it."
+            f"The random term {listing(strange)} has no fixed slope.",
+            code="no-such-term",
+            fix="Put it among the terms of the model: random slopes vary about it.",
         )
 
 
@@ -251,7 +268,9 @@ def _refuse_unidentified(sums: Sums, y: Column, unit: str, covariance: Covarianc
     if sums.n == groups:
         raise DataError(
             f"Every {unit} has one row: what differs between units cannot be told from what "
-            "differs within them. Is unit= the column of the row?"
+            "differs within them.",
+            code="single-wave-units",
+            fix="Is unit= the column of the row?",
         )
     for j, name in enumerate(sums.random):
         if not sums.r[j, j].any():
@@ -260,7 +279,9 @@ def _refuse_unidentified(sums: Sums, y: Column, unit: str, covariance: Covarianc
             one = sums.levels[sums.names.index(name)] == "between units"
             raise DataError(
                 f"The random slope of {name!r} is not identified: the column is "
-                f"{'constant in every unit' if one else why}. Take it out of the random terms."
+                f"{'constant in every unit' if one else why}.",
+                code="not-identified",
+                fix="Take it out of the random terms.",
             )
     kept = independent(sums.rest[:-1, :-1], np.full(p, np.sqrt(sums.n)))
     inside, across = sums.rest[:-1, :-1][np.ix_(kept, kept)], sums.rest[:-1, -1][kept]
@@ -269,18 +290,23 @@ def _refuse_unidentified(sums: Sums, y: Column, unit: str, covariance: Covarianc
     if left <= 0:
         raise DataError(
             f"The random effects take up all that varies within units: {sums.n:.0f} rows of "
-            f"{groups} units leave no degree of freedom. Take out random terms."
+            f"{groups} units leave no degree of freedom.",
+            code="too-few-rows",
+            fix="Take out random terms.",
         )
     if rest <= 1e-13 * sums.n:
         raise DataError(
-            f"Within units the terms reproduce {y!r} exactly: no residual variance is left. Is it "
-            "computed from them, or constant in each unit?"
+            f"Within units the terms reproduce {y!r} exactly: no residual variance is left.",
+            code="perfect-fit",
+            fix="Is it computed from them, or constant in each unit?",
         )
     needed = q if covariance == "diagonal" else q * (q + 1) // 2
     if groups < max(2, needed) or sums.rank + kept.sum() <= p:
         raise DataError(
             f"{groups} units are too few for {needed} (co)variance{'s' * (needed > 1)} of random "
-            f"effects beside {p} fixed coefficients. Take out terms."
+            f"effects beside {p} fixed coefficients.",
+            code="too-few-units",
+            fix="Take out terms.",
         )
 
 

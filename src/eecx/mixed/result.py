@@ -225,6 +225,7 @@ def _cautions(fit: MixedFit) -> tuple[Caution, ...]:
                 "The random effects are estimated as determined by one another (correlation at its "
                 "limit): there are more of them than the data tell apart.",
                 listing(called(fit.random)),
+                fix="Take covariance='diagonal', or take out random terms.",
             )
         )
     if not fit.converged:
@@ -232,8 +233,9 @@ def _cautions(fit: MixedFit) -> tuple[Caution, ...]:
             Caution(
                 "not-converged",
                 "The likelihood's maximum was not reached; the estimates are where the search "
-                "stopped. Take out random terms.",
+                "stopped.",
                 "random",
+                fix="Take out random terms.",
             )
         )
     if len(fit.units) < FEW:
@@ -403,7 +405,8 @@ def _random_columns(term: grammar.Term, known: Sequence[Column], random: str) ->
         names = [c.name for c in known]
         raise OptionError(
             f"random={random!r}: {term.label!r} is not among the terms with a slope within units, "
-            f"{listing(names)}.{nearest(term.label, names)}",
+            f"{listing(names)}.",
             code="no-such-term",
+            fix=nearest(term.label, names),
         )
     return found

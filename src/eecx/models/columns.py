@@ -15,10 +15,19 @@ from typing import Literal
 from .. import formula as grammar
 from ..panel import Design
 
-__all__ = ["INTERCEPT", "Column", "Part", "called", "column_of", "columns_of_design"]
+__all__ = [
+    "INTERCEPT",
+    "NOTHING_TO_EXPLAIN",
+    "Column",
+    "Part",
+    "called",
+    "column_of",
+    "columns_of_design",
+]
 
 Part = Literal["whole", "within", "between", "contextual", "intercept", "wave"]
 
+NOTHING_TO_EXPLAIN = "There is nothing to explain: take another outcome."
 WORDS = {"within": "within units", "between": "between units", "contextual": "contextual effect"}
 
 

@@ -26,8 +26,9 @@ def design(panel: Panel, terms: Sequence[grammar.Term]) -> Design:
             made = panel.design(terms)
     except FloatingPointError as error:
         raise DataError(
-            "A product or power in the formula goes beyond the largest number. "
-            "Divide its columns by a constant first."
+            "A product or power in the formula goes beyond the largest number.",
+            code="too-large",
+            fix="Divide its columns by a constant first.",
         ) from error
     refuse_out_of_range(made.names, made.x)
     return made
@@ -39,8 +40,9 @@ def refuse_out_of_range(names: Sequence[str], x: Array) -> None:
         most = max(np.fmax.reduce(column), -np.fmin.reduce(column))
         if most > LARGEST or 0 < most < 1 / LARGEST:
             raise DataError(
-                f"{name!r} has values up to {most:.1g}, whose squares a computer cannot add up. "
-                "Divide the column by a constant first."
+                f"{name!r} has values up to {most:.1g}, whose squares a computer cannot add up.",
+                code="too-large",
+                fix="Divide the column by a constant first.",
             )
 
 

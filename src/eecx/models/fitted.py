@@ -61,7 +61,11 @@ def fitted_rows(
     w = _weights(panel, spec, result, model)
     complete &= ~np.isnan(w)
     if not complete.any():
-        raise DataError("No row has a value of every column of the model.", code="no-rows")
+        raise DataError(
+            "No row has a value of every column of the model.",
+            code="no-rows",
+            fix="Give the rows that were fitted.",
+        )
     values = values[complete].reset_index(drop=True)
     rows = np.flatnonzero(complete)
     y, w = y[rows], w[rows]

@@ -55,7 +55,11 @@ def fit_work(work: Work) -> Fit:
     k = len(x) + work.intercept + work.absorbed
     if n <= k:
         what = "units" if work.effects == "between" else "rows"
-        raise DataError(f"{n:.0f} {what} for {k} parameters: too few to fit.")
+        raise DataError(
+            f"{n:.0f} {what} for {k} parameters: too few to fit.",
+            code="too-few-rows",
+            fix=f"Take fewer terms, or add {what}.",
+        )
     fit = least_squares(work.cells, work.y, x, intercept=work.intercept)
     if work.centre is not None:
         fit = _uncentred(work, fit)
@@ -96,7 +100,9 @@ def _wave_dummies(work: Work) -> list[Column]:
         if not independent(whole[np.ix_(together, together)], scale[together])[-1]:
             raise DataError(
                 f"{names[j]!r} changes only from wave to wave, alike in all units: the wave "
-                f"effects take it up. {advice}"
+                "effects take it up.",
+                code="absorbed-column",
+                fix=advice,
             )
     return [names[i] for i in kept]
 
@@ -112,20 +118,28 @@ def _refuse_constant(work: Work) -> None:
             continue
         if work.effects == "first-difference":
             raise DataError(
-                f"{name!r} changes in no unit from wave to wave, or by the same always. "
-                f"{work.way_out(name)}"
+                f"{name!r} changes in no unit from wave to wave, or by the same always.",
+                code="absorbed-column",
+                fix=work.way_out(name),
             )
         if work.absorbed and work.singletons == work.units:
             raise DataError(
                 f"No unit has more than one row with all values, so nothing, {name!r} among it, "
-                "changes within units over time. Use effects='between' or 'pooled'."
+                "changes within units over time.",
+                code="single-wave-units",
+                fix="Use effects='between' or 'pooled'.",
             )
         if work.absorbed:
             raise DataError(
-                f"{name!r} does not change within units over time, so unit effects take it up. "
-                "Use effects='between' or 'pooled' for it."
+                f"{name!r} does not change within units over time, so unit effects take it up.",
+                code="absorbed-column",
+                fix="Use effects='between' or 'pooled' for it.",
             )
-        raise DataError(f"{name!r} is constant over the {rows} that are left. {work.way_out(name)}")
+        raise DataError(
+            f"{name!r} is constant over the {rows} that are left.",
+            code="constant-column",
+            fix=work.way_out(name),
+        )
 
 
 def covariance_of(
@@ -140,9 +154,17 @@ def covariance_of(
     k, clusters = len(fit.beta), len(fit.scores)
     residual_df = fit.n - k - work.absorbed
     if vcov != "classical" and clusters < 2:
-        raise DataError("All rows lie in one cluster; robust errors need at least two.")
+        raise DataError(
+            "All rows lie in one cluster; robust errors need at least two.",
+            code="too-few-clusters",
+            fix="Name cluster=, a column of more groups.",
+        )
     if vcov in ROWWISE and clusters < fit.n:
-        raise OptionError(f"vcov={vcov!r} needs every row, and these are summed by cluster.")
+        raise OptionError(
+            f"vcov={vcov!r} needs every row, and these are summed by cluster.",
+            code="needs-rows",
+            fix="Give the panel or the rows.",
+        )
     move = fit.move if combine is None else combine @ fit.move
     df = np.full(len(move), residual_df)
     if vcov == "classical":
@@ -198,7 +220,11 @@ def _two_way(work: Work, fit: Fit, vcov: Vcov) -> tuple[Array, int]:
     totals = [_summed(fit.scores, c) for c in (*codes, both)]
     few = min(len(t) for t in totals[:2])
     if few < 2:
-        raise DataError("All rows lie in one cluster; robust errors need at least two.")
+        raise DataError(
+            "All rows lie in one cluster; robust errors need at least two.",
+            code="too-few-clusters",
+            fix="Name cluster=, a column of more groups.",
+        )
     parameters = counted(work, len(fit.beta), vcov)
     if vcov == "CR1-each":
         a, b, ab = (cr1(fit.bread, t, fit.n, parameters) for t in totals)

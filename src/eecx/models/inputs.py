@@ -387,10 +387,13 @@ def read_values(
             raise DataError(
                 f"{what}=: {name!r} holds {opened.kinds[name]}; numbers are needed.",
                 code="not-numbers",
+                fix="Give numbers.",
             )
     values = read_columns(opened, [], columns)
     if not len(values):
-        raise DataError(f"{what}= has no rows.", code="no-rows")
+        raise DataError(
+            f"{what}= has no rows.", code="no-rows", fix="Give a row for each prediction."
+        )
     for name in columns:
         missing = np.flatnonzero(values[name].isna())
         if len(missing):
@@ -457,7 +460,9 @@ def _frame(given: Mapping[Any, Any], what: str) -> pd.DataFrame:
     if len(sizes) > 1:
         lengths = ", ".join(f"{k!r}: {len(v)}" for k, v in held.items())
         raise OptionError(
-            f"{what}=: columns have different lengths ({lengths}).", code="different-lengths"
+            f"{what}=: columns have different lengths ({lengths}).",
+            code="different-lengths",
+            fix="Give as many values of each, or one.",
         )
     rows = next(iter(sizes), 1)
     return pd.DataFrame({k: v * rows if len(v) == 1 else v for k, v in held.items()})
@@ -467,10 +472,10 @@ def _refuse_columns(given: Sequence[str], columns: Sequence[str], what: str) -> 
     for name in columns:
         if name not in given:
             raise ColumnError(
-                f"{what}= lacks the column {name!r}, which the model needs."
-                f"{nearest(name, [g for g in given if g not in columns])} "
-                f"It needs {listing(columns, most=20)}.",
+                f"{what}= lacks the column {name!r}, which the model needs.",
                 code="unknown-column",
+                fix=f"{nearest(name, [g for g in given if g not in columns])} "
+                f"It needs {listing(columns, most=20)}.",
             )
     if strange := [c for c in given if c not in columns]:
         needs = f"needs {listing(columns, most=20)}" if columns else "has an intercept alone"
@@ -489,7 +494,8 @@ def _known_levels(
     if strange := [s for s in dict.fromkeys(said) if s not in known]:
         raise DataError(
             f"{what}=: {name!r} has {listing(strange)}, which was not among the rows that were "
-            f"fitted. Its levels there: {listing(known, most=20)}.",
+            "fitted.",
             code="unknown-level",
+            fix=f"Its levels there: {listing(known, most=20)}.",
         )
     return [known[s] for s in said]

@@ -153,11 +153,17 @@ def _refuse_dependent(whole: Array, x: list[Column], scale: Array) -> None:
     j = int(np.argmin(kept))
     if scale[j] <= 0:
         raise DataError(
-            f"{x[j]!r} is constant over the rows that are left, so it has no slope. Leave it out."
+            f"{x[j]!r} is constant over the rows that are left, so it has no slope.",
+            code="constant-column",
+            fix="Leave it out.",
         )
     before = [i for i in range(j) if kept[i]]
     r = whole / np.outer(scale, scale).clip(1e-300)
     weights = np.linalg.solve(r[np.ix_(before, before)], r[before, j])
     partners = [str(x[i]) for i, w in zip(before, weights, strict=True) if abs(w) > 1e-6]
     verb = "determines" if len(partners) == 1 else "determine"
-    raise DataError(f"{x[j]!r} is collinear: {listing(partners)} {verb} it. Leave one of them out.")
+    raise DataError(
+        f"{x[j]!r} is collinear: {listing(partners)} {verb} it.",
+        code="collinear-column",
+        fix="Leave one of them out.",
+    )

@@ -299,17 +299,18 @@ class Predictor:
         if not set(names_in(other)) & set(asked):
             read_values(other, inputs, (), "reference")  # names what is strange about it
             raise OptionError(
-                "reference= has no column of the model: give the values that differ.",
+                "reference= has no column of the model:",
                 code="unknown-column",
+                fix="give the values that differ.",
             )
         values = read_values(opened, inputs, asked)
         named = [c for c in asked if c in names_in(other)]
         base = read_values(other, inputs, named, "reference")
         if len(base) not in (1, len(values)):
             raise OptionError(
-                f"reference= has {len(base)} rows and at= has {len(values)}: give one row, or as "
-                "many.",
+                f"reference= has {len(base)} rows and at= has {len(values)}:",
                 code="different-lengths",
+                fix="give one row, or as many.",
             )
         base = base.iloc[[0] * len(values)] if len(base) == 1 else base
         before = values.assign(**{c: base[c].to_numpy() for c in named})

@@ -47,8 +47,10 @@ def _refuse_exact(y: Column, found: Components, whole: Moments) -> None:
     if found.within <= 1e-13 * spread:
         raise DataError(
             f"Within units the terms reproduce {y!r} exactly: no residual variance is left to "
-            "weight units by. Is it computed from them, or constant in each unit? See "
-            "effects='between' and 'within'."
+            "weight units by.",
+            code="perfect-fit",
+            fix="Is it computed from them, or constant in each unit? See effects='between' and "
+            "'within'.",
         )
 
 

@@ -93,7 +93,11 @@ def complete_rows(
     if not complete.any():
         known = (plan.panel.unit, plan.panel.wave, *names)
         needed = [*names, *(c for c in plan.columns if c not in known)]
-        raise DataError(f"No unit × wave has a value for all of {listing(needed)}.")
+        raise DataError(
+            f"No unit × wave has a value for all of {listing(needed)}.",
+            code="no-rows",
+            fix="Leave out what is missing most.",
+        )
     return table if complete.all() else table.take(np.flatnonzero(complete)), complete
 
 
@@ -107,7 +111,9 @@ def _differences(panel: Panel, x: Array, complete: Mask) -> tuple[Array, Mask]:
     if not known.any():
         raise DataError(
             f"No unit has two waves one step apart (step {panel.step}): there is no first "
-            "difference. Set step= of the panel."
+            "difference.",
+            code="no-neighbours",
+            fix="Set step= of the panel.",
         )
     return np.where(known[:, None], x - x[np.maximum(at, 0)], np.nan), known
 

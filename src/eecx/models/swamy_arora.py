@@ -95,7 +95,9 @@ def components(units: Moments, y: Column, x: Sequence[Column]) -> Components:
     free = n - g - len(names)
     if free < 1:
         raise DataError(
-            f"{n:.0f} rows of {g} units: too few waves per unit to tell units from waves."
+            f"{n:.0f} rows of {g} units: too few waves per unit to tell units from waves.",
+            code="too-few-waves",
+            fix="Take effects='between' or 'pooled'.",
         )
     rss = float(away[own, own])
     if names:
@@ -105,5 +107,9 @@ def components(units: Moments, y: Column, x: Sequence[Column]) -> Components:
     means = units.away_from(units.collapse().mean[0])
     found = between(means[:, own], means[:, at], units.n, largest)
     if found.free < 1:
-        raise DataError(f"{g} units for {found.basis.shape[1]} parameters between units: too few.")
+        raise DataError(
+            f"{g} units for {found.basis.shape[1]} parameters between units: too few.",
+            code="too-few-units",
+            fix="Take fewer terms, or effects='within' or 'pooled'.",
+        )
     return Components(within, max((found.rss - found.free * within) / found.own, 0.0))

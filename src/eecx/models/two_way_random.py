@@ -130,13 +130,17 @@ def two_way_components(rows: Crossing, y: Array, x: Array, largest: Array) -> Co
     if free < 1:
         raise DataError(
             f"{n} rows of {units} units and {waves} waves: too few to tell units and waves from "
-            "the rest. Use effects='random' or 'pooled'."
+            "the rest.",
+            code="too-few-rows",
+            fix="Use effects='random' or 'pooled'.",
         )
     within = float(left @ left) / free
     if within <= 1e-13 * float(y @ y) / n:
         raise DataError(
             "Terms, units and waves reproduce the outcome exactly: no error is left to weigh them "
-            "by. Use effects='two-way'."
+            "by.",
+            code="perfect-fit",
+            fix="Use effects='two-way'.",
         )
     found, other = [], []
     for sums, seen, what in zip(
@@ -151,7 +155,9 @@ def two_way_components(rows: Crossing, y: Array, x: Array, largest: Array) -> Co
         if own.free < 1:
             raise DataError(
                 f"{len(size)} {what} for {own.basis.shape[1]} parameters between {what}: too few "
-                "to tell their variance. Use effects='random' or 'two-way'."
+                "to tell their variance.",
+                code="too-few-units",
+                fix="Use effects='random' or 'two-way'.",
             )
         found.append(own)
         spanned = seen.T @ (own.basis / np.sqrt(size)[:, None])

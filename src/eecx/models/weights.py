@@ -102,7 +102,9 @@ def weight_column(panel: Panel, given: Weighting, outcome: str) -> Array:
         if values is None or values.isna().all():
             raise DataError(
                 f"weights='variance' needs sampling variances of {outcome!r}, which this "
-                "panel does not have. Link surveys, or give weights={'variance': 'v'}, a column."
+                "panel does not have.",
+                code="unknown-variance",
+                fix="Link surveys, or give weights={'variance': 'v'}, a column.",
             )
         name = f"sampling variance of {outcome}"
         found = np.asarray(values, dtype=float)
@@ -110,7 +112,11 @@ def weight_column(panel: Panel, given: Weighting, outcome: str) -> Array:
         name = given.column
         panel.require(name, "weights")
         if panel.frame[name].dtype.kind not in "iufb":
-            raise DataError(f"Weights {name!r} are not numbers. Name a numeric column.")
+            raise DataError(
+                f"Weights {name!r} are not numbers.",
+                code="not-numbers",
+                fix="Name a numeric column.",
+            )
         found = panel.frame[name].to_numpy(float)
     wrong = (found < 0) | np.isinf(found) if given.kind == "variance" else ~(found > 0)
     wrong &= ~np.isnan(found)
@@ -118,12 +124,16 @@ def weight_column(panel: Panel, given: Weighting, outcome: str) -> Array:
         what = "negative" if given.kind == "variance" else "zero or negative"
         raise DataError(
             f"{name!r}, given as {given.kind} weights, is {what} in {wrong.sum()} rows (first "
-            f"{_place(panel, int(wrong.argmax()))}). Leave these rows out, or correct them."
+            f"{_place(panel, int(wrong.argmax()))}).",
+            code="bad-weight",
+            fix="Leave these rows out, or correct them.",
         )
     if given.kind == "frequency" and (part := np.mod(found, 1) > 0).any():
         raise DataError(
             f"{name!r}, given as frequency weights, is not whole in {part.sum()} rows (first "
-            f"{_place(panel, int(part.argmax()))}). Is it of kind 'sampling' or 'precision'?"
+            f"{_place(panel, int(part.argmax()))}).",
+            code="bad-weight",
+            fix="Is it of kind 'sampling' or 'precision'?",
         )
     return found
 
@@ -152,7 +162,9 @@ def remaining_variance(rows: Array, variance: Array, groups: npt.NDArray[np.intp
     if free < 0.5:
         raise DataError(
             f"{len(rows)} rows leave no degree of freedom to tell what sampling error does not "
-            "explain. Take weights of kind 'precision', or fewer terms."
+            "explain.",
+            code="too-few-rows",
+            fix="Take weights of kind 'precision', or fewer terms.",
         )
     return max((float(residual @ residual) - float(variance @ left)) / free, 0.0)
 
@@ -172,7 +184,9 @@ def by_variance(
     if tau2 == 0 and (variance == 0).any():
         raise DataError(
             "Rows without sampling variance, and no variance beyond it in the others: weights "
-            "1/v are infinite. Check the column of variances."
+            "1/v are infinite.",
+            code="bad-weight",
+            fix="Check the column of variances.",
         )
     weight = 1 / (tau2 + variance)
     return tau2, weight / weight.mean()

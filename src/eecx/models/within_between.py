@@ -59,7 +59,9 @@ def refuse_flat(work: Work, whole: Moments) -> None:
     for name, found, size in zip(whole.terms, spread, work.size, strict=True):
         if found <= n * (1e-14 * size) ** 2:
             raise DataError(
-                f"{name!r} is constant over the {n:.0f} rows that are left. {work.way_out(name)}"
+                f"{name!r} is constant over the {n:.0f} rows that are left.",
+                code="constant-column",
+                fix=work.way_out(name),
             )
 
 

@@ -13,7 +13,7 @@ from ..moments import Moments
 from ..panel import Panel
 from ..results import fingerprint
 from .capabilities import ROWWISE, Effects, Vcov, clustered
-from .columns import Column
+from .columns import NOTHING_TO_EXPLAIN, Column
 from .swamy_arora import Components
 from .weights import Weighting
 
@@ -87,7 +87,7 @@ class Work:
 
     def way_out(self, column: Column) -> str:
         """Return what to do about a column that does not vary."""
-        return "There is nothing to explain." if column == self.y else "Leave it out."
+        return NOTHING_TO_EXPLAIN if column == self.y else "Leave it out."
 
     def cluster_name(self, cell: int) -> object:
         """Return the name of the cluster that a cell is."""

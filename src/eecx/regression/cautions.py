@@ -51,8 +51,9 @@ def cautions(
                 f"{work.vcov} with {fewest} clusters"
                 + (f" (as if of {effective.min():.1f} equal ones)" if effective.min() < 1e9 else "")
                 + " is too small on average"
-                + ("." if isinstance(work.cluster, tuple) else "; CR2 is safer."),
+                + ("." if isinstance(work.cluster, tuple) else ";"),
                 str(work.cluster),
+                fix="" if isinstance(work.cluster, tuple) else "CR2 is safer.",
             )
         )
     if work.vcov == "CR2" and df.min() < 5:
@@ -71,9 +72,9 @@ def cautions(
             Caution(
                 "unequal-clusters",
                 f"The {fewest} clusters ({work.cluster}) tell {at!r} as {effective.min():.1f} "
-                "equal ones would: any cluster-robust interval may be too short. See what is left "
-                "of the slope without the largest.",
+                "equal ones would: any cluster-robust interval may be too short.",
                 at,
+                fix="See what is left of the slope without the largest.",
             )
         )
     if work.vcov == "wild" and fewest < FEW:
@@ -180,9 +181,9 @@ def _doubted(
         if column != INTERCEPT and (own < 1 - conf_level) != (their < 1 - conf_level):
             message = (
                 f"For {name!r}, CR2 (p = {own:.3f}) and the jackknife CR3 (p = {their:.3f}) "
-                "disagree: few clusters decide. See vcov='wild'."
+                "disagree: few clusters decide."
             )
-            found.append(Caution("errors-disagree", message, str(name)))
+            found.append(Caution("errors-disagree", message, str(name), fix="See vcov='wild'."))
     return found
 
 

@@ -73,9 +73,14 @@ def compare(*fits: Result, names: Sequence[str] = (), digits: int = 3) -> Result
         raise OptionError(
             f"names= needs {len(fits)} different headings, as texts; given: {names!r:.60}.",
             code="not-accepted",
+            fix="Give a text for each fit, or leave names= out.",
         )
     if isinstance(digits, bool) or not isinstance(digits, int) or not 0 <= digits <= 15:
-        raise OptionError(f"digits={digits!r}: a whole number from 0 to 15.", code="not-accepted")
+        raise OptionError(
+            f"digits={digits!r}: a whole number from 0 to 15.",
+            code="not-accepted",
+            fix="Leave it out for 3.",
+        )
     columns = ["term", "level", *NUMBERS]
     long = [f.table[columns].assign(model=head) for head, f in zip(heads, fits, strict=True)]
     whole = pd.concat(long, ignore_index=True)[["model", *columns]]

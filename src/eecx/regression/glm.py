@@ -13,7 +13,7 @@ from scipy import optimize
 
 from .. import formula as grammar
 from .. import plotting
-from ..errors import Caution, DataError, OptionError, listing
+from ..errors import Caution, DataError, listing
 from ..models.capabilities import Family
 from ..models.clusters import cluster_values
 from ..models.columns import INTERCEPT, called, columns_of_design
@@ -75,7 +75,11 @@ def glm(
     complete = ~(np.isnan(values).any(axis=1) | np.isnan(w)) & (groups >= 0)
     if not complete.any():
         needed = [*made.names, *(c for c in used if c not in (*made.names, unit, wave))]
-        raise DataError(f"No unit × wave has a value for all of {listing(needed)}.")
+        raise DataError(
+            f"No unit × wave has a value for all of {listing(needed)}.",
+            code="no-rows",
+            fix="Leave out what is missing most.",
+        )
     seen, rows = Rows(panel, complete, columns), np.flatnonzero(complete)
     if weights is not None and weights.kind == "frequency":
         rows, w = np.repeat(rows, w[rows].astype(np.intp)), np.ones(len(w))
@@ -84,7 +88,11 @@ def glm(
     _refuse(model.response.label, y, x, names, family)
     clusters = len(np.unique(groups))
     if clusters < 2:
-        raise DataError(f"All rows lie in one cluster ({own}); robust errors need at least two.")
+        raise DataError(
+            f"All rows lie in one cluster ({own}); robust errors need at least two.",
+            code="too-few-clusters",
+            fix="Name cluster=, a column of more groups.",
+        )
     centre, scale = x.mean(axis=0), np.maximum(x.std(axis=0), 1e-300)
     scaled = np.column_stack([np.ones(len(x)), (x - centre) / scale])
     kind = sm.families.Poisson() if family == "poisson" else sm.families.Binomial()
@@ -97,12 +105,20 @@ def glm(
             mu = np.asarray(fit.mu, dtype=float)
         except (ValueError, ArithmeticError, np.linalg.LinAlgError) as error:
             _refuse_separation(model.response.label, y, scaled, names, family)
-            raise DataError(f"The {family} model could not be fitted: {error}") from error
+            raise DataError(
+                f"The {family} model could not be fitted: {error}.",
+                code="not-solved",
+                fix="Take fewer terms.",
+            ) from error
     low = mu < EXTREME * (y.mean() if family == "poisson" else 1.0)
     if (low | (mu > 1 - EXTREME) & (family != "poisson")).any():
         _refuse_separation(model.response.label, y, scaled, names, family)
     if not fit.converged:
-        raise DataError(f"The {family} model did not converge in 100 steps.")
+        raise DataError(
+            f"The {family} model did not converge in 100 steps.",
+            code="not-converged",
+            fix="Take fewer terms.",
+        )
     move = np.zeros((len(names) + 1,) * 2)
     move[0, 0] = 1.0
     move[np.arange(1, len(move)), np.arange(1, len(move))] = 1 / scale
@@ -133,9 +149,10 @@ def glm(
     if at_limit:
         message = (
             f"Fitted values of {model.response.label!r} reach their limit to the last digit: no "
-            "error can be told. Leave out rows whose terms are extreme."
+            "error can be told."
         )
-        cautions.append(Caution("at-limit", message, model.response.label))
+        fix = "Leave out rows whose terms are extreme."
+        cautions.append(Caution("at-limit", message, model.response.label, fix=fix))
     for name in (n for n, lost in zip(terms, untold, strict=True) if lost and not at_limit):
         message = f"Nothing tells the error of {name!r}: it fits each cluster ({own}) exactly."
         cautions.append(Caution("one-cluster", message, name))
@@ -202,7 +219,11 @@ def _waves(panel: Panel, complete: npt.NDArray[np.bool_]) -> int:
 
 def _refuse(name: str, y: Array, x: Array, names: list[str], family: Family) -> None:
     if len(y) <= x.shape[1] + 1:
-        raise DataError(f"{len(y)} rows for {x.shape[1] + 1} parameters: too few to fit.")
+        raise DataError(
+            f"{len(y)} rows for {x.shape[1] + 1} parameters: too few to fit.",
+            code="too-few-rows",
+            fix="Take fewer terms, or add rows.",
+        )
     wrong = {
         "binomial": ~np.isin(y, (0.0, 1.0)),
         "fractional": (y < 0) | (y > 1),
@@ -210,17 +231,27 @@ def _refuse(name: str, y: Array, x: Array, names: list[str], family: Family) -> 
     }[family]
     if wrong.any():
         asked = {"binomial": "0 or 1", "fractional": "between 0 and 1", "poisson": "0 or more"}
-        hint = " A share takes family='fractional'." if family == "binomial" else ""
+        hint = "A share takes family='fractional'." if family == "binomial" else ""
         raise DataError(
             f"{name!r} must be {asked[family]} for family={family!r}; {int(wrong.sum())} rows are "
-            f"not, such as {y[wrong][0]:g}.{hint}"
+            f"not, such as {y[wrong][0]:g}.",
+            code="out-of-range",
+            fix=hint or "Leave these rows out, or correct them.",
         )
     if np.ptp(y) == 0:
-        raise DataError(f"{name!r} is {y[0]:g} in all rows: nothing varies.")
+        raise DataError(
+            f"{name!r} is {y[0]:g} in all rows: nothing varies.",
+            code="constant-column",
+            fix="Take another outcome.",
+        )
     away = x - x.mean(axis=0)
     kept = independent(away.T @ away, np.sqrt((away**2).sum(axis=0)))
     if not kept.all():
-        raise DataError(f"{names[int(np.argmin(kept))]!r} is constant or collinear. Leave it out.")
+        raise DataError(
+            f"{names[int(np.argmin(kept))]!r} is constant or collinear.",
+            code="collinear-column",
+            fix="Leave it out.",
+        )
 
 
 def _refuse_separation(name: str, y: Array, x: Array, names: list[str], family: Family) -> None:
@@ -233,8 +264,9 @@ def _refuse_separation(name: str, y: Array, x: Array, names: list[str], family: 
     one = len(found) == 1
     raise DataError(
         f"{listing(found)} {'separates' if one else 'separate'} the rows with {name!r} from those "
-        f"without: {'its slope is' if one else 'their slopes are'} infinite. Leave "
-        f"{'it' if one else 'them'} out."
+        f"without: {'its slope is' if one else 'their slopes are'} infinite.",
+        code="separation",
+        fix=f"Leave {'it' if one else 'them'} out.",
     )
 
 
@@ -270,12 +302,3 @@ def _figure(result: Result, ax: Axes | None = None, **options: Any) -> Axes:
         "label": "slope, or change, of the expected outcome (0: none)",
     }
     return plotting.coefficients(result.tables["marginal_effects"], ax=ax, **(given | options))
-
-
-def same_kind(options: dict[str, Any]) -> None:
-    """Refuse options of linear models beside a family."""
-    if named := [k for k, v in options.items() if v]:
-        raise OptionError(
-            f"{listing(named)} is for linear models; a family takes effects='pooled' and errors "
-            "vcov='CR1'. Unit means among the terms keep differences between units apart."
-        )

@@ -339,8 +339,8 @@ def _bootstrapped(
     used = tests[0].top.shape[1]
     found = list(result.warnings)
     if tests[0].complete and used < 1 / (1 - conf_level) * 2:
-        message = f"{len(fit.scores)} clusters give only {used} different draws: take wild='webb'."
-        found.append(Caution("few-draws", message, str(work.cluster)))
+        message = f"{len(fit.scores)} clusters give only {used} different draws:"
+        found.append(Caution("few-draws", message, str(work.cluster), fix="take wild='webb'."))
     return replace(
         result,
         table=table,

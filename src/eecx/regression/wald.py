@@ -100,7 +100,9 @@ def wald(
     at = np.flatnonzero(kept) if terms is None else _rows_of(result, _listed(terms, result))
     if not len(at):
         raise OptionError(
-            f"wald needs a term to test.{nearest('', result.table['term'])}", code="no-such-term"
+            "wald needs a term to test.",
+            code="no-such-term",
+            fix=nearest("", result.table["term"]),
         )
     at = list(dict.fromkeys(int(i) for i in at))
     null = np.zeros(len(at))
@@ -110,6 +112,7 @@ def wald(
             raise OptionError(
                 f"values= names {given!r}; tested are {listing(_names(result, at))}.",
                 code="no-such-term",
+                fix="Name only these.",
             )
         null[at.index(row)] = value
     names = _names(result, at)
@@ -117,13 +120,19 @@ def wald(
     v = result.vcov.to_numpy(float)[np.ix_(at, at)]
     if equal:
         if len(names) < 2:
-            raise OptionError("equal=True compares at least two terms.", code="too-few-terms")
+            raise OptionError(
+                "equal=True compares at least two terms.",
+                code="too-few-terms",
+                fix="Name two or more in terms=, or leave equal= out.",
+            )
         step = np.eye(len(names))[:-1] - np.eye(len(names))[1:]
         b, v = step @ b, step @ v @ step.T
     if np.isnan(v).any() or np.linalg.matrix_rank(v) < len(v):
         raise DataError(
             f"The covariance of {listing(names)} is not known or singular: as many clusters as "
-            "coefficients are needed, and more to be trusted."
+            "coefficients are needed, and more to be trusted.",
+            code="too-few-clusters",
+            fix="Name fewer coefficients in terms=.",
         )
     q = len(b)
     chi2 = float(b @ np.linalg.solve(v, b))
@@ -196,14 +205,16 @@ def _rows_of(result: Result, given: Sequence[Term]) -> list[int]:
         rows = [i for i, name in enumerate(known) if name == term]
         if not rows:
             raise OptionError(
-                f"The result has no term {one!r}.{nearest(one, known)}", code="no-such-term"
+                f"The result has no term {one!r}.", code="no-such-term", fix=nearest(one, known)
             )
         if level is not None:
             own = [i for i in rows if level in (result.parts[i], table["level"].iloc[i])]
             if not own:
                 levels = listing([table["level"].iloc[i] for i in rows])
                 raise OptionError(
-                    f"{term!r} has no level {level!r}. There is: {levels}.", code="no-such-term"
+                    f"{term!r} has no level {level!r}.",
+                    code="no-such-term",
+                    fix=f"There is: {levels}.",
                 )
             rows = own
         if len(rows) > 1:
@@ -304,7 +315,9 @@ def hausman(
     if not names:
         raise DataError(
             f"No unit differs from others in the mean of {listing(map(str, within.terms))}: there "
-            "are no slopes between units to compare with those within."
+            "are no slopes between units to compare with those within.",
+            code="constant-column",
+            fix="Take effects='within' as they are.",
         )
     v1 = covariance_of(within, first, "classical")[0]
     v2 = covariance_of(random, second, "classical")[0]

@@ -152,6 +152,7 @@ class Result:
             raise OptionError(
                 f"{len(given)} labels; rows are identified by {listing(keys)}.",
                 code="no-such-row",
+                fix="Give a label for each of these, or for the first of them.",
             )
         labels = {**dict(zip(keys, given, strict=False)), **labels}
         if strange := [name for name in labels if name not in keys]:
@@ -167,7 +168,9 @@ class Result:
                 own = rows[[self.parts[i] == value for i in rows.index]]
             if own.empty:
                 there = listing(rows[name].drop_duplicates().tolist(), most=20)
-                raise OptionError(f"No {name} {value!r}. There is: {there}.", code="no-such-row")
+                raise OptionError(
+                    f"No {name} {value!r}.", code="no-such-row", fix=f"There is: {there}."
+                )
             rows = own
         if len(rows) > 1:
             left = [k for k in keys if k not in labels and rows[k].nunique() > 1]
