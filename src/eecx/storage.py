@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from . import frames
+from . import frames, options
 from .errors import DataError, EecxError, OptionError, listing
 from .moments import ROW, Counts, Moments, names_of
 from .results import versions
@@ -135,12 +135,14 @@ def save(
     >>> done.withheld["store"].tolist(), again.keys["store"].tolist()
     (['b'], ['a'])
     """
-    if isinstance(disclosure_n, bool) or disclosure_n < 1 or disclosure_n != int(disclosure_n):
-        raise OptionError(
-            f"disclosure_n={disclosure_n}: a whole number of at least 1; 5 is usual.",
-            code="out-of-range",
-        )
+    disclosure_n = options.disclosure_n(disclosure_n)
     path = Path(path)
+    if path.is_dir():
+        raise DataError(
+            f"{str(path)!r} is a folder.",
+            code="no-file",
+            fix=f"Name a file in it, such as {str(path / 'sums.json')!r}.",
+        )
     if not path.resolve().parent.is_dir():
         raise DataError(
             f"There is no folder {str(path.parent)!r} to write {path.name!r} to.",
@@ -223,7 +225,9 @@ def load(path: str | Path) -> Moments | Counts | pd.DataFrame:
         )
     try:
         whole = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+        content = whole.get("content") if isinstance(whole, dict) else None
+        mark = _checksum(content) if isinstance(content, dict) else None
+    except (ValueError, RecursionError) as error:
         raise DataError(
             f"{name} cannot be read: it was not written by eecx.storage.save, or is cut off.",
             code="bad-file",
@@ -243,8 +247,7 @@ def load(path: str | Path) -> Moments | Counts | pd.DataFrame:
             code="unknown-format",
             fix=f"install {whole.get('written_by')} or later.",
         )
-    content = whole.get("content")
-    if not isinstance(content, dict) or whole.get("sha256") != _checksum(content):
+    if not isinstance(content, dict) or whole.get("sha256") != mark:
         raise DataError(
             f"{name} was changed or damaged after it was written: its checksum does not fit.",
             code="bad-file",

@@ -254,9 +254,10 @@ def read_study(path: str | Path) -> Study:
         )
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        deep = isinstance(error, RecursionError)
         raise DataError(
-            f"{path.name!r} is not a TOML file: {error}.",
+            f"{path.name!r} is not a TOML file: {'it is nested too deeply' if deep else error}.",
             code="bad-file",
             fix="Correct it, and save it as UTF-8.",
         ) from error

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from . import formula, frames, moments
+from . import formula, frames, moments, options
 from .errors import ColumnError, DataError, OptionError, check_level, check_source, listing, nearest
 from .measures import (
     AcrossTouchpoints,
@@ -88,10 +88,17 @@ class Survey:
         check_source("Survey", self.data, frames=True)
         segments = (self.segments,) if isinstance(self.segments, str) else tuple(self.segments)
         object.__setattr__(self, "segments", segments)
+        if not isinstance(self.measures, Mapping):
+            raise OptionError(
+                f"measures is a {type(self.measures).__name__}, which names no measures.",
+                code="wrong-type",
+                fix="Name each: measures={'nps': eecx.NPS('recommend')}.",
+            )
         if not self.measures:
             raise OptionError(
                 "A survey needs measures, such as measures={'nps': eecx.NPS('recommend')}.",
                 code="needs-measures",
+                fix="Name at least one.",
             )
         for name, measure in self.measures.items():
             if not isinstance(measure, Measure):
@@ -309,11 +316,7 @@ class Survey:
             of the value and ``status`` is ``"scored"``, ``"withheld"``, ``"no answer"`` or
             ``"undefined"`` (answers that give no value, such as the dispersion of one person).
         """
-        if disclosure_n < 1:
-            raise OptionError(
-                f"disclosure_n={disclosure_n}: at least 1; 5 is usual.",
-                code="out-of-range",
-            )
+        disclosure_n = options.disclosure_n(disclosure_n)
         self._refuse_small_touchpoints(disclosure_n)
         if by is None:
             by = [self.touchpoint] if self.touchpoint else []

@@ -365,6 +365,8 @@ class TestRefused:
             (lambda: AcrossTouchpoints(Extreme(Mean("q1"))), "needs a measure, such as"),
             (lambda: AcrossTouchpoints(Mean("q1"), how="best"), "'mean', 'worst'"),
             (lambda: AcrossTouchpoints(Mean("q1"), least=1), "at least 2"),
+            (lambda: AcrossTouchpoints(Mean("q1"), least="5"), "least='5': a whole number"),
+            (lambda: AcrossTouchpoints(Mean("q1"), weights=[1]), "positive number"),
             (lambda: AcrossTouchpoints(Mean("q1"), weights={"a": 0}), "positive number"),
             (
                 lambda: AcrossTouchpoints(Mean("q1"), how="worst", weights={"a": 1}),

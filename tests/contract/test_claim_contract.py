@@ -1,6 +1,7 @@
 """What examine_claim() returns, what it says of doubtful panels, and what it refuses."""
 
 import json
+from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
@@ -281,6 +282,19 @@ class TestPoorPanels:
         evidence = examine(apart)
         assert evidence.row(1)["kind"] == evidence.row(2)["kind"] == "not_testable"
         self.check(evidence, tmp_path)
+
+    def test_a_measure_that_is_withheld(self, frame):
+        """No reliability of nothing: not a warning of NumPy, which is an error here."""
+        roles = {"n": {"ex": "few"}, "variance": {"ex": "few", "cx": "few"}}
+        evidence = examine(frame.assign(few=2.0), roles=roles)
+        assert evidence.row(1)["kind"] == evidence.row(2)["kind"] == "not_testable"
+        self.check(evidence)
+
+    def test_no_row(self, frame):
+        whole = panel(frame)
+        none = {k: getattr(whole, k)[:0] for k in ("frame", "time", "n", "variance")}
+        with pytest.raises(DataError, match="The panel has no rows"):
+            eecx.examine_claim(replace(whole, **none), x="ex", y="cx")
 
     def test_waves_with_dates_and_holes(self, frame):
         dates = {1: "2020-01-31", 2: "2020-04-30", 3: "2020-10-31", 4: "2021-01-31"}

@@ -274,7 +274,10 @@ def test_only_surveys_are_linked():
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"disclosure_n": 0}, "disclosure_n=0: at least 1; 5 is usual"),
+        ({"disclosure_n": 0}, "disclosure_n=0: at least 1. Leave it out for 5"),
+        ({"disclosure_n": True}, "disclosure_n=True: a whole number"),
+        ({"disclosure_n": float("nan")}, "disclosure_n=nan: a whole number"),
+        ({"disclosure_n": "5"}, "disclosure_n='5': a whole number"),
         ({"step": "1Q"}, "step='1Q': these waves are whole numbers"),
     ],
 )

@@ -36,11 +36,72 @@ def test_correlations_that_no_data_can_have_are_refused():
         ({"n": 9, "sd": [1]}, "sd has 1 values for 2 columns"),
         ({"n": 9, "sd": {"v1": 1}}, "sd lacks 'v2'"),
         ({"n": 9, "mean": [0, np.nan]}, "mean of 'v2' is missing"),
+        ({"n": 9, "sd": [np.inf, 1]}, "sd of 'v1' is inf"),
+        ({"n": 9, "sd": "wide"}, "sd holds what is no number: .*'wide'"),
+        ({"n": 9, "sd": {"v1": "wide", "v2": 1}}, "sd holds what is no number: .*'wide'"),
+        ({"n": 9, "sd": 3}, "sd has 1 values for 2 columns"),
+        ({"n": 9, "mean": ["low", 1]}, "mean holds what is no number: .*'low'"),
     ],
 )
 def test_wrong_sizes_beside_a_correlation_table_are_refused(options, says):
     with pytest.raises(DataError, match=says):
         Moments.from_correlations([[1, 0.2], [0.2, 1]], **options)
+
+
+@pytest.mark.parametrize("n", ["ten", None, True, [20], np.nan, np.inf])
+def test_the_number_of_cases_is_a_number(n):
+    with pytest.raises(OptionError, match=r"n=.*: the number of cases, a number") as caught:
+        Moments.from_correlations([[1, 0.2], [0.2, 1]], n=n)
+    assert (caught.value.code, caught.value.fix) == ("wrong-type", "Give it, such as n=100.")
+
+
+@pytest.mark.parametrize("names", [3, "ab"])
+def test_names_of_a_correlation_table_are_a_list(names):
+    with pytest.raises(OptionError, match=r"names=.*: a list of texts"):
+        Moments.from_correlations([[1, 0.2], [0.2, 1]], n=9, names=names)
+
+
+@pytest.mark.parametrize(
+    ("table", "code"),
+    [
+        ([[1, "strong"], ["strong", 1]], "not-numbers"),
+        (pd.DataFrame([[1, "strong"], ["strong", 1]]), "not-numbers"),
+        ({"a": 1}, "not-numbers"),
+        ([[1], [0.2, 1]], "not-numbers"),
+        (None, "not-square"),
+        (3, "not-square"),
+    ],
+    ids=str,
+)
+def test_a_correlation_table_that_is_none_is_refused(table, code):
+    with pytest.raises(DataError) as caught:
+        Moments.from_correlations(table, n=20)
+    assert caught.value.code == code
+
+
+def test_covariances_are_no_correlations():
+    covariances = pd.DataFrame([[4, 0.2], [0.2, 9]], index=["x", "y"], columns=["x", "y"])
+    with pytest.raises(
+        DataError, match=r"has 4 for 'x', .* divide each by the SDs .*sd="
+    ) as caught:
+        Moments.from_correlations(covariances, n=20)
+    assert caught.value.code == "bad-diagonal"
+    sd = np.sqrt(np.diag(covariances))  # the advice, followed
+    cell = Moments.from_correlations(covariances / np.outer(sd, sd), n=20, sd=sd)
+    np.testing.assert_allclose(cell.cross[0], 19 * covariances, rtol=1e-12)
+    with pytest.raises(DataError, match=r"has 0\.9 for 'v2'"):
+        Moments.from_correlations([[1 + 1e-9, 0.2], [0.2, 0.9]], n=20)
+
+
+def test_rows_and_columns_of_other_names_are_refused():
+    table = pd.DataFrame([[1, 0.2], [0.2, 1]], index=["x", "z"], columns=["x", "y"])
+    with pytest.raises(DataError, match=r"rows are named 'x', 'z' and the columns 'x', 'y'"):
+        Moments.from_correlations(table, n=20)
+    twice = table.set_axis(["x", "x"]).set_axis(["x", "x"], axis=1)
+    with pytest.raises(DataError, match="has a term twice"):
+        Moments.from_correlations(twice, n=20)
+    unnamed = table.reset_index(drop=True)
+    assert Moments.from_correlations(unnamed, n=20).terms == ("x", "y")
 
 
 # ---------------------------------------------------------------------- what is refused
@@ -100,6 +161,10 @@ INFINITE = "'endless' (holds infinite values|should hold numbers, but 2 cells ho
         ({"terms": ["sales"], "keys": ["stor"]}, ColumnError, "A key names .*mean 'store'"),
         ({"terms": ["sales"], "weight": "W"}, ColumnError, "weight names .*mean 'w'"),
         ({"terms": []}, OptionError, "at least one term"),
+        ({"terms": None}, OptionError, "terms=None: None is no name of a column. Name columns as"),
+        ({"terms": [1]}, OptionError, r"terms=\[1\]: 1 is no name of a column"),
+        ({"terms": ["sales"], "keys": None}, OptionError, "keys=None: the names of columns. Give"),
+        ({"terms": ["sales"], "keys": [1]}, ColumnError, "A key names the column 1"),
         ({"terms": ["store"]}, DataError, "'store' should hold numbers, but 4 cells hold text"),
         ({"terms": ["sales", "sales"]}, DataError, "has a term twice"),
         ({"terms": ["sales"], "keys": ["store", "store"]}, OptionError, "'store' is named twice"),
@@ -131,6 +196,10 @@ def test_bad_columns_and_values_are_named(held, options, error, says):
         ({"items": []}, OptionError, "at least one item"),
         ({"items": ["q", "q"]}, OptionError, "'q' is named twice"),
         ({"options": []}, OptionError, "at least one item and one option"),
+        ({"options": ["yes", "no"]}, OptionError, r"options=\['yes', 'no'\]: .*, as numbers. Give"),
+        ({"options": 5}, OptionError, "options=5: the answers that are possible, as numbers"),
+        ({"options": None}, OptionError, "options=None: the answers that are possible"),
+        ({"items": None}, OptionError, "items=None: the names of columns"),
         ({"options": [2, 1]}, OptionError, "distinct and in ascending order"),
         ({"options": [1, 1]}, OptionError, "distinct and in ascending order"),
         ({"options": [1, 2]}, DataError, r"'q' has answers .* 1, 2: 3 \(2\), 9 \(1\).*missing="),

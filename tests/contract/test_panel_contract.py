@@ -89,6 +89,9 @@ def test_a_printed_panel_counts_and_names(frame):
         ({"n": {"eng": "wave"}}, OptionError, "'wave' is a key and cannot be a measure too"),
         ({"wave": "store"}, OptionError, "unit and wave both name 'store'"),
         ({"disclosure_n": 0}, OptionError, "disclosure_n=0: at least 1"),
+        ({"disclosure_n": True}, OptionError, "disclosure_n=True: a whole number"),
+        ({"disclosure_n": np.nan}, OptionError, "disclosure_n=nan: a whole number"),
+        ({"disclosure_n": None}, OptionError, "disclosure_n=None: a whole number"),
         ({"employee": "region"}, DataError, "'region' should hold numbers, but 4 cells hold text"),
         ({"wave": "name"}, DataError, "Wave column 'name' holds 'u', 'v', 'w', 'x' and 1 more, wh"),
         ({"wave": "var"}, DataError, "Wave column 'var' holds 0.1; numbered waves must be whole"),
@@ -126,6 +129,8 @@ def test_a_unit_and_wave_that_come_twice_are_named(held, frame):
         ("wave", ["2024Q5", *["2024Q1"] * 4], "'2024Q5', which names no point in time"),
         ("wave", ["2024-13", *["2024-01"] * 4], "'2024-13', which names no point in time"),
         ("wave", ["2024-02-30", *["2024-01"] * 4], "'2024-02-30', which names no point"),
+        ("wave", ["0000Q1", *["2024Q1"] * 4], "'0000Q1', which names no point in time"),
+        ("wave", ["0000-01-01", *["2024-01"] * 4], "'0000-01-01', which names no point in time"),
         ("store", [None] * 5, "No row names all of 'store', 'wave'"),
     ],
 )

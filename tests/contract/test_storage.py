@@ -216,7 +216,10 @@ def test_where_nothing_is_left_coarser_keys_are_named(frame, tmp_path):
         (pd.DataFrame({"n": [9]}), {}, DataError, "'measure', 'value', 'status' is not there"),
         (pd.DataFrame(), {"keys": ["a"]}, OptionError, "Scores cannot be merged: score the survey"),
         (pd.DataFrame(), {"protect_unanimous": True}, OptionError, "Scores do not tell whether"),
-        (None, {"disclosure_n": 0}, OptionError, "disclosure_n=0: a whole number of at"),
+        (None, {"disclosure_n": 0}, OptionError, "disclosure_n=0: at least 1"),
+        (None, {"disclosure_n": True}, OptionError, "disclosure_n=True: a whole number"),
+        (None, {"disclosure_n": np.nan}, OptionError, "disclosure_n=nan: a whole number"),
+        (None, {"disclosure_n": "5"}, OptionError, "disclosure_n='5': a whole number"),
         (None, {"keys": ["stoer"]}, DataError, "not kept by 'stoer'"),
     ],
 )
@@ -224,6 +227,12 @@ def test_what_cannot_be_saved_is_refused(frame, obj, options, error, says, tmp_p
     obj = Moments.from_frame(frame, keys=["store"], terms=["x"]) if obj is None else obj
     with pytest.raises(error, match=says):
         save(obj, tmp_path / "a.json", **options)
+
+
+def test_a_folder_is_no_file_to_write_to(frame, tmp_path):
+    sums = Moments.from_frame(frame, keys=["store"], terms=["x"])
+    with pytest.raises(DataError, match=r"is a folder. Name a file in it, such as '.*sums.json'"):
+        save(sums, tmp_path)
 
 
 def test_keys_and_numbers_that_no_file_keeps_are_refused(frame, tmp_path):
@@ -255,6 +264,7 @@ def stored(frame, tmp_path):
         (lambda t: t[: len(t) // 2], "'a.json' cannot be read: .* or is cut off"),
         (lambda t: "store,n\na,9\n", "was not written by eecx.storage.save, or is cut off"),
         (lambda t: "[1, 2]", "was not written by eecx.storage.save"),
+        (lambda t: "[" * 200_000 + "]" * 200_000, "'a.json' cannot be read"),
         (lambda t: '{"schema": "other/1"}', "was not written by eecx.storage.save"),
         (lambda t: t.replace("39.0", "41.0", 1), "changed or damaged .* checksum does not fit"),
         (lambda t: t.replace('"a"', '"b"', 1), "changed or damaged .* checksum does not fit"),

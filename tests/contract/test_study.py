@@ -191,7 +191,14 @@ class TestFile:
             read_study(tmp_path)
 
     @pytest.mark.parametrize(
-        "content", [b"x = = 3", b"\xff\xfe\x00", "title = 'é'".encode("latin-1")]
+        "content",
+        [
+            b"x = = 3",
+            b"\xff\xfe\x00",
+            "title = 'é'".encode("latin-1"),
+            b"x = " + b"[" * 9_999 + b"]" * 9_999,
+        ],
+        ids=["not a key", "not text", "not UTF-8", "too deep"],
     )
     def test_not_toml(self, tmp_path, content):
         path = tmp_path / "study.toml"

@@ -41,6 +41,7 @@ def frame():
             "Measure 'nps' names the column 'recomend'.*Did you mean 'recommend'",
         ),
         ({"measures": {}}, OptionError, "A survey needs measures, such as"),
+        ({"measures": [Mean("e1")]}, OptionError, "measures is a list, .* Name each: measures={'"),
         ({"measures": {"x": "e1"}}, OptionError, "Measure 'x' is a str; accepted are eecx.Scale"),
         ({"measures": {"store": Mean("e1")}}, OptionError, "'store' has the name of a key column"),
         ({"segments": ["role", "store"]}, OptionError, "'store' is named twice among unit, wave"),
@@ -67,17 +68,28 @@ def test_a_definition_that_cannot_be_met_is_refused(frame, options, error, says)
         (lambda: Scale(["a"], range=(1, 1)), "give the lowest and the highest"),
         (lambda: Scale(["a"], range=(1, np.inf)), "give the lowest and the highest"),
         (lambda: Scale(["a"], range=(1, 2, 3)), "give the lowest and the highest"),
+        (lambda: Scale(["a"], range=5), "range=5: give the lowest and the highest"),
+        (lambda: Scale(["a"], range=("a", "b")), r"range=\('a', 'b'\): give the lowest"),
+        (lambda: Scale(["a"], range=(1,)), r"range=\(1,\): give the lowest"),
+        (lambda: Scale(["a"], range=(1, 5), min_items="1"), "min_items='1': a whole number"),
         (lambda: Scale(["a"], range=(1, 5), reverse=["b"]), "reverse names 'b', which is not"),
         (lambda: Scale(["a", "b"], range=(1, 5), min_items=3), "min_items=3: between 1 and 2"),
         (lambda: Scale(["a", "b"], range=(1, 5), min_items=-1), "min_items=-1: between 1 and 2"),
         (lambda: Mean("a", range=(3, 2)), "give the lowest and the highest"),
         (lambda: TopBox("a", top=0), r"top=0: at least 1 and fewer than the options"),
         (lambda: TopBox("a", top=5, range=(1, 5)), r"top=5: at least 1 and fewer"),
+        (lambda: TopBox("a", top="2"), "top='2': a whole number. Give one, such as top=2"),
+        (lambda: TopBox("a", top=1.5), "top=1.5: a whole number"),
+        (lambda: Favorable("a", at_least="4"), "at_least='4': a number"),
         (lambda: Favorable("a", at_least=6, range=(1, 5)), r"at_least=6: above the lowest answer"),
         (lambda: Favorable("a", at_least=1, range=(1, 5)), r"at_least=1: above the lowest answer"),
         (lambda: NPS("a", better="up"), "better='up': accepted are 'higher' and 'lower'"),
         (lambda: Mean("a", source=""), "source='': name who answered"),
         (lambda: Mean("a", source=["employees", 3]), "name who answered"),
+        (lambda: Mean("a", source=3), "source=3: name who answered"),
+        (lambda: Parse(missing=None), r"Parse\(missing=\): None is neither a word nor a number"),
+        (lambda: Parse(missing=True), r"Parse\(missing=\): True is neither"),
+        (lambda: Parse(missing=[99, True]), r"Parse\(missing=\): True is neither"),
         (lambda: Measure().columns, "Measure is a base: use Scale"),
     ],
 )
@@ -167,6 +179,14 @@ def test_codes_named_in_parse_are_no_answers_and_no_offence(held, frame):
     assert survey.scores(disclosure_n=1)["n"].sum() == 18
 
 
+def test_a_folder_is_no_file(frame, tmp_path):
+    folder = tmp_path / "answers.csv"
+    folder.mkdir()
+    for path in (folder, tmp_path):
+        with pytest.raises(DataError, match=r"is a folder\. Give the path of a file in it"):
+            Survey(path, **KEYS, measures={"m": Mean("e1")})
+
+
 def test_no_rows_and_no_keys_are_errors(held, frame):
     with pytest.raises(DataError, match="has no rows"):
         Survey(frame.iloc[:0], **KEYS, measures={"m": Mean("e1")}).scores()
@@ -182,6 +202,10 @@ def test_no_rows_and_no_keys_are_errors(held, frame):
         ({"conf_level": 95}, OptionError, "conf_level=95: a share such as 0.95"),
         ({"conf_level": 1.0}, OptionError, "conf_level=1.0: a share"),
         ({"disclosure_n": 0}, OptionError, "disclosure_n=0: at least 1"),
+        ({"disclosure_n": True}, OptionError, "disclosure_n=True: a whole number"),
+        ({"disclosure_n": np.nan}, OptionError, "disclosure_n=nan: a whole number"),
+        ({"disclosure_n": "5"}, OptionError, "disclosure_n='5': a whole number"),
+        ({"disclosure_n": None}, OptionError, "disclosure_n=None: a whole number"),
         ({"by": "rol"}, ColumnError, "'rol' is not among the segments. Did you mean 'role'"),
         ({"by": ["left"]}, ColumnError, "'left' is not among the segments"),
     ],

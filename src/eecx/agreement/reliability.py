@@ -59,8 +59,10 @@ def level_sums(cells: Cells, names: Sequence[str], level: str) -> tuple[Array, A
     """Return per unit: squares and products of what varies, and its sampling error.
 
     Shapes (units, p, p) and (units, p), and how many free cells the sums are of; None where the
-    level does not exist (a single wave, a single unit).
+    level does not exist (a single wave, a single unit, no row).
     """
+    if not len(cells.frame):
+        return None
     unit, at = pd.factorize(cells.frame["unit"])[0], pd.factorize(cells.frame["time"])[0]
     x = cells.value[list(names)].to_numpy(float)
     v = cells.variance.reindex(columns=list(names)).to_numpy(float)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from .. import options
 from ..errors import ColumnError, OptionError, check_level, check_source, listing, nearest
 from ..measures import NPS, AcrossTouchpoints, Dispersion, Extreme, Mean, Measure, Scale
 from ..results import safe_csv
@@ -215,11 +216,7 @@ def release(
     1  manager       1.0        7.0    False
     """
     check_source("release", survey, Survey)
-    if isinstance(disclosure_n, bool) or disclosure_n < 1 or disclosure_n != int(disclosure_n):
-        raise OptionError(
-            f"disclosure_n={disclosure_n}: a whole number of at least 1; 5 is usual.",
-            code="out-of-range",
-        )
+    disclosure_n = options.disclosure_n(disclosure_n)
     check_level(conf_level)
     for name, measure in survey.measures.items():
         if isinstance(measure, Dispersion | Extreme | AcrossTouchpoints):
@@ -247,7 +244,7 @@ def release(
         if (links.per_cell(n) != counted).any():
             raise changed()
         answers = Answers.of(n, first, second)
-        shown[name] = cells_shown(links, answers, int(disclosure_n), bool(protect_unanimous))
+        shown[name] = cells_shown(links, answers, disclosure_n, bool(protect_unanimous))
         shown[name] |= counted == 0
         structure[name], ranges[name] = links, _value_range(measure)
     out, rows = {}, []
@@ -258,7 +255,7 @@ def release(
         rows += [(name, m, len(s), int((~s).sum())) for m, s in own.items()]
     spec = {
         "tables": named,
-        "disclosure_n": int(disclosure_n),
+        "disclosure_n": disclosure_n,
         "protect_unanimous": bool(protect_unanimous),
         "conf_level": conf_level,
         "weight": survey.weight,

@@ -236,6 +236,12 @@ class _Claim:
 
 def _check(panel: Panel, x: str, y: str, mediators: Sequence[str], alpha: float) -> None:
     check_source("examine_claim", panel, Panel)
+    if not len(panel.frame):
+        raise DataError(
+            "The panel has no rows.",
+            code="no-rows",
+            fix="Give one with values of x and y.",
+        )
     for role, name in (("x", x), ("y", y), *(("mediators", m) for m in mediators)):
         if not isinstance(name, str):
             raise OptionError(f"{role}={name!r}: the name of one measure.", code="wrong-type")

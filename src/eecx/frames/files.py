@@ -26,6 +26,12 @@ def open_path(path: Path) -> object:
         )
     if path.suffix.lower() in (".parquet", ".pq"):
         return _open_parquet(path)
+    if path.is_dir():
+        raise DataError(
+            f"{str(path)!r} is a folder.",
+            code="no-file",
+            fix="Give the path of a file in it.",
+        )
     if path.suffix.lower() in (".csv", ".txt", ".tsv"):
         return read_csv(path)
     raise DataError(

@@ -58,9 +58,10 @@ class Parse:
     censored: Literal["bound", "missing"] | None = None
 
     def __post_init__(self) -> None:
-        alone = isinstance(self.missing, str | int | float)
+        alone = isinstance(self.missing, str) or not isinstance(self.missing, Iterable)
         missing = (self.missing,) if alone else tuple(self.missing)  # type: ignore[arg-type]
-        if odd := [m for m in missing if not isinstance(m, str | int | float | np.number)]:
+        known = str | int | float | np.number
+        if odd := [m for m in missing if isinstance(m, bool) or not isinstance(m, known)]:
             raise OptionError(
                 f"Parse(missing=): {listing(odd)} is neither a word nor a number.",
                 code="wrong-type",

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from ..errors import OptionError, listing
 from .derived import Derived
 from .extreme import Extreme
-from .measure import Array, Measure
+from .measure import Array, Measure, check_number, is_number
 
 __all__ = ["AcrossTouchpoints"]
 
@@ -72,11 +72,14 @@ class AcrossTouchpoints(Derived):
                     code="does-not-apply",
                     fix="Leave weights= out.",
                 )
-            if not self.weights or min(self.weights.values()) <= 0:
+            given = self.weights.values() if isinstance(self.weights, Mapping) else ()
+            if not given or not all(is_number(w) and w > 0 for w in given):
                 raise OptionError(
                     "weights= holds a positive number per touchpoint.",
                     code="bad-weight",
+                    fix="Give them, as in weights={'shop': 2, 'web': 1}.",
                 )
+        check_number("least", self.least, whole=True)
         if self.least < 2:
             raise OptionError(
                 f"least={self.least}: at least 2 respondents per touchpoint.",

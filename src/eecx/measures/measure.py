@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal, get_args
+from numbers import Real
+from typing import Any, Literal, TypeGuard, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +15,16 @@ from scipy import stats
 from .. import frames
 from ..errors import OptionError, listing
 
-__all__ = ["Array", "Better", "Composition", "Measure", "as_sources", "check_range"]
+__all__ = [
+    "Array",
+    "Better",
+    "Composition",
+    "Measure",
+    "as_sources",
+    "check_number",
+    "check_range",
+    "is_number",
+]
 
 Array = npt.NDArray[np.float64]
 Better = Literal["higher", "lower"]
@@ -116,21 +127,41 @@ class Measure:
 
 def as_sources(source: Iterable[str] | str) -> frozenset[str]:
     """Return sources as a frozen set; one name may stand alone."""
-    names = [source] if isinstance(source, str) else list(source)
+    alone = isinstance(source, str) or not isinstance(source, Iterable)
+    names = [source] if alone else list(source)
     if not all(isinstance(name, str) and name for name in names):
         raise OptionError(
-            f"source={source!r}: name who answered, such as 'employees' or 'records'.",
+            f"source={source!r}:",
             code="not-accepted",
+            fix="name who answered, such as 'employees' or 'records'.",
         )
-    return frozenset(names)
+    return frozenset(map(str, names))
 
 
 def check_range(given: Iterable[float]) -> tuple[float, float]:
     """Return the lowest and the highest answer, or refuse what is no range."""
-    bounds = tuple(given)
-    if len(bounds) != 2 or not all(np.isfinite(b) for b in bounds) or bounds[0] >= bounds[1]:
+    bounds: Any = tuple(given) if isinstance(given, Iterable) else given
+    two = isinstance(bounds, tuple) and len(bounds) == 2 and all(map(is_number, bounds))
+    if not two or bounds[0] >= bounds[1]:
         raise OptionError(
-            f"range={bounds!r}: give the lowest and the highest answer, as (1, 5).",
+            f"range={bounds!r:.60}:",
             code="not-accepted",
+            fix="give the lowest and the highest answer, as (1, 5).",
         )
     return bounds[0], bounds[1]
+
+
+def check_number(name: str, given: object, *, whole: bool = False) -> None:
+    """Refuse what is no number, or no whole one."""
+    if not is_number(given) or (whole and given % 1 != 0):
+        raise OptionError(
+            f"{name}={given!r:.60}: a {'whole ' * whole}number.",
+            code="wrong-type",
+            fix=f"Give one, such as {name}=2.",
+        )
+
+
+def is_number(given: object) -> TypeGuard[float]:
+    """Whether this is a finite number."""
+    real = isinstance(given, Real) and not isinstance(given, bool)
+    return real and -math.inf < given < math.inf  # type: ignore[operator]

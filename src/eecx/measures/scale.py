@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from .. import frames
 from ..errors import OptionError, listing
-from .measure import Measure, check_range
+from .measure import Measure, check_number, check_range
 
 __all__ = ["Scale"]
 
@@ -61,6 +61,7 @@ class Scale(Measure):
                 code="unknown-item",
                 fix="Name only items there.",
             )
+        check_number("min_items", self.min_items, whole=True)
         if not self.min_items:
             object.__setattr__(self, "min_items", math.ceil(len(self.items) / 2))
         if not 1 <= self.min_items <= len(self.items):

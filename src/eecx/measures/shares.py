@@ -10,7 +10,7 @@ from scipy import stats
 
 from .. import frames
 from ..errors import OptionError
-from .measure import Array, Measure, check_range
+from .measure import Array, Measure, check_number, check_range
 from .scale import Scale
 
 __all__ = ["Favorable", "Rate", "TopBox"]
@@ -60,6 +60,7 @@ class TopBox(Share):
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "range", check_range(self.range))
+        check_number("top", self.top, whole=True)
         if not 1 <= self.top <= self.range[1] - self.range[0]:
             raise OptionError(
                 f"top={self.top}: at least 1 and fewer than the options of {self.range}.",
@@ -101,6 +102,7 @@ class Favorable(Share):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_number("at_least", self.at_least)
         if isinstance(self.column, Scale):
             object.__setattr__(self, "range", self.range or self.column.range)
         if self.range is not None:

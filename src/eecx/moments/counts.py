@@ -64,8 +64,8 @@ class Counts:
         DataError
             For an answer that is not among the options; lists the offenders with counts.
         """
-        keys, items = names_of(keys), names_of(items)
-        wanted = np.array(options, dtype=float)
+        keys, items = names_of(keys), names_of(items, "items")
+        wanted = _numbers(options)
         if not items or not wanted.size:
             raise OptionError(
                 "Counts need at least one item and one option.",
@@ -91,7 +91,7 @@ class Counts:
             )
         codes_of_all, cells = group_codes(every, keys)
         start = np.cumsum([0, *(len(f) for f, _ in found)])
-        n = np.zeros((len(cells), len(items), len(options)))
+        n = np.zeros((len(cells), len(items), len(wanted)))
         missing = np.zeros((len(cells), len(items)))
         for k, (item, (_, counted)) in enumerate(zip(items, found, strict=True)):
             codes = codes_of_all[start[k] : start[k + 1]]
@@ -111,11 +111,11 @@ class Counts:
                     fix="Name codes for 'no answer' with parse=eecx.Parse(missing=[…]).",
                 )
             np.add.at(n, (codes[~blank], k, at), size[~blank])
-        return cls(tuple(items), tuple(float(o) for o in options), cells, n, missing)
+        return cls(tuple(items), tuple(wanted.tolist()), cells, n, missing)
 
     def select(self, items: Sequence[str]) -> Counts:
         """Keep these items, in this order."""
-        items = names_of(items)
+        items = names_of(items, "items")
         for item in items:
             if item not in self.items:
                 raise ColumnError(
@@ -177,3 +177,18 @@ class Counts:
             f"<Counts: {len(self.keys)} cells, {len(self.items)} items, "
             f"{len(self.options)} options>"
         )
+
+
+def _numbers(options: object) -> Array:
+    """Return the answers that are possible, as numbers."""
+    try:
+        found = np.array(options, dtype=float)
+    except (TypeError, ValueError):
+        found = np.full(1, np.nan)
+    if found.ndim != 1 or not np.isfinite(found).all():
+        raise OptionError(
+            f"options={options!r:.60}: the answers that are possible, as numbers.",
+            code="wrong-type",
+            fix="Give them in order, as in options=[1, 2, 3, 4, 5].",
+        )
+    return found

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..errors import DataError, listing
+from ..errors import DataError, OptionError, listing
 from .arrays import Array, pack
 
 __all__ = ["read_correlations"]
@@ -24,20 +25,22 @@ def read_correlations(
     names: Sequence[str] | None,
 ) -> tuple[tuple[str, ...], Array, Array]:
     """Return names, means and packed cross-products: see :meth:`Moments.from_correlations`."""
-    if isinstance(corr, pd.DataFrame):
-        labels = tuple(str(c) for c in corr.columns)
-        rows = [str(c) for c in corr.index]
-        if sorted(rows) == sorted(labels):
-            corr = corr.set_axis(rows, axis=0).reindex(list(labels))
-        values = corr.to_numpy(float)
-    else:
-        values = np.array(corr, dtype=float)
-        labels = tuple(names or (f"v{i + 1}" for i in range(len(values))))
+    values, labels = _read(corr, names)
     if values.ndim != 2 or values.shape[0] != values.shape[1] or len(labels) != len(values):
         raise DataError(
             f"A correlation table is square and named; this has shape {values.shape}.",
             code="not-square",
             fix="Give as many rows as columns, and a name for each.",
+        )
+    own = np.diag(values)
+    if (wrong := np.abs(own - 1) > 1e-8).any():
+        at = int(np.argmax(wrong))
+        raise DataError(
+            f"The diagonal has {own[at]:g} for {labels[at]!r}, and a variable correlates 1 with "
+            "itself.",
+            code="bad-diagonal",
+            fix="Leave the diagonal blank; of covariances divide each by the SDs of its row and "
+            "column, and give these as sd=.",
         )
     blank = np.isnan(values) & np.isnan(values.T) & ~np.eye(len(values), dtype=bool)
     if blank.any():
@@ -74,6 +77,12 @@ def read_correlations(
             code="impossible-table",
             fix="Look for a typing error, or for pairwise deletion in the source.",
         )
+    if isinstance(n, bool) or not isinstance(n, Real) or not n < np.inf:
+        raise OptionError(
+            f"n={n!r:.60}: the number of cases, a number.",
+            code="wrong-type",
+            fix="Give it, such as n=100.",
+        )
     if n < 2:
         raise DataError(
             f"n={n}: a correlation needs at least two cases.",
@@ -81,8 +90,8 @@ def read_correlations(
             fix="Give the number of cases that the table rests on.",
         )
     s = _by_name(sd, labels, "sd", 1.0)
-    if not np.all(s > 0):
-        at = int(np.argmin(s > 0))
+    if not np.all((s > 0) & (s < np.inf)):
+        at = int(np.argmin((s > 0) & (s < np.inf)))
         raise DataError(
             f"sd of {labels[at]!r} is {s[at]:g}; it must be positive.",
             code="out-of-range",
@@ -90,13 +99,51 @@ def read_correlations(
         )
     m2 = (n - 1) * r * np.outer(s, s)
     centre = _by_name(mean, labels, "mean", 0.0)
-    if np.isnan(centre).any():
+    if not np.isfinite(centre).all():
         raise DataError(
-            f"mean of {labels[int(np.argmax(np.isnan(centre)))]!r} is missing.",
+            f"mean of {labels[int(np.argmin(np.isfinite(centre)))]!r} is missing.",
             code="missing-values",
             fix="Give every mean, or leave mean= out.",
         )
     return labels, centre, pack(m2)
+
+
+def _read(corr: object, names: object) -> tuple[Array, tuple[str, ...]]:
+    """Return a table's numbers, rows in the order of columns, and the names of its columns."""
+    if not isinstance(corr, pd.DataFrame):
+        values = np.atleast_1d(_numbers(corr, "corr"))
+        named = isinstance(names, Iterable) and not isinstance(names, str)
+        if names is not None and not named:
+            raise OptionError(
+                f"names={names!r:.60}: a list of texts.",
+                code="wrong-type",
+                fix="Give a name for each column, or leave names= out.",
+            )
+        given = list(names) if named else []  # type: ignore[call-overload]
+        return values, tuple(map(str, given)) or tuple(f"v{i + 1}" for i in range(len(values)))
+    labels, rows = [str(c) for c in corr.columns], [str(c) for c in corr.index]
+    unnamed = isinstance(corr.index, pd.RangeIndex)
+    if sorted(rows) == sorted(labels) and len(set(labels)) == len(labels):
+        corr = corr.set_axis(rows, axis=0).set_axis(labels, axis=1).loc[labels]
+    elif not unnamed and rows != labels:
+        raise DataError(
+            f"The rows are named {listing(rows)} and the columns {listing(labels)}.",
+            code="different-names",
+            fix="Name rows and columns alike, or give the numbers alone and names=.",
+        )
+    return _numbers(corr.to_numpy(object, na_value=np.nan), "corr"), tuple(labels)
+
+
+def _numbers(given: object, what: str) -> Array:
+    """Return an array of numbers, or refuse what is none."""
+    try:
+        return np.array(given, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            f"{what} holds what is no number: {str(error).rstrip('.')}.",
+            code="not-numbers",
+            fix="Give numbers only.",
+        ) from error
 
 
 def _by_name(given: Any, labels: Sequence[str], what: str, default: float) -> Array:
@@ -110,8 +157,8 @@ def _by_name(given: Any, labels: Sequence[str], what: str, default: float) -> Ar
                 code="incomplete-mapping",
                 fix="Give one for every column.",
             )
-        return np.array([float(given[label]) for label in labels])
-    values = np.asarray(given, dtype=float)
+        given = [given[label] for label in labels]
+    values = _numbers(given, what)
     if values.shape != (len(labels),):
         raise DataError(
             f"{what} has {values.size} values for {len(labels)} columns.",

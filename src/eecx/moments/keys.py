@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,8 +18,14 @@ ROW = "row"
 """The key that keeps every row as a cell of its own (HC errors, casewise tests)."""
 
 
-def names_of(given: Sequence[Any] | str) -> list[Any]:
+def names_of(given: Sequence[Any] | str, what: str = "keys") -> list[Any]:
     """Return names as a list, one alone too; raise where one comes twice."""
+    if not isinstance(given, Iterable):
+        raise OptionError(
+            f"{what}={given!r:.60}: the names of columns.",
+            code="wrong-type",
+            fix=f"Give a list, as in {what}=['store'].",
+        )
     names = [given] if isinstance(given, str) else list(given)
     if twice := {n for n in names if names.count(n) > 1}:
         raise OptionError(

@@ -156,13 +156,17 @@ class Moments:
         """Turn a published table of correlations, SDs, means and N into one cell.
 
         SDs are those with divisor n - 1 (as papers print them) and default to 1; means default
-        to 0. Only the lower or the upper triangle need be filled.
+        to 0. Only the lower or the upper triangle need be filled. The diagonal is 1 or blank:
+        covariances, and reliabilities on the diagonal, are refused.
 
         Raises
         ------
         DataError
-            Where the matrix is not square, has a correlation beyond 1, has unequal halves, or
-            is not positive semi-definite (a table that no data can have).
+            Where the matrix is not square, is named otherwise in its rows than in its columns,
+            holds text, has something else than 1 on its diagonal, a correlation beyond 1 or
+            unequal halves, or is not positive semi-definite (a table that no data can have).
+        OptionError
+            ``n`` that is no number, ``names`` that are no list.
 
         Examples
         --------
@@ -192,7 +196,7 @@ class Moments:
     def select(self, terms: Sequence[Any]) -> Moments:
         """Keep these terms, in this order; a column may be named without its backticks."""
         at = []
-        for term in names_of(terms):
+        for term in names_of(terms, "terms"):
             label = term if term in self.terms else formula.Name(term).label
             if label not in self.terms:
                 raise ColumnError(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 from .. import formula
-from ..errors import OptionError
+from ..errors import OptionError, listing
 from .arrays import Array
 
 __all__ = ["columns_of", "read_terms", "term_values"]
@@ -14,7 +14,14 @@ __all__ = ["columns_of", "read_terms", "term_values"]
 def read_terms(terms: Sequence[str] | str, columns: Container[str]) -> list[formula.Term]:
     """Read terms; a text that is a column's name is that column."""
     parsed: list[formula.Term] = []
-    for text in [terms] if isinstance(terms, str) else terms:
+    given = [terms] if isinstance(terms, str) or not isinstance(terms, Iterable) else list(terms)
+    if odd := [text for text in given if not isinstance(text, str)]:
+        raise OptionError(
+            f"terms={terms!r:.60}: {listing(odd)} is no name of a column.",
+            code="wrong-type",
+            fix="Name columns as text, as in terms=['x', 'y'].",
+        )
+    for text in given:
         # a column may carry any name; only what is no column is grammar
         if text in columns or not any(mark in text for mark in ":(^*+`"):
             parsed.append(formula.Term((formula.Name(text),)))

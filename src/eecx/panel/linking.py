@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from .. import frames
+from .. import frames, options
 from ..errors import DataError, OptionError, listing
 from ..survey import Survey
 from .audit import LOST, STAGES, Audit, near_misses
@@ -102,6 +102,7 @@ def link(
     >>> panel.step
     Step(length=3, grid='month', inferred=True)
     """
+    disclosure_n = options.disclosure_n(disclosure_n)
     _check(employees, customers, disclosure_n)
     sides = {"employee": employees, "customer": customers}
     if serves is not None:
@@ -340,11 +341,6 @@ def _check(employees: Survey, customers: Survey, disclosure_n: int) -> None:
                 fix="Make one from the answers of people: eecx.Survey(answers, unit=…, "
                 "measures={…}). For data that come by unit already use eecx.Panel.from_frame().",
             )
-    if disclosure_n < 1:
-        raise OptionError(
-            f"disclosure_n={disclosure_n}: at least 1; 5 is usual.",
-            code="out-of-range",
-        )
     for survey in (employees, customers):
         survey._refuse_small_touchpoints(disclosure_n)
     if both := sorted(set(employees.measures) & set(customers.measures)):

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from .. import formula, frames, moments
+from .. import formula, frames, moments, options
 from ..errors import Caution, ColumnError, DataError, OptionError, check_source, listing, nearest
 from ..measures import Better, as_sources
 from ..moments import group_codes
@@ -186,11 +186,7 @@ class Panel:
                 code="named-twice",
                 fix="Name another column as one of them.",
             )
-        if disclosure_n < 1:
-            raise OptionError(
-                f"disclosure_n={disclosure_n}: at least 1; 5 is usual.",
-                code="out-of-range",
-            )
+        disclosure_n = options.disclosure_n(disclosure_n)
         counts = dict.fromkeys(employee, n) if isinstance(n, str) else dict(n or {})
         variances = dict(variance or {})
         for what, given in (

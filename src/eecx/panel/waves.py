@@ -131,6 +131,8 @@ def _dates(stamps: pd.DatetimeIndex) -> Times:
 
 
 def _stamp(text: str) -> pd.Timestamp | None:
+    if text.startswith("0000"):  # there is no year 0
+        return None
     if match := _QUARTER.fullmatch(text):
         return pd.Timestamp(int(match[1]), 3 * int(match[2]) - 2, 1)
     if (match := _MONTH.fullmatch(text)) and 1 <= int(match[2]) <= 12:
