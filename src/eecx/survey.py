@@ -406,7 +406,9 @@ class Survey:
             return pd.DataFrame(index=cells.index)
         keys, sums = self._pair_sums(list(cells.columns), means, pairs)
         if relabel:
-            named = keys.assign(**{c: keys[c].map(dict(to)) for c, to in relabel.items()})
+            named = keys.copy()
+            for c, to in relabel.items():
+                named[c] = keys[c].map(dict(to))
             known = named.notna().all(axis=1).to_numpy()
             codes, keys = moments.group_codes(
                 named[known].reset_index(drop=True), list(cells.columns)
@@ -537,7 +539,9 @@ class Survey:
         self, cells: pd.DataFrame, sums: pd.DataFrame, relabel: Mapping[str, Mapping[Any, Any]]
     ) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Rename values of keys and add up the cells that then are the same; unnamed ones go."""
-        named = cells.assign(**{c: cells[c].map(dict(to)) for c, to in relabel.items()})
+        named = cells.copy()
+        for c, to in relabel.items():
+            named[c] = cells[c].map(dict(to))
         known = named.notna().all(axis=1).to_numpy()
         named, sums = named[known].reset_index(drop=True), sums[known].reset_index(drop=True)
         codes, kept = moments.group_codes(named, list(named.columns))

@@ -23,6 +23,7 @@ NAMES = [
     "cluster",
     "unit mean",
     "a:b",
+    "self",
     "x [between units]",
 ]
 KEYS = {"unit": "store", "wave": "quarter"}
@@ -48,6 +49,12 @@ def renamed(frame, name):
 
 def quoted(name):
     return "`" + name.replace("`", "``") + "`"
+
+
+def beside(frame, name, values):
+    out = frame.copy()
+    out[name] = values
+    return out
 
 
 def numbers(result):
@@ -146,16 +153,16 @@ def test_every_other_analysis(frame, name):
             eecx.regress(f, f"y ~ {quoted(z)}", **KEYS), z, bound=0.2
         ),
         "as cluster": lambda f, z: eecx.regress(
-            f.assign(**{z: f["store"] // 3}), "y ~ ex", cluster=z, **KEYS
+            beside(f, z, f["store"] // 3), "y ~ ex", cluster=z, **KEYS
         ),
         "as unit": lambda f, z: eecx.regress(
-            f.assign(**{z: f["store"]}), "y ~ ex", effects="two-way", unit=z, wave="quarter"
+            beside(f, z, f["store"]), "y ~ ex", effects="two-way", unit=z, wave="quarter"
         ),
         "as wave": lambda f, z: eecx.regress(
-            f.assign(**{z: f["quarter"]}), "y ~ ex", effects="two-way", unit="store", wave=z
+            beside(f, z, f["quarter"]), "y ~ ex", effects="two-way", unit="store", wave=z
         ),
         "as precision weight": lambda f, z: eecx.regress(
-            f.assign(**{z: f["w"]}), "y ~ ex", weights={"precision": z}, **KEYS
+            beside(f, z, f["w"]), "y ~ ex", weights={"precision": z}, **KEYS
         ),
         "as outcome": lambda f, z: eecx.regress(
             f, f"{quoted(z)} ~ ex", effects="within-between", **KEYS

@@ -40,6 +40,7 @@ __all__ = [
     "open_values",
     "read_usual",
     "read_values",
+    "with_columns",
 ]
 
 Array = npt.NDArray[np.float64]
@@ -204,7 +205,7 @@ class Inputs:
             if carrier is None:
                 out[column] = given.means[column.name].to_numpy(float)
             else:
-                values = given.values.assign(**{carrier: given.means[carrier].to_numpy(float)})
+                values = with_columns(given.values, {carrier: given.means[carrier].to_numpy(float)})
                 out[column] = self.evaluate(values)[:, self.slopes.index(column)]
         return out
 
@@ -287,6 +288,14 @@ class Given:
         else:
             return None
         return np.asarray(own - self.means[name].to_numpy(float))
+
+
+def with_columns(frame: pd.DataFrame, columns: Mapping[str, Any]) -> pd.DataFrame:
+    """Return a frame with columns replaced, whatever they are called (``assign`` takes no self)."""
+    out = frame.copy()
+    for name, values in columns.items():
+        out[name] = values
+    return out
 
 
 def inputs_of(

@@ -41,6 +41,7 @@ from .inputs import (
     open_values,
     read_usual,
     read_values,
+    with_columns,
 )
 from .least_squares import Fit
 from .work import Rows, Work
@@ -313,7 +314,7 @@ class Predictor:
                 fix="give one row, or as many.",
             )
         base = base.iloc[[0] * len(values)] if len(base) == 1 else base
-        before = values.assign(**{c: base[c].to_numpy() for c in named})
+        before = with_columns(values, {c: base[c].to_numpy() for c in named})
         usual = None if unit_means is None else read_usual(unit_means, inputs, len(values))
         moved, old = as_given(values, inputs, usual), as_given(before, inputs, usual)
         if usual is None and not inputs.two_parts(given):

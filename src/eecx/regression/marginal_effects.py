@@ -20,7 +20,7 @@ import pandas as pd
 
 from .. import formula as grammar
 from ..models.inference import estimates_table
-from ..models.inputs import Inputs, given_term
+from ..models.inputs import Inputs, given_term, with_columns
 from ..panel import level_label
 
 __all__ = ["marginal_effects"]
@@ -53,7 +53,9 @@ def marginal_effects(
     labels, effects, gradients = [], [], []
     for column in inputs.columns:
         if column in inputs.levels:
-            first, *others = (whole(values.assign(**{column: k})) for k in inputs.levels[column])
+            first, *others = (
+                whole(with_columns(values, {column: k})) for k in inputs.levels[column]
+            )
             for level, moved in zip(inputs.levels[column][1:], others, strict=True):
                 (mu, slope, _), (mu0, slope0, _) = (
                     _expected(x @ beta, poisson) for x in (moved, first)
