@@ -9,7 +9,6 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from numbers import Real
 
 __all__ = [
     "Caution",
@@ -19,7 +18,6 @@ __all__ = [
     "EngineError",
     "FormulaError",
     "OptionError",
-    "check_level",
     "check_source",
     "listing",
     "meant",
@@ -86,12 +84,6 @@ class EngineError(EecxError, ImportError):
     """A file or frame needs a package that is not installed; the message names the extra."""
 
     code = "engine"
-
-
-def check_level(conf_level: float) -> None:
-    """Raise for a confidence level that is no share between 0.5 and 1."""
-    if isinstance(conf_level, bool) or not (isinstance(conf_level, Real) and 0.5 <= conf_level < 1):
-        raise OptionError(f"conf_level={conf_level!r}: a share such as 0.95.", code="out-of-range")
 
 
 HOLDS = {

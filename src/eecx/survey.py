@@ -13,7 +13,7 @@ import pandas as pd
 from scipy import special
 
 from . import formula, frames, moments, options
-from .errors import ColumnError, DataError, OptionError, check_level, check_source, listing, nearest
+from .errors import ColumnError, DataError, OptionError, check_source, listing, nearest
 from .measures import (
     AcrossTouchpoints,
     Dispersion,
@@ -354,7 +354,7 @@ class Survey:
         ``relabel`` renames values of a key, and cells that then have the same keys become one.
         Cells below ``least`` respondents have no part in what stands in for other cells.
         """
-        check_level(conf_level)
+        options.conf_level(conf_level)
         by = [by] if isinstance(by, str) else list(dict.fromkeys(by))
         for segment in by:
             if segment not in (*self.segments, self.touchpoint):

@@ -295,7 +295,7 @@ class TestRefused:
             (lambda s: eecx.reliability(s, target=1), "between 0 and 1"),
             (lambda s: eecx.aggregation(s, ["ex", "nps"]), "'nps' is no measure of the survey"),
             (lambda s: eecx.split_sample(s, "ex", "ex"), "two different measures"),
-            (lambda s: eecx.split_sample(s, "ex", "score", splits=2), "at least 20"),
+            (lambda s: eecx.split_sample(s, "ex", "score", splits=2), "splits=2: .*at least 20"),
             (lambda s: eecx.reliability(s, population=3), "a mapping of unit to headcount"),
             (lambda s: eecx.reliability(s, population={1: 50}), "no headcount for"),
             (

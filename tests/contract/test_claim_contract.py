@@ -184,7 +184,7 @@ class TestRefuses:
             ({"alpha": 0}, OptionError, "alpha=0: a level such as 0.05"),
             ({"alpha": 0.5}, OptionError, "alpha=0.5: a level"),
             ({"alpha": "5%"}, OptionError, "alpha='5%': a level"),
-            ({"mediators": "m", "draws": 1}, OptionError, "need at least 39 bootstrap draws"),
+            ({"mediators": "m", "draws": 1}, OptionError, "draws=1: a whole number, at least 39"),
             ({"mediators": "m", "rng": -1}, OptionError, "rng=-1"),
         ],
     )

@@ -170,7 +170,7 @@ class TestArguments:
 
     def test_a_seed_below_zero(self, capsys, tmp_path):
         assert main(["demo", "--seed", "-1", "--quiet", "--out", str(tmp_path / "out")]) == 2
-        assert "eecx: rng=-1 is not accepted" in capsys.readouterr().err
+        assert "eecx: rng=-1: a whole number of 0 or more" in capsys.readouterr().err
 
     def test_help_names_the_commands(self, capsys):
         with pytest.raises(SystemExit) as stopped:

@@ -79,9 +79,13 @@ class TestMediateRefuses:
             ({"vcov": "CR3"}, OptionError, "vcov='CR3': accepted are 'classical', 'HC1'"),
             ({"vcov": "HC1"}, OptionError, "needs every row"),
             ({"conf_level": 95}, OptionError, "conf_level=95"),
-            ({"draws": 38}, OptionError, "95% limits need at least 39 bootstrap draws"),
-            ({"draws": 18, "conf_level": 0.9}, OptionError, "90% limits need at least 19"),
-            ({"draws": 198, "conf_level": 0.99}, OptionError, "99% limits need at least 199"),
+            (
+                {"draws": 38},
+                OptionError,
+                "draws=38: a whole number, at least 39 for 95% limits",
+            ),
+            ({"draws": 18, "conf_level": 0.9}, OptionError, "at least 19 for 90% limits"),
+            ({"draws": 198, "conf_level": 0.99}, OptionError, "at least 199 for 99% limits"),
             ({"draws": 1}, OptionError, "draws=1: a whole number"),
             ({"draws": 99.5}, OptionError, "draws=99.5: a whole number"),
             ({"draws": True}, OptionError, "draws=True: a whole number"),
@@ -209,7 +213,7 @@ class TestMediateWarns:
             product_normal_interval(0.3, 0.1, 0.2, 0.1, correlation=correlation)
 
     def test_no_draws_of_sums(self):
-        with pytest.raises(OptionError, match="0 bootstrap draws: at least 1"):
+        with pytest.raises(OptionError, match="draws=0: a whole number, at least 1"):
             resampled_sums(np.eye(3), 0, np.random.default_rng(1))
 
 

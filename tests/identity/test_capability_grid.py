@@ -303,6 +303,11 @@ UNTRANSFORMED = ("first-difference", "random", "random-two-way", "within-between
 KNOWN_FAULTS: tuple[Fault, ...] = ()
 
 
+def slow_but(first: Iterable[str], values: Iterable[str]) -> list[Any]:
+    """Mark all values but the first ones as slow."""
+    return [v if v in first else pytest.param(v, marks=pytest.mark.slow) for v in values]
+
+
 def complaints(asked: Iterable[Combination], examine: Callable[[Combination], str]) -> str:
     """Examine every combination; return what is wrong, and known faults that came right."""
     found = []
@@ -482,7 +487,12 @@ def linear(source: str, effects: str) -> Iterator[Combination]:
 
 
 @pytest.mark.parametrize(
-    ("effects", "source"), [(e, s) for s, of in SOURCES.items() for e in of.effects]
+    ("effects", "source"),
+    [
+        pytest.param(e, s, marks=() if s == "holes" else pytest.mark.slow)
+        for s, of in SOURCES.items()
+        for e in of.effects
+    ],
 )
 def test_a_linear_model_is_the_dense_one_or_refused(effects, source):
     wrong = complaints(linear(source, effects), asked_of_regress)
@@ -513,7 +523,7 @@ def options() -> Iterator[Combination]:
         yield Combination("category", "first-difference", vcov, None, cluster, drift=False)
 
 
-@pytest.mark.parametrize("effects", EFFECTS)
+@pytest.mark.parametrize("effects", slow_but(["first-difference", "mixed"], EFFECTS))
 def test_options_of_some_models_are_those_of_the_dense_one_or_refused(effects):
     wrong = complaints((c for c in options() if c.effects == effects), asked_of_regress)
     assert not wrong, wrong
@@ -575,7 +585,7 @@ def asked_of_a_family(asked: Combination) -> str:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("source", ["holes", "category", "no units"])
+@pytest.mark.parametrize("source", slow_but(["holes"], ["holes", "category", "no units"]))
 def test_a_family_is_the_dense_one_or_refused(source, family):
     few = source != "holes"  # what is refused is so before the data are looked at
     effects, vcovs = (EFFECTS[:1], (None, "CR1")) if few else (EFFECTS, VCOVS)
@@ -634,7 +644,7 @@ def asked_of_mediate(asked: Combination) -> str:
     return unwarned(result, result.table)
 
 
-@pytest.mark.parametrize("effects", EFFECTS)
+@pytest.mark.parametrize("effects", slow_but(["pooled", "two-way"], EFFECTS))
 def test_paths_of_a_mediation_are_dense_ones_or_refused(effects):
     asked = [
         Combination("holes", effects, vcov, None, cluster, verb="mediate")

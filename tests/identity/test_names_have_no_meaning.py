@@ -26,6 +26,8 @@ NAMES = [
     "self",
     "x [between units]",
 ]
+SOME = ("(intercept)", "wave 2", "a:b")
+EVERY = [n if n in SOME else pytest.param(n, marks=pytest.mark.slow) for n in NAMES]
 KEYS = {"unit": "store", "wave": "quarter"}
 
 
@@ -79,7 +81,7 @@ FITS = {
 }
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", EVERY)
 @pytest.mark.parametrize("kind", FITS)
 def test_regress_and_what_follows_from_it(frame, kind, name):
     y = "yes" if kind == "families" else "y"
@@ -122,7 +124,7 @@ def test_regress_and_what_follows_from_it(frame, kind, name):
     second.plot()
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", EVERY)
 def test_every_other_analysis(frame, name):
     own = renamed(frame, name)
     calls = {

@@ -293,8 +293,11 @@ class TestPanel:
                 },
                 r"segments names 'size'\.",
             ),
-            ({"rng": "seed"}, r"rng='seed' is not accepted\. Give a whole number"),
-            ({"rng": -1}, r"rng=-1 is not accepted"),
+            (
+                {"rng": "seed"},
+                r"rng='seed': a whole number of 0 or more as seed, .* such as rng=1",
+            ),
+            ({"rng": -1}, r"rng=-1: a whole number of 0 or more"),
         ],
     )
     def test_errors_say_what_is_accepted(self, arguments, message):
@@ -502,7 +505,7 @@ class TestRetailChain:
         [
             ({"stores": 1}, r"stores=1 is not accepted\. Give a whole number, 2 or more"),
             ({"quarters": 1.5}, r"quarters=1\.5 is not accepted"),
-            ({"rng": "x"}, r"rng='x' is not accepted"),
+            ({"rng": "x"}, r"rng='x': a whole number"),
         ],
     )
     def test_errors_say_what_is_accepted(self, arguments, message):

@@ -326,7 +326,7 @@ class TestErrors:
             ({"error_sd_ex": 0.5}, r"error_sd_ex is no argument .* comes from the respondents"),
             ({"same_wav": 0.5}, r"no argument 'same_wav'\. Did you mean 'same_wave'"),
             ({"units": 1}, r"units=1 is not accepted"),
-            ({"rng": -1}, r"rng=-1 is not accepted"),
+            ({"rng": -1}, r"rng=-1: a whole number of 0 or more"),
             ({"mediator": Mediator(a=1, b=1, error_sd=1.0)}, r"error_sd=1\.0 .* Leave it at 0"),
             ({"stable_sd_ex": 0.0, "wave_sd": 0.0}, r"ex does not vary .* Give a stable or wave"),
             (

@@ -12,7 +12,7 @@ import pandas as pd
 from scipy import special
 
 from .. import options, plotting
-from ..errors import Caution, DataError, OptionError, check_level, check_source, listing
+from ..errors import Caution, DataError, OptionError, check_source, listing
 from ..measures import AcrossTouchpoints, Dispersion, Extreme, Favorable, Mean, Measure, Scale
 from ..results import Result, fingerprint, recorded
 from ..survey import Survey
@@ -130,7 +130,7 @@ def aggregation(
     """
     asked = dict(locals())
     check_source("aggregation", survey, Survey)
-    check_level(conf_level)
+    options.conf_level(conf_level)
     least = options.disclosure_n(disclosure_n)
     names = distinct_names("measures", measures) or list(survey.measures)
     if stray := [m for m in names if m not in survey.measures]:

@@ -11,8 +11,8 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import special, stats
 
-from .. import frames, plotting
-from ..errors import Caution, DataError, OptionError, check_level, check_source, listing
+from .. import frames, options, plotting
+from ..errors import Caution, DataError, OptionError, check_source, listing
 from ..moments import Moments
 from ..results import Result, recorded, tidy
 from ..survey import Survey
@@ -122,7 +122,7 @@ def alpha(
     """
     asked = dict(locals())
     check_source("alpha", data, Survey, Moments, frames=True)
-    check_level(conf_level)
+    options.conf_level(conf_level)
     answers = read_whole(data, items, range=range, reverse=reverse, parse=parse)
     s, n = covariance(answers)
     k = len(s)

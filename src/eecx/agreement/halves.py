@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special, stats
 
-from .. import frames
-from ..errors import Caution, DataError, OptionError, check_level, check_source, listing
+from .. import frames, options
+from ..errors import Caution, DataError, OptionError, check_source, listing
 from ..moments import Moments
 from ..numerics.intervals import fisher
 from ..results import NUMBERS, Result, fingerprint, recorded, tidy
@@ -62,7 +62,7 @@ def split_half(
     """
     asked = dict(locals())
     check_source("split_half", data, Survey, Moments, frames=True)
-    check_level(conf_level)
+    options.conf_level(conf_level)
     answers = read_whole(data, items, range=range, reverse=reverse, parse=parse)
     s, n = covariance(answers)
     names = list(answers.items)
@@ -158,7 +158,7 @@ def test_retest(
     """
     asked = dict(locals())
     check_source("test_retest", data, Moments, frames=True)
-    check_level(conf_level)
+    options.conf_level(conf_level)
     columns = distinct_names("columns", columns)
     if len(columns) < 2:
         raise OptionError(

@@ -12,7 +12,7 @@ import pandas as pd
 from scipy import optimize, special, stats
 
 from .. import frames, options, plotting
-from ..errors import Caution, DataError, check_level, check_source, listing
+from ..errors import Caution, DataError, check_source, listing
 from ..moments import Moments
 from ..results import Result, fingerprint, p_phrase, recorded, tidy
 from ..survey import Survey
@@ -89,7 +89,7 @@ def icc(
     """
     asked = dict(locals())
     check_source("icc", data, Survey, Moments, frames=True)
-    check_level(conf_level)
+    options.conf_level(conf_level)
     least = options.disclosure_n(disclosure_n)
     scores = read_scores(data, x, unit=unit, wave=wave, parse=parse)
     found = anova(scores)

@@ -9,8 +9,8 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import optimize, special
 
-from .. import frames
-from ..errors import Caution, DataError, OptionError, check_level, check_source, listing
+from .. import frames, options
+from ..errors import Caution, DataError, OptionError, check_source, listing
 from ..moments import Moments
 from ..results import Result, recorded
 from ..survey import Survey
@@ -69,7 +69,7 @@ def omega(
     """
     asked = dict(locals())
     check_source("omega", data, Survey, Moments, frames=True)
-    check_level(conf_level)
+    options.conf_level(conf_level)
     answers = read_whole(data, items, range=range, reverse=reverse, parse=parse)
     s, n = covariance(answers)
     if len(s) < 3:

@@ -9,8 +9,8 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import special
 
-from .. import plotting
-from ..errors import Caution, DataError, OptionError, check_level, check_source
+from .. import options, plotting
+from ..errors import Caution, DataError, OptionError, check_source
 from ..panel import Panel
 from ..results import Result, recorded
 from .answers import rows_as_table
@@ -60,7 +60,7 @@ def perception_gap(panel: Panel, staff: str, customers: str, *, conf_level: floa
     0.6
     """
     asked = dict(locals())
-    check_level(conf_level)
+    options.conf_level(conf_level)
     check_source("perception_gap", panel, Panel)
     names = [staff, customers]
     for role, name in zip(("staff", "customers"), names, strict=True):

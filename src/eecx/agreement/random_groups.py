@@ -9,10 +9,9 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import special
 
-from .. import frames, plotting
-from ..errors import DataError, OptionError, check_source
+from .. import frames, options, plotting
+from ..errors import DataError, check_source
 from ..moments import group_codes
-from ..resampling import generator
 from ..results import Result, fingerprint, p_phrase, recorded, tidy
 from ..survey import Survey
 from .answers import counted, read_people
@@ -78,12 +77,7 @@ def random_groups(
     """
     asked = dict(locals())
     check_source("random_groups", data, Survey, frames=True)
-    if isinstance(draws, bool) or not isinstance(draws, int) or draws < 99:
-        raise OptionError(
-            f"draws={draws!r:.60}: a whole number, at least 99; 1000 are usual.",
-            code="out-of-range",
-            fix="Leave it out for 1000.",
-        )
+    draws = options.draws(draws, usual=1000)
     keys, value, wave_name = read_people(data, x, unit=unit, wave=wave, parse=parse)
     codes, groups = group_codes(keys, list(keys.columns))
     n = np.bincount(codes).astype(float)
@@ -102,7 +96,7 @@ def random_groups(
     value = value - value.mean()
     order = np.lexsort((codes, block))
     codes, value, block = codes[order], value[order], block[order]
-    real, sample = _dealt(value, codes, block, n, draws, generator(rng))
+    real, sample = _dealt(value, codes, block, n, draws, options.rng(rng))
     mean, sd = float(sample.mean()), float(sample.std(ddof=1))
     if sd <= 0:
         raise DataError(

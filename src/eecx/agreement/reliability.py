@@ -12,8 +12,8 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import special
 
-from .. import plotting
-from ..errors import Caution, DataError, OptionError, check_level, listing, wrong_source
+from .. import options, plotting
+from ..errors import Caution, DataError, OptionError, listing, wrong_source
 from ..panel import Panel
 from ..results import Result, fingerprint, recorded
 from ..survey import Survey
@@ -283,7 +283,7 @@ def reliability(
     [0.74, 0.95, 0.27]
     """
     asked = dict(locals())
-    check_level(conf_level)
+    options.conf_level(conf_level)
     if isinstance(target, bool) or not (isinstance(target, Real) and 0 < target < 1):
         raise OptionError(
             f"target={target!r:.60}: a reliability between 0 and 1, such as 0.7.",

@@ -8,10 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from .. import plotting
+from .. import options, plotting
 from ..errors import Caution, DataError, OptionError, check_source, listing
 from ..moments import group_codes
-from ..resampling import generator
 from ..results import Result, fingerprint, recorded, tidy
 from ..survey import Survey
 from .answers import NO_INTERVAL, counted, refuse_not_of_persons
@@ -112,7 +111,7 @@ def split_sample(
     if survey.wave:
         block = pd.factorize(cells[survey.wave].iloc[kept], sort=True)[0]
     n = size[kept]
-    whole, drawn = _halved(values, codes, block, n, splits, generator(rng))
+    whole, drawn = _halved(values, codes, block, n, splits, options.rng(rng))
     found = _table(whole, drawn)
     cautions = []
     if left := int((size < 4).sum()):
@@ -153,12 +152,7 @@ def _checked(survey: object, x: object, y: object, splits: object) -> tuple[str,
             code="wrong-source",
             fix="Make one of the people's answers: eecx.Survey(frame, unit=…, measures={…}).",
         )
-    if isinstance(splits, bool) or not isinstance(splits, int) or splits < 20:
-        raise OptionError(
-            f"splits={splits!r:.60}: a whole number, at least 20; 200 are usual.",
-            code="out-of-range",
-            fix="Leave it out for 200.",
-        )
+    options.draws(splits, usual=200, least=20, name="splits")
     names = one_name("x", x), one_name("y", y)
     if x == y or any(n not in survey.measures for n in names):
         raise OptionError(

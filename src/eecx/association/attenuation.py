@@ -11,13 +11,13 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import special
 
-from .. import plotting
+from .. import options, plotting
 from ..agreement import BETWEEN, CHANGE, level_sums, read_cells
-from ..errors import Caution, DataError, OptionError, check_level, check_source, listing
+from ..errors import Caution, DataError, OptionError, check_source, listing
 from ..moments import Moments
 from ..numerics.intervals import fisher
 from ..panel import Panel
-from ..resampling import generator, percentile_interval, resampled_sums
+from ..resampling import percentile_interval, resampled_sums
 from ..results import NUMBERS, Result, fingerprint, interval_phrase, recorded, tidy
 
 __all__ = ["attenuation"]
@@ -87,9 +87,10 @@ def attenuation(
     [0.8, 0.4, 0.5, 0.4, 0.625]
     """
     asked = dict(locals())
-    check_level(conf_level)
+    options.conf_level(conf_level)
     check_source("attenuation", data, Panel, Moments, frames=True)
-    given = _checked(x, y, reliability, draws)
+    options.draws(draws, usual=2000, conf_level=conf_level, none=True)
+    given = _checked(x, y, reliability)
     if isinstance(data, Panel):
         return _of_panel(data, given, asked)
     if not given:
@@ -114,7 +115,7 @@ def attenuation(
     return _result(_of_rows(s, n, x, y, given, conf_level), asked, given, basis, mark)
 
 
-def _checked(x: object, y: object, reliability: object, draws: object) -> dict[str, float]:
+def _checked(x: object, y: object, reliability: object) -> dict[str, float]:
     """Return the reliabilities that are given, all arguments checked."""
     for role, name in (("x", x), ("y", y)):
         if not isinstance(name, str):
@@ -126,12 +127,6 @@ def _checked(x: object, y: object, reliability: object, draws: object) -> dict[s
     if x == y:
         raise OptionError(
             f"x= and y= both name {x!r}.", code="named-twice", fix="Name two columns."
-        )
-    if isinstance(draws, bool) or not isinstance(draws, int) or draws < 0:
-        raise OptionError(
-            f"draws={draws!r:.60}: a whole number, or 0 for no bootstrap.",
-            code="out-of-range",
-            fix="Leave it out for 2000.",
         )
     if not isinstance(reliability, Mapping | None):
         raise OptionError(
@@ -195,7 +190,7 @@ def _of_panel(panel: Panel, given: Mapping[str, float], asked: Mapping[str, Any]
             code="unknown-reliability",
             fix="give reliability=, or make the Panel from surveys.",
         )
-    chance = generator(asked["rng"])
+    chance = options.rng(asked["rng"])
     rows: list[Row] = []
     samples = {}
     for level in (BETWEEN, CHANGE):

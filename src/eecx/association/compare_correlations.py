@@ -12,8 +12,8 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import special
 
-from .. import plotting
-from ..errors import Caution, DataError, OptionError, check_level, check_source, listing
+from .. import options, plotting
+from ..errors import Caution, DataError, OptionError, check_source, listing
 from ..models.capabilities import Uses
 from ..moments import Moments
 from ..numerics.intervals import fisher
@@ -154,7 +154,7 @@ def compare_correlations(
     [0.011, 0.39]
     """
     asked = dict(locals())
-    check_level(conf_level)
+    options.conf_level(conf_level)
     numbers = {
         "r1": r1, "n1": n1, "r2": r2, "n2": n2, "r_jk": r_jk, "r_jh": r_jh, "r_kh": r_kh,
         "r_hm": r_hm, "r_jm": r_jm, "r_km": r_km, "n": n,

@@ -12,9 +12,9 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import special
 
-from .. import frames, plotting
+from .. import frames, options, plotting
 from ..agreement import BETWEEN, CHANGE, estimate, read_cells
-from ..errors import Caution, DataError, OptionError, check_level, check_source, listing, nearest
+from ..errors import Caution, DataError, OptionError, check_source, listing, nearest
 from ..models.capabilities import Asked, Uses, judge_data
 from ..models.clusters import cluster_names
 from ..models.columns import Column
@@ -156,7 +156,7 @@ def correlations(
                             [.11, .47] [.22, .55]
     """
     asked = dict(locals())
-    check_level(conf_level)
+    options.conf_level(conf_level)
     check_source("correlations", data, Panel, Moments, frames=True)
     levels = _levels(level)
     for one in levels:

@@ -11,8 +11,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from .. import formula as grammar
-from .. import plotting
-from ..errors import Caution, OptionError, check_level, check_source
+from .. import options, plotting
+from ..errors import Caution, OptionError, check_source
 from ..models.capabilities import Asked, Effects, Rule, Uses
 from ..models.clusters import cluster_names
 from ..models.inference import covariance_of, estimates
@@ -148,7 +148,7 @@ def errors_in_variables(
     [0.4, 0.5]
     """
     arguments = dict(locals())
-    check_level(conf_level)
+    options.conf_level(conf_level)
     check_source("errors_in_variables", data, Panel, Moments, frames=True)
     for option, name in (("unit", unit), ("wave", wave)):
         if name is not None and not isinstance(name, str):

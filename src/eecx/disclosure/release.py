@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from .. import options
-from ..errors import ColumnError, OptionError, check_level, check_source, listing, nearest
+from ..errors import ColumnError, OptionError, check_source, listing, nearest
 from ..measures import NPS, AcrossTouchpoints, Dispersion, Extreme, Mean, Measure, Scale
 from ..results import safe_csv
 from ..survey import Survey
@@ -217,7 +217,7 @@ def release(
     """
     check_source("release", survey, Survey)
     disclosure_n = options.disclosure_n(disclosure_n)
-    check_level(conf_level)
+    options.conf_level(conf_level)
     for name, measure in survey.measures.items():
         if isinstance(measure, Dispersion | Extreme | AcrossTouchpoints):
             raise OptionError(

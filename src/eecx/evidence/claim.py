@@ -13,6 +13,7 @@ import pandas as pd
 from scipy import stats
 
 from .. import formula as grammar
+from .. import options
 from ..errors import Caution, DataError, OptionError, check_source, listing, nearest
 from ..lag import lag_profile
 from ..mediation import mediate
@@ -125,6 +126,8 @@ def examine_claim(
     mediators = [mediators] if isinstance(mediators, str) else list(mediators or ())
     extra = [covariates] if isinstance(covariates, str) else list(covariates or ())
     _check(panel, x, y, mediators, alpha)
+    options.draws(draws, usual=2000, conf_level=0.95)
+    options.rng(rng)
     terms = _covariates(panel, extra, {x, y, *mediators})
     deltas = _deltas(smallest_effect)
     of_x, of_y = _reliabilities(panel, x, y, reliability or {})

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from .. import formula as grammar
-from .. import plotting
-from ..errors import Caution, ColumnError, DataError, OptionError, check_level, check_source
+from .. import options, plotting
+from ..errors import Caution, ColumnError, DataError, OptionError, check_source
 from ..models.capabilities import Asked, Rule, Uses
 from ..models.clusters import cluster_names
 from ..models.inference import covariance_of, estimates_table, fit_work
@@ -104,7 +104,7 @@ def lag_profile(
     ([0, 1], ['descriptive'])
     """
     arguments = dict(locals())
-    check_level(conf_level)
+    options.conf_level(conf_level)
     check_source("lag_profile", panel, Panel)
     clusters = cluster_names(cluster, 1)
     asked = Asked("two-way", "CR2", clusters)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -14,8 +13,8 @@ import pandas as pd
 from scipy import special
 
 from .. import formula as grammar
-from .. import plotting
-from ..errors import Caution, DataError, OptionError, check_level, check_source, listing
+from .. import options, plotting
+from ..errors import Caution, DataError, OptionError, check_source, listing
 from ..frames import Table, open_table
 from ..models.capabilities import Asked, Effects, Uses, Vcov
 from ..models.clusters import cluster_names
@@ -27,7 +26,7 @@ from ..models.prepare import prepare
 from ..models.work import Work
 from ..moments import Moments, triangle
 from ..panel import Panel
-from ..resampling import bootstrap_p, generator, percentile_interval, resampled_sums
+from ..resampling import bootstrap_p, percentile_interval, resampled_sums
 from ..results import Result, interval_phrase, labels, recorded
 from .product_normal import product_normal_interval
 
@@ -147,8 +146,8 @@ def mediate(
     arguments = dict(locals())
     check_source("mediate", data, Panel, Moments, frames=True)
     mediators, extra = _texts(m, "m"), _texts(covariates, "covariates")
-    check_level(conf_level)
-    _check_draws(draws, conf_level)
+    options.conf_level(conf_level)
+    options.draws(draws, usual=5000, conf_level=conf_level)
     USES.accept(Asked(effects, vcov, cluster_names(cluster, 1)))
     if not mediators:
         raise OptionError(
@@ -190,19 +189,6 @@ def _texts(given: Names, role: str) -> list[str]:
             fix="Name the columns, as texts.",
         )
     return [given] if isinstance(given, str) else list(given)
-
-
-def _check_draws(draws: int, conf_level: float) -> None:
-    """Refuse so few draws that a percentile limit lies beyond them: (B + 1) α/2 < 1."""
-    least = math.ceil(2 / (1 - conf_level) - 1e-9) - 1
-    whole = isinstance(draws, int | np.integer) and not isinstance(draws, bool)
-    if not whole or draws < least:
-        raise OptionError(
-            f"draws={draws!r}: a whole number; {100 * conf_level:g}% limits need at least {least} "
-            "bootstrap draws, and 5000 are usual.",
-            code="draws",
-            fix="Leave draws= out.",
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -271,7 +257,7 @@ def _analyse(
     whole = replace(model, work=replace(work, cells=work.cells.collapse()))
     # classical errors know no clusters, so one cell will do
     parts = _paths(whole if vcov == "classical" else model, vcov, conf_level)
-    sample, failed = _bootstrap(model, draws, generator(arguments["rng"]))
+    sample, failed = _bootstrap(model, draws, options.rng(arguments["rng"]))
     if len(sample) < draws / 2:
         raise DataError(
             f"{failed} of {draws} bootstrap draws had no solution: {model.x!r} or a mediator "

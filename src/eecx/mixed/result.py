@@ -14,7 +14,8 @@ import pandas as pd
 from scipy import special
 
 from .. import formula as grammar
-from ..errors import Caution, OptionError, check_level, listing, nearest
+from .. import options
+from ..errors import Caution, OptionError, listing, nearest
 from ..models.columns import INTERCEPT, Column, Part, called
 from ..models.inference import estimates
 from ..models.levels import (
@@ -87,7 +88,7 @@ def mixed_result(
     https://doi.org/10.1111/j.2041-210x.2012.00261.x; Johnson (2014) for random slopes,
     https://doi.org/10.1111/2041-210X.12225.
     """
-    check_level(conf_level)
+    options.conf_level(conf_level)
     combine, columns = fit_rows(fit)
     beta = combine @ fit.beta
     covariance = combine @ fit.vcov @ combine.T

@@ -23,9 +23,9 @@ import pandas as pd
 from scipy import special
 
 from .. import formula as grammar
-from .. import plotting
+from .. import options, plotting
 from ..covariance import cr2
-from ..errors import Caution, ColumnError, OptionError, check_level, listing
+from ..errors import Caution, ColumnError, OptionError, listing
 from ..moments import Moments
 from ..results import NUMBERS, Result, interval_phrase, recorded, tidy
 from .capabilities import accept
@@ -183,7 +183,7 @@ class Predictor:
     ) -> Result:
         """Predict; the arguments are those of :meth:`eecx.Result.predict`."""
         level = fitted.spec["conf_level"] if conf_level is None else conf_level
-        check_level(level)
+        options.conf_level(level)
         self._refuse(reference, interval, fitted.spec.get("weights"))
         inputs, given, base = self._read(at, reference, unit_means)
         rows = self._rows(inputs, given)

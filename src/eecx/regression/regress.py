@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from .. import formula as grammar
-from ..errors import Caution, OptionError, check_level, check_source
+from ..errors import Caution, OptionError, check_source
 from ..frames import open_table
 from ..mixed import Covariance, mixed
 from ..models.capabilities import (
@@ -48,8 +48,11 @@ from ..models.prepare import prepare
 from ..models.weights import weighting
 from ..models.work import Work
 from ..moments import Moments
+from ..options import conf_level as check_level
+from ..options import draws as check_draws
+from ..options import rng as generator
 from ..panel import Panel
-from ..resampling import check_draws, generator, wild_tests
+from ..resampling import wild_tests
 from ..resampling.wild import Weights
 from ..results import Result, labels, recorded, versions
 from .cautions import cautions
@@ -210,7 +213,7 @@ def regress(
     arguments = dict(locals())
     check_source("regress", data, Panel, Moments, frames=True)
     check_level(conf_level)
-    check_draws(draws)
+    check_draws(draws, usual=9999)
     generator(rng)
     if not isinstance(drift, bool):
         raise OptionError(

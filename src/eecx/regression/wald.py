@@ -317,7 +317,7 @@ def hausman(
             f"No unit differs from others in the mean of {listing(map(str, within.terms))}: there "
             "are no slopes between units to compare with those within.",
             code="constant-column",
-            fix="Take effects='within' as they are.",
+            fix="Take the fit with effects='within'.",
         )
     v1 = covariance_of(within, first, "classical")[0]
     v2 = covariance_of(random, second, "classical")[0]

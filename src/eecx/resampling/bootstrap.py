@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import OptionError
+from .. import options
 
-__all__ = ["bootstrap_p", "generator", "percentile_interval", "resampled_sums"]
+__all__ = ["bootstrap_p", "percentile_interval", "resampled_sums"]
 
 Array = npt.NDArray[np.float64]
 
@@ -29,11 +29,7 @@ def resampled_sums(sums: Array, draws: int, rng: np.random.Generator) -> Array:
     draws : int
     rng : numpy.random.Generator
     """
-    if draws < 1:
-        raise OptionError(
-            f"{draws} bootstrap draws: at least 1; 5000 are usual.",
-            code="out-of-range",
-        )
+    options.draws(draws, least=1, usual=5000)
     clusters = len(sums)
     out = np.empty((draws, sums.shape[1]))
     size = max(1, min(draws, BATCH // clusters))
@@ -63,17 +59,6 @@ def _drawn(clusters: int, draws: int, rng: np.random.Generator) -> npt.NDArray[n
         rest = higher
     found[-1] = rest
     return found.ravel()[: draws * clusters].reshape(draws, clusters)
-
-
-def generator(rng: int | np.random.Generator | None) -> np.random.Generator:
-    """Return a generator from a seed or a generator (SPEC 7); None draws fresh chance."""
-    try:
-        return np.random.default_rng(rng)
-    except (TypeError, ValueError) as error:
-        raise OptionError(
-            f"rng={rng!r}: a whole number of 0 or more as seed, a numpy.random.Generator, or None.",
-            code="not-accepted",
-        ) from error
 
 
 def percentile_interval(draws: Array, conf_level: float) -> tuple[Array, Array]:

@@ -27,9 +27,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy import optimize
 
+from .. import options
 from ..errors import OptionError, listing
 
-__all__ = ["Weights", "WildTest", "check_draws", "wild_tests"]
+__all__ = ["Weights", "WildTest", "wild_tests"]
 
 Array = npt.NDArray[np.float64]
 Weights = Literal["rademacher", "webb"]
@@ -59,15 +60,6 @@ def _weights(
         for start in range(0, draws, size)
     )
     return batches, False
-
-
-def check_draws(draws: int) -> None:
-    """Raise for a number of draws that tells no small p value, or is no number."""
-    if isinstance(draws, bool) or not isinstance(draws, int | np.integer) or draws < 99:
-        raise OptionError(
-            f"draws={draws!r}: a whole number, at least 99; 9999 are usual.",
-            code="out-of-range",
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,7 +143,7 @@ def wild_tests(
     draws, kind, rng :
         How many draws, of which weights; where fewer different ones exist, each is taken once.
     """
-    check_draws(draws)
+    options.draws(draws, usual=9999)
     sides = combine @ bread
     moved = [cross @ m / (r @ m) for r, m in zip(combine, sides, strict=True)]
     reach = [cross @ m @ bread for m in sides]

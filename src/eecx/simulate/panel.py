@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from eecx import options
 from eecx.errors import OptionError, listing, nearest
 
 __all__ = ["Covariate", "Mediator", "Segment", "Simulated", "panel"]
@@ -602,7 +603,7 @@ def panel(
         "carry_cx": float(carry_cx),
     }
 
-    generate = generator(rng)
+    generate = options.rng(rng)
     stable = generate.standard_normal((units, series))
     stable[:, 1] = stable_cor * stable[:, 0] + math.sqrt(1 - stable_cor**2) * stable[:, 1]
     stable *= stable_sd
@@ -783,18 +784,6 @@ def labels(letter: str, count: int) -> npt.NDArray[np.object_]:
     """
     width = max(3, len(str(count)))
     return np.array([f"{letter}{k:0{width}d}" for k in range(1, count + 1)], dtype=object)
-
-
-def generator(rng: int | np.random.Generator | None) -> np.random.Generator:
-    """Return a generator from a seed or a generator (SPEC 7); None draws fresh chance."""
-    try:
-        return np.random.default_rng(rng)
-    except (TypeError, ValueError) as error:
-        raise OptionError(
-            f"rng={rng!r} is not accepted.",
-            code="not-accepted",
-            fix="Give a whole number of 0 or more as seed, a numpy.random.Generator, or None.",
-        ) from error
 
 
 def checked(

@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from eecx import options
 from eecx.simulate.answers import rounded, shift
-from eecx.simulate.panel import Process, checked_count, generator, labels, ratio
+from eecx.simulate.panel import Process, checked_count, labels, ratio
 
 __all__ = ["RetailChain", "retail_chain"]
 
@@ -162,7 +163,7 @@ def retail_chain(
     """
     checked_count("stores", stores, least=2)
     checked_count("quarters", quarters, least=2)
-    generate = generator(rng)
+    generate = options.rng(rng)
 
     names = labels("S", stores)
     months = np.datetime64("2023-01", "M") + 3 * np.arange(quarters)

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from eecx import options
 from eecx.errors import OptionError, nearest
 from eecx.simulate.answers import Instrument, instrument, rounded
 from eecx.simulate.panel import (
@@ -26,7 +27,6 @@ from eecx.simulate.panel import (
     check_columns,
     checked,
     checked_count,
-    generator,
     panel,
     ratio,
 )
@@ -297,7 +297,7 @@ def surveys(
             code="does-not-apply",
             fix="Leave it at 0.",
         )
-    generate = generator(rng)
+    generate = options.rng(rng)
     made = panel(**process, rng=generate)
     latent = made.latent
     names = ["ex", "cx"] if mediator is None else ["ex", "cx", "m"]
