@@ -5,11 +5,14 @@ from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
+os.environ["MPLBACKEND"] = "Agg"  # before anything imports Matplotlib
+# before NumPy: there is one process a core, and threads of its BLAS would wait for one another
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("MKL_NUM_THREADS", "1")
+
 import pandas as pd
 import pytest
 from hypothesis import settings
-
-os.environ["MPLBACKEND"] = "Agg"  # before anything imports Matplotlib
 
 settings.register_profile("eecx", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("eecx")

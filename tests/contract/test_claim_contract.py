@@ -198,12 +198,18 @@ class TestRefuses:
             eecx.examine_claim(frame, x="ex", y="cx")
 
 
+@pytest.fixture(params=["no dossier", pytest.param("dossier", marks=pytest.mark.slow)])
+def folder(request, tmp_path):
+    """Where a dossier is written, if one is: figures take their time."""
+    return tmp_path if request.param == "dossier" else None
+
+
 class TestPoorPanels:
     def check(self, evidence, folder=None):
         assert evidence.ladder["row"].tolist() == list(range(1, 10))
         text = evidence.summary() + evidence.methods()
         assert "nan" not in text.split()
-        if folder is not None:  # figures take their time
+        if folder is not None:
             assert eecx.report(evidence, folder).exists()
 
     def test_one_wave(self, frame):
@@ -213,11 +219,11 @@ class TestPoorPanels:
             assert evidence.verdicts()[number] == "not testable, because there is one wave only"
         self.check(evidence)
 
-    def test_no_wave_column(self, frame, tmp_path):
+    def test_no_wave_column(self, frame, folder):
         flat = frame[frame["wave"] == 1].drop(columns="wave")
         evidence = examine(flat, roles={"wave": None})
         assert evidence.row(2)["kind"] == "not_testable"
-        self.check(evidence, tmp_path)
+        self.check(evidence, folder)
 
     def test_two_waves(self):
         evidence = examine(made(waves=2), mediators="m", draws=99)
@@ -226,24 +232,24 @@ class TestPoorPanels:
         assert evidence.results["lag_profile"].table["lag"].tolist() == [0]
         self.check(evidence)
 
-    def test_two_units(self, tmp_path):
+    def test_two_units(self, folder):
         evidence = examine(made(units=2, waves=8))
         assert "too few to fit" in evidence.verdicts()[1]
         assert "few-units" in [w.code for w in evidence.warnings]
-        self.check(evidence, tmp_path)
+        self.check(evidence, folder)
 
     def test_three_units_with_a_mediator(self):
         evidence = examine(made(units=3, waves=8), mediators="m", draws=99)
         self.check(evidence)
 
     @pytest.mark.parametrize("name", ["ex", "cx"])
-    def test_a_constant_measure(self, frame, name, tmp_path):
+    def test_a_constant_measure(self, frame, name, folder):
         evidence = examine(frame.assign(**{name: 3.0}))
         for number in (1, 2, 3, 4, 5, 7):
             assert evidence.row(number)["kind"] == "not_testable"
         assert f"{name!r} is constant" in evidence.verdicts()[1]
         assert "constant-measure" in [w.code for w in evidence.warnings]
-        self.check(evidence, tmp_path if name == "ex" else None)
+        self.check(evidence, folder)
 
     def test_a_measure_that_never_changes(self, frame):
         still = frame.assign(ex=frame.groupby("unit")["ex"].transform("mean"))
@@ -252,13 +258,13 @@ class TestPoorPanels:
         assert "'ex' does not change within units over time" in evidence.verdicts()[2]
         self.check(evidence)
 
-    def test_an_outcome_computed_from_x(self, frame, tmp_path):
+    def test_an_outcome_computed_from_x(self, frame, folder):
         evidence = examine(frame.assign(cx=2 * frame["ex"] + 1), smallest_effect=1.0)
         for number in (1, 2):
             row = evidence.row(number)
             assert (row["kind"], row["wording"]) == ("not_resolved", "")
             assert "nothing tells the error of this slope" in row["note"]
-        self.check(evidence, tmp_path)
+        self.check(evidence, folder)
 
     def test_a_mediator_that_is_x(self, frame):
         evidence = examine(frame.assign(m=frame["ex"]), mediators="m", draws=99)

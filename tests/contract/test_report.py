@@ -199,6 +199,7 @@ class TestSelfContained:
 
 
 class TestReproducible:
+    @pytest.mark.slow
     def test_the_same_evidence_gives_the_same_bytes(self, dossier, evidence, tmp_path):
         eecx.report(evidence, tmp_path, title="Plain")
         assert files(tmp_path) == files(dossier)

@@ -40,7 +40,8 @@ def test_a_panel_from_a_frame_knows_its_roles():
     assert panel.spec["source"] == {"x": ["employees"], "y": ["customers"]}
 
 
-def test_the_dossier_holds_it_with_what_the_caller_adds(panel, tmp_path):
+def test_the_dossier_holds_it_with_what_the_caller_adds(panel, tmp_path, monkeypatch):
+    monkeypatch.setattr("eecx.plotting.render", lambda figure, kind: b"")  # figures take their time
     evidence = eecx.examine_claim(panel, x="engagement", y="nps")
     eecx.report(evidence, tmp_path, made_by={"seed": 5})
     found = json.loads((tmp_path / "specification.json").read_text(encoding="utf-8"))

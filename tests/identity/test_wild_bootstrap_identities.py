@@ -204,6 +204,7 @@ def test_options():
             eecx.regress(frame, "y ~ x", unit="g", wave="t", vcov="wild", **options)
 
 
+@pytest.mark.slow
 def test_intervals_cover_with_ten_clusters_where_cr1_fails():
     rng = np.random.default_rng(11)
     hits = {"wild": 0, "CR1": 0, "CR2": 0}

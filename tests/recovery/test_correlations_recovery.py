@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 from scipy import stats
 
 from eecx.association.compare_correlations import compare_correlations
@@ -54,6 +55,7 @@ def test_clustered_intervals_within_units_cover():
     assert as_rows / 1500 < 0.90  # rows taken as independent promise too much
 
 
+@pytest.mark.slow
 def test_the_public_interval_is_the_one_that_covers():
     rng = np.random.default_rng(12)
     u = simulated(100, np.array([[1, 0.4], [0.4, 1]]), rng)
@@ -78,6 +80,7 @@ def test_the_clustered_difference_covers():
     assert 86 <= covered <= 99
 
 
+@pytest.mark.slow
 def test_fishers_interval_and_zous_cover():
     rng = np.random.default_rng(14)
     root = np.linalg.cholesky([[1, 0.5, 0.3], [0.5, 1, 0.4], [0.3, 0.4, 1]])

@@ -76,6 +76,7 @@ def test_latent_slopes_of_many_teams():
     assert (away(table, truth, "observed")[1:] < -10).all()
 
 
+@pytest.mark.slow
 def test_intervals_of_latent_slopes_cover():
     rng = np.random.default_rng(3)
     draws = 100
@@ -92,6 +93,7 @@ def test_intervals_of_latent_slopes_cover():
     assert all(count / draws >= 0.88 for count in hits.values()), hits
 
 
+@pytest.mark.slow
 def test_intervals_of_panels_cover():
     rng = np.random.default_rng(4)
     draws, hits = 20, {"between": np.zeros(2), "two-way": np.zeros(2)}

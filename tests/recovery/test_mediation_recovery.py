@@ -22,6 +22,7 @@ def mediated(seed, **options):
     return eecx.simulate.panel(**given, carry_ex=0.0, carry_cx=0.0, mediator=m, burn_in=5, rng=seed)
 
 
+@pytest.mark.slow
 def test_bootstrap_intervals_cover_the_indirect_effect():
     panels, covered = 160, 0
     for seed in range(panels):
@@ -75,6 +76,7 @@ def test_two_mediators_are_told_apart():
     assert abs(contrast["estimate"] - A * B) < 4 * contrast["std_error"]
 
 
+@pytest.mark.slow
 def test_no_mediation_is_rarely_found():
     panels, false = 60, 0
     m = eecx.simulate.Mediator(a=0.0, b=0.5, lag=0)

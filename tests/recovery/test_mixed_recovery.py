@@ -30,6 +30,7 @@ def allowed(level):
     return stats.binom.ppf([5e-5, 1 - 5e-5], DRAWS, level)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("slope", [False, True])
 def test_intervals_of_30_units_cover(slope):
     rng = np.random.default_rng(11 + slope)
@@ -50,6 +51,7 @@ def test_intervals_of_30_units_cover(slope):
     assert np.abs(away).max() < 4
 
 
+@pytest.mark.slow
 def test_ten_units_still_keep_the_level_of_a_column_between_units():
     rng = np.random.default_rng(5)
     p = []
@@ -69,6 +71,7 @@ def test_many_units_give_the_truth():
     assert abs(fit.cov[0, 1]) < 0.02
 
 
+@pytest.mark.slow
 def test_restricted_likelihood_is_not_biased_and_likelihood_is():
     """With 8 units and 3 columns between them, ML halves the variance between units."""
     rng = np.random.default_rng(7)

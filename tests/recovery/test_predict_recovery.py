@@ -36,9 +36,9 @@ def covered(rng, repeats, slopes=0.0, units=20, waves=1, **model):
 @pytest.mark.parametrize(
     ("repeats", "options"),
     [
-        (200, {"effects": "pooled"}),
-        (200, {"effects": "between", "waves": WAVES}),
-        (200, {"effects": "random"}),
+        pytest.param(200, {"effects": "pooled"}, marks=pytest.mark.slow),
+        pytest.param(200, {"effects": "between", "waves": WAVES}, marks=pytest.mark.slow),
+        pytest.param(200, {"effects": "random"}, marks=pytest.mark.slow),
         (60, {"effects": "mixed", "random": "1 + x", "slopes": 0.6}),
     ],
 )

@@ -34,6 +34,7 @@ def assert_cover(found, panels):
 # ---------------------------------------------------------------------- units alike
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("units", [10, 30, 100])
 @pytest.mark.parametrize("effects", ["pooled", "two-way"])
 def test_cr2_and_wild_intervals_cover_and_cr1_does_not_with_ten_units(effects, units):
@@ -109,6 +110,7 @@ def test_skewed_errors_alone_leave_intervals_long_enough():
     assert found.min() > 0.93
 
 
+@pytest.mark.slow
 def test_shocks_shared_by_waves_spoil_errors_by_unit_until_wave_effects_take_them_out():
     few = covered(simulation.seasons(4), 30, "within", ("CR2", "driscoll-kraay"))
     assert few["CR2"] < 0.6
@@ -125,12 +127,14 @@ def test_shocks_shared_by_waves_spoil_errors_by_unit_until_wave_effects_take_the
 # ---------------------------------------------------------------------- within-between models
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("units", "panels"), [(10, 1000), (30, 200), (100, 200)])
 def test_within_between_intervals_cover_under_random_intercepts(units, panels):
     """By REML with Satterthwaite degrees of freedom, and by GLS with CR2, on both levels."""
     assert_cover(simulation.mixed_coverage(0.0, 0.0, units, panels)["coverage"], panels)
 
 
+@pytest.mark.slow
 def test_random_intercepts_do_not_cover_slopes_that_vary_and_gls_with_cr2_does():
     found = simulation.mixed_coverage(0.0, 0.5, 30, 100)["coverage"]
     assert found["REML: within"] < 0.93 - chance(100)

@@ -104,11 +104,13 @@ def test_cr2_intervals_within_units_cover():
     assert_covers(found["CR2"])
 
 
+@pytest.mark.slow
 def test_cr2_intervals_between_units_cover():
     found = coverage("between", "between_unit_means", stable_cor=0.5, rng=11)
     assert_covers(found["CR2"])
 
 
+@pytest.mark.slow
 def test_cr2_intervals_of_pooled_slopes_cover_where_classical_ones_do_not():
     """Stable levels of both sides make the rows of a unit alike, and classical errors too small."""
     levels = {"stable_sd_ex": 2.0, "stable_sd_cx": 2.0, "stable_cor": 0.5}

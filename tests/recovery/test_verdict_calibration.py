@@ -127,7 +127,7 @@ def test_the_arrays_here_give_the_rows_of_examine_claim(options):
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", ["few units", pytest.param("many units", marks=pytest.mark.slow)])
 def test_no_association_is_rarely_called_one(scenario, size):
     units, waves = SIZES[size]
     panels = PANELS if size == "few units" else PANELS // 2
@@ -169,6 +169,7 @@ def test_a_strong_association_is_found_at_both_levels_and_in_its_direction():
         assert "not_resolved" not in found[:, 1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sign", [1, -1])
 def test_a_slope_of_exactly_delta_is_rarely_called_too_small_or_large_enough(sign):
     panels = PANELS
@@ -189,12 +190,14 @@ def test_a_slope_of_exactly_delta_is_rarely_called_too_small_or_large_enough(sig
     assert too_small >= at_least(0.05, panels)
 
 
+@pytest.mark.slow
 def test_a_zero_slope_is_called_too_small_where_the_panel_is_large():
     panels = PANELS // 4
     found = [verdicts(s.frame, delta=0.25, reliability=1.0) for s in simulated(panels, 150, 6)]
     assert sum(kind == "too_small" for _, kind in found) >= at_least(0.95, panels)
 
 
+@pytest.mark.slow
 def test_unreliable_change_is_not_called_too_small():
     # the observed slope is a quarter of the true one, which matters
     panels = PANELS // 4
