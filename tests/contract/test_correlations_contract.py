@@ -425,7 +425,7 @@ def test_people_without_waves_are_called_people_of_units(frame):
     assert set(apa["Level"]) == words
     assert (apa.groupby("Level")["Variable"].nunique() == 4).all()
     text = found.methods()
-    assert "within units, among people (140 rows of 35 units, unit means taken out;" in text
+    assert "within units, among people (140 people of 35 units, unit means taken out;" in text
     assert "over time" not in text
     (caution,) = (w for w in found.warnings if w.code == "single-wave-units")
     assert caution.message == (

@@ -214,6 +214,11 @@ def test_half_a_published_table_is_enough(frame, half):
     np.testing.assert_allclose(one.correlations(), full, rtol=1e-12)
 
 
+def test_reliabilities_on_the_diagonal_are_no_correlations():
+    one = Moments.from_correlations([[0.9, 0.4], [0.4, 0.8]], n=50, names=["x", "y"])
+    assert one.correlations().to_numpy().tolist() == [[1.0, 0.4], [0.4, 1.0]]
+
+
 def test_a_blank_diagonal_is_one_of_ones():
     one = Moments.from_correlations([[np.nan, 0.4], [0.4, np.nan]], n=50, names=["x", "y"])
     assert one.correlations().to_numpy().tolist() == [[1.0, 0.4], [0.4, 1.0]]

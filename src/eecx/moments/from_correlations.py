@@ -33,11 +33,12 @@ def read_correlations(
             fix="Give as many rows as columns, and a name for each.",
         )
     own = np.diag(values)
-    if (wrong := np.abs(own - 1) > 1e-8).any():
+    # tables have reliabilities there; what lies beyond 1 is a variance
+    if (wrong := (own > 1 + 1e-8) | (own <= 0)).any():
         at = int(np.argmax(wrong))
         raise DataError(
-            f"The diagonal has {own[at]:g} for {labels[at]!r}, and a variable correlates 1 with "
-            "itself.",
+            f"The diagonal has {own[at]:g} for {labels[at]!r}, which is neither 1 nor a "
+            "reliability.",
             code="bad-diagonal",
             fix="Leave the diagonal blank; of covariances divide each by the SDs of its row and "
             "column, and give these as sd=.",
