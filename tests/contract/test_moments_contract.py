@@ -89,8 +89,8 @@ def test_covariances_are_no_correlations():
     sd = np.sqrt(np.diag(covariances))  # the advice, followed
     cell = Moments.from_correlations(covariances / np.outer(sd, sd), n=20, sd=sd)
     np.testing.assert_allclose(cell.cross[0], 19 * covariances, rtol=1e-12)
-    with pytest.raises(DataError, match=r"has 0\.9 for 'v2'"):
-        Moments.from_correlations([[1 + 1e-9, 0.2], [0.2, 0.9]], n=20)
+    with pytest.raises(DataError, match=r"has 1\.2 for 'v2'"):
+        Moments.from_correlations([[1 + 1e-9, 0.2], [0.2, 1.2]], n=20)
 
 
 def test_rows_and_columns_of_other_names_are_refused():

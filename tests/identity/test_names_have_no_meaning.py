@@ -26,7 +26,7 @@ NAMES = [
     "self",
     "x [between units]",
 ]
-SOME = ("(intercept)", "wave 2", "a:b")
+SOME = ("(intercept)", "ex (between)")
 EVERY = [n if n in SOME else pytest.param(n, marks=pytest.mark.slow) for n in NAMES]
 KEYS = {"unit": "store", "wave": "quarter"}
 
