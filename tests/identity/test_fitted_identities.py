@@ -100,3 +100,35 @@ def test_a_result_holds_no_rows_and_can_be_kept(frame):
     with pytest.raises(eecx.OptionError, match="Moments hold sums") as caught:
         fit.fitted(eecx.Moments.from_frame(frame, keys=["unit"], terms=["cx", "ex"]))
     assert caught.value.code == "needs-rows"
+
+
+def test_rows_that_count_several_times(frame):
+    kept = frame.dropna(subset=["cx", "ex"])
+    for effects in ("between", "within-between"):
+        method = {"method": "ols"} if effects == "within-between" else {}
+        counted = eecx.regress(
+            kept, "cx ~ ex", effects=effects, weights={"frequency": "f"}, **KEYS, **method
+        )
+        left = counted.resid(kept)
+        w = kept.set_index(["unit", "wave"])["f"] if effects != "between" else 1.0
+        assert float((w * left**2).sum()) == pytest.approx(squares(counted), rel=1e-9)
+
+
+def test_data_that_say_too_little_or_something_new(frame):
+    panel = eecx.Panel.from_frame(
+        frame, unit="unit", wave="wave", employee=["ex"], customer=["cx"], covariates=["r"]
+    )
+    fit = eecx.regress(panel, "cx ~ ex + C(r)", effects="within")
+    assert len(fit.resid(panel)) == fit.stats["n"]
+    with pytest.raises(eecx.OptionError, match="fitted to a Panel"):
+        fit.resid(frame)
+    own = eecx.regress(frame, "cx ~ ex + C(r)", **KEYS)
+    with pytest.raises(eecx.DataError, match="has 'AAA', which was not among the rows"):
+        own.fitted(frame.assign(r=frame["r"].where(frame.index > 5, "AAA")))
+
+
+def test_units_of_measurement_do_not_make_a_test_singular(frame):
+    fit = eecx.regress(frame, "cx ~ ex + k", **KEYS)
+    large = eecx.regress(frame.assign(k=frame["k"] * 1e9), "cx ~ ex + k", **KEYS)
+    one, other = (eecx.wald(f).table["statistic"] for f in (fit, large))
+    np.testing.assert_allclose(one, other, rtol=1e-8)

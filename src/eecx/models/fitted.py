@@ -21,7 +21,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from .. import formula as grammar
-from ..errors import DataError, OptionError
+from ..errors import DataError, OptionError, listing
 from ..moments import Moments, group_codes
 from ..panel import Panel, as_panel
 from ..results import Result
@@ -54,6 +54,13 @@ def fitted_rows(
     spec = result.spec
     keys = {} if isinstance(data, Panel) else {k: spec.get(k) for k in ("unit", "wave")}
     effects = str(spec["effects"])
+    if effects != "pooled" and keys and keys["unit"] is None:
+        raise OptionError(
+            "The model was fitted to a Panel, and a data frame does not say which rows belong "
+            "together.",
+            code="wrong-source",
+            fix="Give a Panel: eecx.Panel.from_frame(frame, unit=…, …).",
+        )
     panel = _panel(data, model, spec, keys)
     y = panel.design((model.response,)).x[:, 0]
     values = inputs.read(panel)
@@ -67,17 +74,26 @@ def fitted_rows(
             fix="Give the rows that were fitted.",
         )
     values = values[complete].reset_index(drop=True)
+    for name, known in inputs.levels.items():
+        if strange := [v for v in pd.unique(values[name]) if v not in known]:
+            raise DataError(
+                f"{name!r} has {listing(map(str, strange))}, which was not among the rows that "
+                "were fitted.",
+                code="unknown-level",
+                fix="Leave these rows out.",
+            )
     rows = np.flatnonzero(complete)
     y, w = y[rows], w[rows]
     unit = group_codes(panel.frame[[panel.unit]].iloc[rows], [panel.unit])[0]
     wave = pd.factorize(panel.time[rows])[0]
-    x = _design(inputs, columns, values, unit)
+    counts = w if "frequency" in (spec.get("weights") or {}) else np.ones(len(w))
+    x = _design(inputs, columns, values, unit, counts)
     slopes = [i for i, c in enumerate(columns) if c.part not in ("intercept", "wave")]
     constant = float(beta[list(columns).index(INTERCEPT)]) if INTERCEPT in columns else 0.0
     fitted = x[:, slopes] @ beta[slopes]
     index = _index(panel, rows, keys)
     if effects == "between":
-        means = [np.bincount(unit, v) / np.bincount(unit) for v in (y, fitted)]
+        means = [np.bincount(unit, counts * v) / np.bincount(unit, counts) for v in (y, fitted)]
         first = np.unique(unit, return_index=True)[1]
         units = pd.Index(panel.frame[panel.unit].iloc[rows[first]], name=panel.unit)
         return pd.DataFrame({"observed": means[0], "fitted": constant + means[1]}, units)
@@ -113,13 +129,18 @@ def _weights(
 
 
 def _design(
-    inputs: Inputs, columns: Sequence[Column], values: pd.DataFrame, unit: npt.NDArray[np.intp]
+    inputs: Inputs,
+    columns: Sequence[Column],
+    values: pd.DataFrame,
+    unit: npt.NDArray[np.intp],
+    counts: Array,
 ) -> Array:
     """Return the columns of the model, parts within and between units by the units given."""
     if not inputs.split:
         return inputs.design(Given(values, values, pd.DataFrame()), columns)
     whole = inputs.evaluate(values)
-    mean = np.stack([np.bincount(unit, v) for v in whole.T], axis=1) / np.bincount(unit)[:, None]
+    total = np.bincount(unit, counts)
+    mean = np.stack([np.bincount(unit, counts * v) / total for v in whole.T], axis=1)
     out = np.zeros((len(values), len(columns)))
     for i, column in enumerate(columns):
         if column.whole in inputs.slopes:

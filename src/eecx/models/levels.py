@@ -29,6 +29,7 @@ __all__ = [
     "figure",
     "identified",
     "in_words",
+    "is_singular",
     "level_of",
     "shown",
     "slopes_of",
@@ -94,9 +95,19 @@ def contextual(beta: Array, covariance: Array, columns: Sequence[Column]) -> dic
     at = [i for i, column in enumerate(columns) if column.part == "contextual"]
     if not at or np.isnan(covariance[np.ix_(at, at)]).any():
         return {}
-    chi2 = float(beta[at] @ np.linalg.solve(covariance[np.ix_(at, at)], beta[at]))
+    own = covariance[np.ix_(at, at)]
+    if is_singular(own):
+        return {}
+    chi2 = float(beta[at] @ np.linalg.solve(own, beta[at]))
     p = float(special.chdtrc(len(at), chi2))
     return {"contextual_chi2": chi2, "contextual_df": len(at), "contextual_p": p}
+
+
+def is_singular(covariance: Array) -> bool:
+    """Whether a covariance tells fewer directions than it has, whatever the columns' units."""
+    scale = np.sqrt(np.abs(np.diag(covariance)))
+    scaled = covariance / np.outer(scale, scale)
+    return not np.isfinite(scaled).all() or bool(np.linalg.matrix_rank(scaled) < len(scaled))
 
 
 def identified(

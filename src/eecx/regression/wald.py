@@ -15,7 +15,7 @@ from .. import plotting
 from ..errors import Caution, DataError, OptionError, check_source, listing, nearest
 from ..models.capabilities import Uses
 from ..models.inference import covariance_of, fit_work
-from ..models.levels import contextual_rows, slopes_of
+from ..models.levels import contextual_rows, is_singular, slopes_of
 from ..models.prepare import prepare
 from ..moments import Moments
 from ..panel import Panel
@@ -127,7 +127,7 @@ def wald(
             )
         step = np.eye(len(names))[:-1] - np.eye(len(names))[1:]
         b, v = step @ b, step @ v @ step.T
-    if np.isnan(v).any() or np.linalg.matrix_rank(v) < len(v):
+    if is_singular(v):
         raise DataError(
             f"The covariance of {listing(names)} is not known or singular: as many clusters as "
             "coefficients are needed, and more to be trusted.",
@@ -341,7 +341,7 @@ def hausman(
         combine = contextual_rows(fit.columns)
         v = covariance_of(work, fit, vcov, combine)[0]
         context = combine @ fit.beta
-        if np.isnan(v).any() or np.linalg.matrix_rank(v) < len(v):
+        if is_singular(v):
             message = f"Too few units for {len(v)} contextual effects at once: no {vcov} errors."
             cautions.append(Caution("too-few-units", message, label))
             v = np.full_like(v, np.nan)
