@@ -223,3 +223,21 @@ def test_an_old_spelling_works_where_it_names_one_slope(frame):
     with pytest.raises(eecx.OptionError, match=r"fit.row\(term='ex', level='between units'\)"):
         fit["ex"]
     assert fit["ex", "between"]["estimate"] == fit.row(term="ex", level="between units")["estimate"]
+
+
+def test_sums_of_a_panel_and_parts_beside_a_column(frame):
+    own = frame.rename(columns={"z": "(intercept)"})
+    made = eecx.Panel.from_frame(own, **KEYS, employee=["ex", "(intercept)"], customer=["y"])
+    sums = made.moments(["y", "ex", "`(intercept)`"], keys=["store"])
+    fit = eecx.regress(sums, "y ~ ex + `(intercept)`", cluster="store")
+    wanted = eecx.regress(frame, "y ~ ex + z", cluster="store")
+    np.testing.assert_allclose(fit.table["estimate"], wanted.table["estimate"], rtol=1e-10)
+    both = frame.assign(**{"ex (between)": frame["z"]})
+    fit = eecx.regress(both, "y ~ ex + `ex (between)`", effects="within-between", **KEYS)
+    with pytest.raises(eecx.OptionError, match="could be a part of another"):
+        fit.predict({"ex (between)": 0.0, "ex (within)": 0.1})
+    rows = eecx.Panel.from_frame(
+        frame.assign(row=1.0), **KEYS, employee=["ex", "row"], customer=["y"]
+    )
+    with pytest.raises(eecx.OptionError, match="has a column of that name"):
+        rows.moments(["y", "ex"], keys=["row"])

@@ -77,12 +77,14 @@ def _require_keys(
 
 def labels_in(data: Moments, terms: Sequence[grammar.Term]) -> list[str]:
     """Return the terms as these Moments spell them: ``z:x`` is ``x:z``, backticks may lack."""
-    known = {}
+    known: dict[grammar.Term, str] = {}
     for label in data.terms:
         try:
             found = grammar.parse_terms(label)
         except FormulaError:
             found = ()
         plain = grammar.Term((grammar.Name(label),))
-        known[found[0] if len(found) == 1 else plain] = label
+        if len(found) == 1:
+            known.setdefault(found[0], label)
+        known[plain] = label  # "(intercept)" reads as a formula too
     return [known.get(term, term.label) for term in terms]

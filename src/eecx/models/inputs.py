@@ -129,6 +129,13 @@ class Inputs:
         """
         if not (parts := self.two_parts(given)):
             return list(self.columns)
+        clash = [n for n in self.columns for own in self.asked_means if n == f"{own} (between)"]
+        if clash:
+            raise OptionError(
+                f"{clash[0]!r} is a column of the data, and could be a part of another.",
+                code="several-rows",
+                fix="Give values and unit_means= instead of two parts.",
+            )
         ready = {c for c in self.split if self.carrier(c) is None}
         used = [c for c in self.slopes if c not in ready and c.term is not None]
         plain = dict.fromkeys(name for c in used for name in given_term(c.term).columns)

@@ -437,6 +437,13 @@ class Panel:
             if key not in (moments.ROW, self.unit, self.wave):
                 self.require(key, "A key")
         design = self.design([t for text in _names(terms) for t in formula.parse_terms(text)])
+        if moments.ROW in names and moments.ROW in self.frame:
+            raise OptionError(
+                f"The key {moments.ROW!r} keeps every row apart, but the panel has a column of "
+                "that name.",
+                code="named-twice",
+                fix="Rename the column.",
+            )
         held = self.frame.assign(**{moments.ROW: np.arange(len(self.frame))})[names]
         complete = ~np.isnan(design.x).any(axis=1) & held.notna().all(axis=1).to_numpy()
         if not complete.any():
