@@ -23,6 +23,7 @@ from .expressions import (
     zero_if_missing,
 )
 from .files import read_csv
+from .fingerprint import fingerprint_of_columns
 from .kinds import NUMBERS, Kind
 from .open_table import numbers_from_text, open_table
 from .parse import Parse, looks_numeric, read_numbers
@@ -40,6 +41,7 @@ __all__ = [
     "column",
     "count",
     "every_present",
+    "fingerprint_of_columns",
     "flag",
     "highest",
     "looks_numeric",

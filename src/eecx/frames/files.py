@@ -18,9 +18,13 @@ __all__ = ["open_path", "read_csv"]
 
 def open_path(path: Path) -> object:
     """Open a CSV or Parquet file, by its suffix."""
-    if not path.exists():
+    try:
+        there = path.exists()
+    except (OSError, ValueError):  # too long for a path, or with signs that none has
+        there = False
+    if not there:
         raise DataError(
-            f"There is no file {str(path)!r}.",
+            f"There is no file {str(path)!r:.200}.",
             code="no-file",
             fix="Give its full path.",
         )
@@ -93,6 +97,12 @@ def read_csv(path: Path) -> pd.DataFrame:
             f"The file {path.name!r} is not UTF-8 text.",
             code="bad-file",
             fix="Save it as UTF-8.",
+        ) from error
+    except OSError as error:
+        raise DataError(
+            f"The file {path.name!r} cannot be read: {error.strerror}.",
+            code="bad-file",
+            fix="Give a file that can be read.",
         ) from error
     except pd.errors.ParserError as error:
         raise DataError(

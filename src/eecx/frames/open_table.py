@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import narwhals as nw
 import pandas as pd
 
-from ..errors import DataError
+from ..errors import DataError, into_a_frame
 from .failures import opening, unreadable
 from .files import open_path
 from .kinds import kind_of
@@ -40,10 +41,12 @@ def open_table(
         For an empty file, a file that is not there, or text that ``parse`` does not explain.
     """
     if isinstance(source, Table):
-        return source
-    if isinstance(source, str | Path):
-        name = name or f"the file {Path(source).name!r}"
-        source = open_path(Path(source))
+        opened_before = source if parse is None else replace(source, parse=parse)
+        return numbers_from_text(opened_before, opened_before.texts(numeric))
+    path = Path(source) if isinstance(source, str | Path) else None
+    if path is not None:
+        name = name or f"the file {path.name!r}"
+        source = open_path(path)
     name = name or "the data frame"
     if isinstance(source, pd.DataFrame):
         source = plain_pandas(source, name)
@@ -54,6 +57,7 @@ def open_table(
             f"{opening(name)} is a {type(source).__name__}; accepted are pandas, Polars, PyArrow "
             "and Spark frames, DuckDB relations, and paths to CSV or Parquet files.",
             code="wrong-type",
+            fix=into_a_frame(source),
         ) from error
     rows = opened.lazy()
     engine = str(rows.implementation)
@@ -61,8 +65,9 @@ def open_table(
         kinds = {c: kind_of(d) for c, d in rows.collect_schema().items()}
     except Exception as error:  # every engine has its own kinds
         raise unreadable(name, engine, error) from error
-    table = Table(rows, kinds, engine, name, parse)
-    return numbers_from_text(table, [c for c in dict.fromkeys(numeric) if kinds.get(c) == "text"])
+    held = path is None and isinstance(opened, nw.DataFrame)
+    table = Table(rows, kinds, engine, name, parse, path=path, held=held)
+    return numbers_from_text(table, table.texts(numeric))
 
 
 def numbers_from_text(table: Table, texts: Sequence[str]) -> Table:
@@ -78,6 +83,5 @@ def numbers_from_text(table: Table, texts: Sequence[str]) -> Table:
     record = pd.concat(kept, ignore_index=True) if kept else table.record
     rows = nw.from_native(frame).lazy()
     kinds = {c: kind_of(d) for c, d in rows.collect_schema().items()}
-    return Table(
-        rows, {**kinds, **dict.fromkeys(texts, "parsed")}, "pandas", table.name, table.parse, record
-    )
+    read = {**kinds, **dict.fromkeys(texts, "parsed")}
+    return replace(table, rows=rows, kinds=read, engine="pandas", record=record)

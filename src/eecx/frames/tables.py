@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import narwhals as nw
@@ -14,6 +16,7 @@ import pandas as pd
 from ..errors import ColumnError, DataError, EecxError, EngineError, nearest
 from .expressions import Expr, every_present, flag, real, zero_if_missing
 from .failures import opening, reason, unreadable
+from .fingerprint import fingerprint_of_table
 from .kinds import NUMBERS, Kind
 from .parse import RECORD, Parse
 from .plain import plain, plain_keys
@@ -35,6 +38,20 @@ class Table:
     """Numeric columns known to have an answer in every row: nothing need be guarded there."""
     count: int | None = None
     """How many rows there are, where they were counted."""
+    path: Path | None = None
+    """The file or folder that holds the rows, where there is one."""
+    held: bool = True
+    """Whether the rows are in memory, not yet to be made by an engine."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the columns."""
+        return tuple(self.kinds)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """What tells these data from others, whichever columns of them an analysis takes."""
+        return fingerprint_of_table(self)
 
     @property
     def subject(self) -> str:
@@ -50,6 +67,10 @@ class Table:
                     code="unknown-column",
                     fix=nearest(column, self.kinds),
                 )
+
+    def texts(self, columns: Iterable[str]) -> list[str]:
+        """Return those of these columns that hold text."""
+        return [c for c in dict.fromkeys(columns) if self.kinds.get(c) == "text"]
 
     def _column(self, column: str) -> Expr:
         """Return the column as it is held."""
@@ -136,6 +157,15 @@ class Table:
         held = plain_keys(raw[[f"key_{i}" for i in range(len(keys))]]).set_axis(list(keys), axis=1)
         read = {c: raw[c].to_numpy(float, na_value=np.nan) for c in rows}
         return held.reset_index(drop=True), pd.DataFrame(read)
+
+    def asked(
+        self, rows: Mapping[str, Expr], then: Mapping[str, Expr], totals: Mapping[str, Expr]
+    ) -> dict[str, Any]:
+        """Run one query over all rows; return its totals, whatever their type."""
+        with self._asking():
+            frame = self._rows_only([], rows).with_columns(**then)
+            found = _pandas(frame.select(**totals))
+        return {name: found[name].iloc[0] for name in totals}
 
     def less_cell_means(
         self, keys: Sequence[str], rows: Mapping[str, Expr], weight: Expr | None

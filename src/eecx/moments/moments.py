@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -103,6 +104,18 @@ class Moments:
                 code="named-twice",
                 fix="Name each term once.",
             )
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A hash of all cells with their keys: the same sums give the same fingerprint."""
+        names = [str(t) for t in self.terms]
+        columns: dict[Any, Any] = {("key", str(k)): self.keys[k] for k in self.keys.columns}
+        columns |= {("n", ""): self.n, ("w", ""): self.w, ("w2", ""): self.w2}
+        for part, values in (("mean", self.mean), ("rest", self.mean_rest)):
+            columns |= {(part, t): v for t, v in zip(names, np.transpose(values), strict=True)}
+        for j, (a, b) in enumerate(zip(*triangle(len(names)), strict=True)):
+            columns["m2", *sorted((names[a], names[b]))] = self.m2[:, j]
+        return frames.fingerprint_of_columns(columns)
 
     @classmethod
     def from_frame(

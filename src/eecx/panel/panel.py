@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from ..moments import group_codes
 from .audit import LOST, STAGES, Audit, near_misses
 from .waves import Step, Times, infer_step, origin_of, parse_step, place, read_waves
 
-__all__ = ["Design", "Panel", "Role", "as_panel"]
+__all__ = ["Design", "Panel", "Role"]
 
 Array = npt.NDArray[np.float64]
 Names = Sequence[str] | str
@@ -459,12 +459,17 @@ class Panel:
             left_out=int((~complete).sum()),
         )
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
-        """A hash of keys and values: the same data give the same fingerprint."""
-        hashed = pd.util.hash_pandas_object(self.frame, index=False).to_numpy()
-        head = "|".join([*map(str, self.frame.columns), self.unit, str(self.wave)])
-        return hashlib.sha256(head.encode() + hashed.tobytes()).hexdigest()[:16]
+        """A hash of keys and values: the same data give the same fingerprint.
+
+        Of respondents and sampling variances too, where they are known. What is withheld is
+        missing in all of them.
+        """
+        columns = {("value", str(c)): self.frame[c] for c in self.frame.columns}
+        columns |= {("n", str(c)): self.n[c] for c in self.n.columns}
+        columns |= {("variance", str(c)): self.variance[c] for c in self.variance.columns}
+        return frames.fingerprint_of_columns(columns, self.unit, str(self.wave))
 
     def __repr__(self) -> str:
         paired = int((self.audit.coverage["status"] == "paired").sum())
@@ -758,68 +763,6 @@ def refuse_duplicates(cells: pd.DataFrame, keys: Sequence[str], name: str) -> No
         code="duplicate-rows",
         fix=hint,
     )
-
-
-def as_panel(data: object, columns: Sequence[str], *, unit: str | None, wave: str | None) -> Panel:
-    """Return a panel: as it is, or made of a plain frame whose columns become covariates.
-
-    Without ``unit`` every row is a unit of its own; without ``wave`` a unit may have several rows,
-    such as its people.
-    """
-    if isinstance(data, Panel):
-        if unit is not None or wave is not None:
-            raise OptionError(
-                "unit= and wave= are for plain data frames; a Panel has its own.",
-                code="does-not-apply",
-                fix="Leave them out.",
-            )
-        return data
-    if unit is None:
-        if wave is not None:
-            raise OptionError("wave= needs unit= too.", code="needs-unit", fix="Name unit=.")
-        return _single_rows(frames.open_table(data), list(dict.fromkeys(columns)))
-    table = frames.open_table(data)
-    table.require(columns, "The formula")
-    own = [c for c in dict.fromkeys(columns) if c not in (unit, wave)]
-    if wave is None:
-        table.require([unit], "unit")
-        if (people := _people(table, own, unit)) is not None:
-            return people
-    return Panel.from_frame(table, unit=unit, wave=wave, covariates=own)
-
-
-def _people(table: frames.Table, names: Sequence[str], unit: str) -> Panel | None:
-    """Return the rows as they are where units have several and there are no waves: people."""
-    table = read_covariates(table, names)
-    read = read_columns(table, [unit], names)
-    if not len(read):
-        raise DataError(
-            f"{table.subject} has no rows.",
-            code="no-rows",
-            fix="Give data with at least one row.",
-        )
-    cells, lost = drop_rows_without_key(read, [unit])
-    # most tables of people show it in their first rows
-    if not (cells[unit].head(1000).duplicated().any() or cells[unit].duplicated().any()):
-        return None
-    return unlinked(cells, unit, names, table.record, lost)
-
-
-def _single_rows(table: frames.Table, names: Sequence[str]) -> Panel:
-    """Return a panel in which every row is a unit of its own: nothing is linked or lost."""
-    table.require(names, "The formula")
-    read = read_columns(read_covariates(table, names), [], names)
-    if not len(read):
-        raise DataError(
-            f"{table.subject} has no rows.",
-            code="no-rows",
-            fix="Give data with at least one row.",
-        )
-    own = "row"
-    while own in names:
-        own += "_"
-    values = read.assign(**{own: np.arange(len(read))})
-    return unlinked(values, own, names, table.record)
 
 
 def unlinked(

@@ -1,0 +1,316 @@
+"""The three doors by which data enter an analysis: answers of people, unit × waves, sums.
+
+A function names the door, and what beside its usual data it takes; the door refuses data of another
+kind and names of columns that make no sense, and returns a :class:`Source`. Files and frames are
+opened once, when they are needed, by whichever function asks first: a source passes every door.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from . import frames
+from .errors import Caution, DataError, OptionError, check_source
+from .measures import AcrossTouchpoints
+from .moments import Moments
+from .panel import Panel, drop_rows_without_key, read_columns, read_covariates, unlinked
+from .survey import Survey
+
+__all__ = ["Source", "key_names", "people", "sums", "unit_waves"]
+
+Array = npt.NDArray[np.float64]
+
+LEAST = 5
+"""The minimum of respondents where a function does not ask for one."""
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """Data that have entered: what holds them, and the columns that name units and waves."""
+
+    held: object
+    unit: str | None = None
+    wave: str | None = None
+
+    @property
+    def panel(self) -> Panel | None:
+        """The panel, where the data are one."""
+        return self.held if isinstance(self.held, Panel) else None
+
+    @property
+    def survey(self) -> Survey | None:
+        """The survey, where the data are one."""
+        return self.held if isinstance(self.held, Survey) else None
+
+    @property
+    def sums(self) -> Moments | None:
+        """The sums, where the data are those."""
+        return self.held if isinstance(self.held, Moments) else None
+
+    @cached_property
+    def table(self) -> frames.Table:
+        """The rows of a data frame or file, opened."""
+        return frames.open_table(self.held)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns, measures or terms there are."""
+        if self.panel is not None:
+            return tuple(map(str, self.panel.frame.columns))
+        if self.survey is not None:
+            return tuple(self.survey.measures)
+        return tuple(map(str, self.sums.terms)) if self.sums is not None else self.table.columns
+
+    @property
+    def own_units(self) -> bool:
+        """Whether rows, people or cells say which unit they are of."""
+        return self.panel is not None or self.survey is not None or self.unit is not None
+
+    @property
+    def known(self) -> dict[str, bool]:
+        """What is known of the data before they are read, of what models need."""
+        rows = self.sums is None
+        waves = self.wave is not None if self.panel is None else self.panel.wave is not None
+        own = self.own_units
+        return {"rows": rows, "units": own, "waves": rows and waves, "clusters": own}
+
+    def shared_source(self, names: Sequence[str], outcome: str | None = None) -> tuple[Caution, ...]:
+        """Return a caution where two of these columns of a panel come from the same people."""
+        found = None if self.panel is None else self.panel.shared_source(names, outcome)
+        return (found,) if found else ()
+
+    # ------------------------------------------------------------------ rows
+
+    def as_panel(self, columns: Sequence[str]) -> Panel:
+        """Return the panel, or one made of a frame, whose columns become covariates.
+
+        Without ``unit`` every row is a unit of its own; without ``wave`` a unit may have several
+        rows, such as its people.
+        """
+        if self.panel is not None:
+            return self.panel
+        names = list(dict.fromkeys(columns))
+        self.table.require(names, "The formula")
+        own = [c for c in names if c not in (self.unit, self.wave)]
+        if self.unit is None:
+            return self._single_rows(names)
+        if self.wave is None:
+            self.table.require([self.unit], "unit")
+            if (people := self._several_a_unit(own)) is not None:
+                return people
+        return Panel.from_frame(self.table, unit=self.unit, wave=self.wave, covariates=own)
+
+    def unkeyed(self, panel: Panel) -> int:
+        """Return how many rows of a frame name no unit or wave; a Panel's audit has its own."""
+        return 0 if self.panel is not None else int((panel.audit.table["stage"] == "keys").sum())
+
+    def _several_a_unit(self, names: Sequence[str]) -> Panel | None:
+        """Return the rows as they are where units have several and there are no waves: people."""
+        unit, table = str(self.unit), read_covariates(self.table, names)
+        read = _some(read_columns(table, [unit], names), table)
+        cells, lost = drop_rows_without_key(read, [unit])
+        # most tables of people show it in their first rows
+        if not (cells[unit].head(1000).duplicated().any() or cells[unit].duplicated().any()):
+            return None
+        return unlinked(cells, unit, names, table.record, lost)
+
+    def _single_rows(self, names: Sequence[str]) -> Panel:
+        """Return a panel in which every row is a unit of its own: nothing is linked or lost."""
+        table = read_covariates(self.table, names)
+        read = _some(read_columns(table, [], names), table)
+        own = "row"
+        while own in names:
+            own += "_"
+        return unlinked(read.assign(**{own: np.arange(len(read))}), own, names, table.record)
+
+    def numbers(self, columns: Sequence[str], parse: frames.Parse | None = None) -> frames.Table:
+        """Return the rows of a frame, these columns of text read as numbers."""
+        return frames.open_table(self.table, numeric=columns, parse=parse)
+
+    # ------------------------------------------------------------------ fingerprints
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """What tells these data from others, whatever is asked of them.
+
+        Of a panel: keys and values of its cells. Of a frame in memory: all of its columns; of a
+        file: its bytes; of rows that an engine has yet to make: sums of all columns. Of sums: all
+        cells. Of a survey: the scores that it releases.
+        """
+        if self.survey is not None:
+            return self.of_people(LEAST)
+        held = self.panel or self.sums or self.table
+        return held.fingerprint
+
+    def of_people(self, least: int, cells: Any = None) -> str:
+        """Return the fingerprint of what may be shown of people's answers.
+
+        Of a survey: of its scores per unit × wave, where at least so many answered. Of others: of
+        ``cells``, whose ``keys``, ``n``, ``mean`` and ``m2`` were summed per unit (× wave), where
+        there are so many. The order of rows does not matter.
+        """
+        if self.survey is not None:
+            return _of_scores(self.survey, least)
+        shown = cells.n >= least
+        columns = {("key", str(k)): cells.keys[k][shown] for k in cells.keys.columns}
+        columns |= {("n", ""): cells.n[shown]}
+        for part in ("mean", "m2"):
+            values = getattr(cells, part).reshape(len(shown), -1)[shown]
+            columns |= {(part, i): _rounded(v) for i, v in zip(cells.names, values.T, strict=True)}
+        return frames.fingerprint_of_columns(columns)
+
+
+def _some(rows: pd.DataFrame, table: frames.Table) -> pd.DataFrame:
+    if not len(rows):
+        raise DataError(
+            f"{table.subject} has no rows.",
+            code="no-rows",
+            fix="Give data with at least one row.",
+        )
+    return rows
+
+
+def _of_scores(survey: Survey, least: int) -> str:
+    """Return the fingerprint of a survey's scores, those of withheld cells missing."""
+    long = survey._cells(least=least)
+    several = len(survey.measures)
+    columns: dict[Any, Any] = {("key", k): long[k].iloc[::several] for k in survey._unit_wave}
+    for i, (name, measure) in enumerate(survey.measures.items()):
+        own = long.iloc[i::several]
+        few = ((own["n"] < least) & (own["n"] > 0)).to_numpy()
+        # a composite may be that of a touchpoint too small to be shown
+        hidden = few | (isinstance(measure, AcrossTouchpoints) and measure.least < least)
+        columns["n", name] = np.where(few, -1.0, own["n"].to_numpy(float))
+        for part in ("value", "variance"):
+            values = np.where(hidden, np.nan, own[part].to_numpy(float))
+            columns[part, name] = _rounded(values)
+    return frames.fingerprint_of_columns(columns)
+
+
+def _rounded(values: Array) -> Array:
+    """Round to nine digits of the largest: the last ones depend on what else was summed."""
+    most = np.fmax.reduce(np.abs(values), initial=0.0)
+    if not np.isfinite(most) or most == 0:
+        return values
+    unit = 10.0 ** (np.floor(np.log10(most) + 1e-6) - 9)
+    return np.asarray(np.round(values / unit))
+
+
+# ---------------------------------------------------------------------- the doors
+
+
+def people(
+    data: object,
+    function: str,
+    *,
+    unit: object = None,
+    wave: object = None,
+    parse: frames.Parse | None = None,
+    grouped: bool = True,
+    rows: bool = True,
+    sums: bool = True,
+) -> Source:
+    """Take the answers of people: a Survey, or ``rows`` (a frame, a file) or ``sums`` of them.
+
+    ``grouped`` functions need to know which people belong together.
+    """
+    if isinstance(data, Source):
+        return data
+    check_source(function, data, *([Survey, Moments] if sums else [Survey]), frames=rows)
+    if isinstance(data, Survey):
+        if unit is not None or wave is not None or parse is not None:
+            raise OptionError(
+                "A Survey knows its unit, wave and parse=.",
+                code="not-accepted",
+                fix="Leave them out.",
+            )
+        return Source(data, data.unit, data.wave)
+    names = key_names(unit, wave) if grouped else []
+    if isinstance(data, Moments) and parse is not None:
+        raise OptionError(
+            "parse= is for answers; Moments hold sums of them.",
+            code="does-not-apply",
+            fix="Leave it out.",
+        )
+    return Source(data, *names)
+
+
+def unit_waves(
+    data: object,
+    function: str,
+    *,
+    unit: object = None,
+    wave: object = None,
+    rows: bool = True,
+    sums: bool = True,
+) -> Source:
+    """Take unit × waves: a Panel, or ``rows`` (a frame, a file) whose units and waves are named.
+
+    Without units every row stands for itself. ``sums`` says whether Moments will do as well.
+    """
+    if isinstance(data, Source):
+        return data
+    check_source(function, data, *([Panel, Moments] if sums else [Panel]), frames=rows)
+    names = [_column("unit", unit), _column("wave", wave)]
+    if isinstance(data, Panel):
+        if names != [None, None]:
+            raise OptionError(
+                "unit= and wave= are for plain data frames; a Panel has its own.",
+                code="does-not-apply",
+                fix="Leave them out.",
+            )
+        return Source(data, data.unit, data.wave)
+    return Source(data, *names)
+
+
+def sums(data: object, function: str, *, rows: bool = True) -> Source:
+    """Take sums: Moments, or ``rows`` (a frame, a file) to be summed, each for itself."""
+    if isinstance(data, Source):
+        return data
+    check_source(function, data, Moments, frames=rows)
+    return Source(data)
+
+
+def _column(role: str, name: object) -> str | None:
+    if name is not None and not isinstance(name, str):
+        raise OptionError(
+            f"{role}={name!r:.60}: the name of one column.",
+            code="column-name",
+            fix="Name the column, as text.",
+        )
+    return name
+
+
+def key_names(unit: object, wave: object) -> list[str]:
+    """Return the names of the columns that say which people belong together."""
+    if unit is None:
+        raise OptionError(
+            "unit= names the column that tells which people belong together.",
+            code="needs-unit",
+            fix="Name it, as in unit='store'.",
+        )
+    keys = [_key("unit", unit), *([] if wave is None else [_key("wave", wave)])]
+    if len(set(keys)) < len(keys):
+        raise OptionError(
+            f"unit= and wave= both name {keys[0]!r}.",
+            code="named-twice",
+            fix="Leave wave= out, or name the column of the waves.",
+        )
+    return keys
+
+
+def _key(role: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise OptionError(
+            f"{role}={value!r:.60}: the name of one column.",
+            code="wrong-type",
+            fix="Where several columns tell units apart, make one of them.",
+        )
+    return value
