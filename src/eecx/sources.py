@@ -8,9 +8,9 @@ opened once, when they are needed, by whichever function asks first: a source pa
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +23,7 @@ from .moments import Moments
 from .panel import Panel, drop_rows_without_key, read_columns, read_covariates, unlinked
 from .survey import Survey
 
-__all__ = ["Source", "key_names", "people", "sums", "unit_waves"]
+__all__ = ["LEAST", "Source", "key_names", "people", "sums", "unit_waves"]
 
 Array = npt.NDArray[np.float64]
 
@@ -38,6 +38,12 @@ class Source:
     held: object
     unit: str | None = None
     wave: str | None = None
+    mark: str = ""
+    """The fingerprint of what these data were made of, where it is to stand for them."""
+
+    def made_into(self, panel: Panel) -> Source:
+        """Return a panel that an analysis has made of these data."""
+        return Source(panel, panel.unit, panel.wave, self.fingerprint)
 
     @property
     def panel(self) -> Panel | None:
@@ -54,6 +60,25 @@ class Source:
         """The sums, where the data are those."""
         return self.held if isinstance(self.held, Moments) else None
 
+    @property
+    def moments(self) -> Moments:
+        """The sums, where nothing else may be."""
+        if self.sums is None:
+            raise TypeError("These data are no Moments.")
+        return self.sums
+
+    @property
+    def people(self) -> Survey:
+        """The survey, where nothing else may be."""
+        if self.survey is None:
+            raise TypeError("These data are no Survey.")
+        return self.survey
+
+    @property
+    def kind(self) -> Literal["rows", "sums"]:
+        """Whether the data are rows or sums, for the rules of what works with what."""
+        return "rows" if self.sums is None else "sums"
+
     @cached_property
     def table(self) -> frames.Table:
         """The rows of a data frame or file, opened."""
@@ -69,6 +94,11 @@ class Source:
         return tuple(map(str, self.sums.terms)) if self.sums is not None else self.table.columns
 
     @property
+    def keys(self) -> list[str]:
+        """The columns that name units and waves."""
+        return [k for k in (self.unit, self.wave) if k is not None]
+
+    @property
     def own_units(self) -> bool:
         """Whether rows, people or cells say which unit they are of."""
         return self.panel is not None or self.survey is not None or self.unit is not None
@@ -81,7 +111,15 @@ class Source:
         own = self.own_units
         return {"rows": rows, "units": own, "waves": rows and waves, "clusters": own}
 
-    def shared_source(self, names: Sequence[str], outcome: str | None = None) -> tuple[Caution, ...]:
+    def key(self, name: str) -> str:
+        """Return the column of this name; a panel's keys may be called "unit" and "wave" too."""
+        if self.panel is None or name in self.panel.roles:
+            return name
+        return {"unit": self.panel.unit, "wave": self.panel.wave}.get(name) or name
+
+    def shared_source(
+        self, names: Sequence[str], outcome: str | None = None
+    ) -> tuple[Caution, ...]:
         """Return a caution where two of these columns of a panel come from the same people."""
         found = None if self.panel is None else self.panel.shared_source(names, outcome)
         return (found,) if found else ()
@@ -130,6 +168,14 @@ class Source:
             own += "_"
         return unlinked(read.assign(**{own: np.arange(len(read))}), own, names, table.record)
 
+    def summed(self, columns: Sequence[str], parse: frames.Parse | None = None) -> Moments:
+        """Return sums of these columns: those at hand, or of the rows of a frame, in one cell."""
+        if self.sums is not None:
+            return self.sums.select(columns)
+        terms = [f"`{c}`" for c in columns]
+        made = Moments.from_frame(self.table, terms=terms, parse=parse)
+        return replace(made, terms=tuple(columns))
+
     def numbers(self, columns: Sequence[str], parse: frames.Parse | None = None) -> frames.Table:
         """Return the rows of a frame, these columns of text read as numbers."""
         return frames.open_table(self.table, numeric=columns, parse=parse)
@@ -144,6 +190,8 @@ class Source:
         file: its bytes; of rows that an engine has yet to make: sums of all columns. Of sums: all
         cells. Of a survey: the scores that it releases.
         """
+        if self.mark:
+            return self.mark
         if self.survey is not None:
             return self.of_people(LEAST)
         held = self.panel or self.sums or self.table
@@ -233,12 +281,7 @@ def people(
             )
         return Source(data, data.unit, data.wave)
     names = key_names(unit, wave) if grouped else []
-    if isinstance(data, Moments) and parse is not None:
-        raise OptionError(
-            "parse= is for answers; Moments hold sums of them.",
-            code="does-not-apply",
-            fix="Leave it out.",
-        )
+    _refuse_parse(data, parse)
     return Source(data, *names)
 
 
@@ -258,24 +301,34 @@ def unit_waves(
     if isinstance(data, Source):
         return data
     check_source(function, data, *([Panel, Moments] if sums else [Panel]), frames=rows)
-    names = [_column("unit", unit), _column("wave", wave)]
+    unit, wave = _column("unit", unit), _column("wave", wave)
     if isinstance(data, Panel):
-        if names != [None, None]:
+        if unit is not None or wave is not None:
             raise OptionError(
                 "unit= and wave= are for plain data frames; a Panel has its own.",
                 code="does-not-apply",
                 fix="Leave them out.",
             )
         return Source(data, data.unit, data.wave)
-    return Source(data, *names)
+    return Source(data, unit, wave)
 
 
-def sums(data: object, function: str, *, rows: bool = True) -> Source:
-    """Take sums: Moments, or ``rows`` (a frame, a file) to be summed, each for itself."""
+def sums(data: object, function: str, *, parse: frames.Parse | None = None) -> Source:
+    """Take sums: Moments, or a frame or file, whose rows are summed, each for itself."""
     if isinstance(data, Source):
         return data
-    check_source(function, data, Moments, frames=rows)
+    check_source(function, data, Moments, frames=True)
+    _refuse_parse(data, parse)
     return Source(data)
+
+
+def _refuse_parse(data: object, parse: frames.Parse | None) -> None:
+    if isinstance(data, Moments) and parse is not None:
+        raise OptionError(
+            "parse= is for answers; Moments hold sums of them.",
+            code="does-not-apply",
+            fix="Leave it out.",
+        )
 
 
 def _column(role: str, name: object) -> str | None:

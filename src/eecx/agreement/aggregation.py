@@ -12,9 +12,10 @@ import pandas as pd
 from scipy import special
 
 from .. import options, plotting
-from ..errors import Caution, DataError, OptionError, check_source, listing
+from ..errors import Caution, DataError, OptionError, listing
 from ..measures import AcrossTouchpoints, Dispersion, Extreme, Favorable, Mean, Measure, Scale
-from ..results import Result, fingerprint, recorded
+from ..results import Result, recorded
+from ..sources import Source, people
 from ..survey import Survey
 from .ad import ad_values
 from .alpha import alpha
@@ -129,7 +130,7 @@ def aggregation(
     [0.213]
     """
     asked = dict(locals())
-    check_source("aggregation", survey, Survey)
+    source = people(survey, "aggregation", rows=False, sums=False)
     options.conf_level(conf_level)
     least = options.disclosure_n(disclosure_n)
     names = distinct_names("measures", measures) or list(survey.measures)
@@ -139,7 +140,7 @@ def aggregation(
             code="unknown-measure",
             fix="Name one of these.",
         )
-    found = [_examined(survey, name, null, least, conf_level) for name in names]
+    found = [_examined(source, name, null, least, conf_level) for name in names]
     rows = [row for one in found for row in one.rows]
     table = rows_as_table(rows, ("measure", "index", "null"), MORE)
     conventions = pd.DataFrame(rows)[["index", "convention"]].drop_duplicates(ignore_index=True)
@@ -152,7 +153,7 @@ def aggregation(
         recorded(
             aggregation,
             asked,
-            data=fingerprint(*(one.mark for one in found)),
+            data=source.of_people(least),
             of=survey.spec,
             measures=names,
         ),
@@ -172,7 +173,6 @@ class _Found:
     rows: list[dict[str, Any]]
     units: pd.DataFrame
     cautions: list[Caution]
-    mark: str
 
 
 def composition_of(measure: Measure) -> str:
@@ -193,12 +193,13 @@ def composition_of(measure: Measure) -> str:
 
 
 def _examined(
-    survey: Survey,
+    source: Source,
     name: str,
     null: str | float | Sequence[str | float],
     disclosure_n: int,
     conf_level: float,
 ) -> _Found:
+    survey = source.people
     measure = survey.measures[name]
     composition = composition_of(measure)
     consensus = composition in CONSENSUS
@@ -216,12 +217,10 @@ def _examined(
         cells = survey._cells()
         own = cells[cells["measure"] == name].reset_index(drop=True)
         keys, n = own[survey._unit_wave], own["n"].to_numpy(float)
-        mark = fingerprint(name, n, own["value"].to_numpy(float))
         per_unit["reliability"] = np.full(len(n), np.nan)
     else:
-        scores = read_scores(survey, name, unit=None)
+        scores = read_scores(source, name)
         keys, n = scores.keys, scores.n
-        mark = fingerprint(name, n, scores.mean, scores.m2)
         components = variance_components(scores, "reml")
         variance = anova(scores)
         tau2, sigma2 = components
@@ -229,7 +228,7 @@ def _examined(
     shown = n >= disclosure_n
     answered_all = np.zeros(len(n))
     if consensus and not survey.weight:
-        answers = read_answers(survey, name, unit=None)
+        answers = read_answers(source, name)
         at = pd.MultiIndex.from_frame(answers.keys).get_indexer(pd.MultiIndex.from_frame(keys))
         nulls = read_nulls(null, answers.options) if answers.options else []
         agreed, extra = _agreement(answers, nulls, disclosure_n)
@@ -258,12 +257,12 @@ def _examined(
             cautions.append(Caution("no-range", message, name, fix=fix))
     if not derived and not survey.weight:
         _spread_rows(variance, add, conf_level)
-    _reliability_rows(survey, name, add, conf_level, alone=derived or bool(survey.weight))
+    _reliability_rows(source, name, add, conf_level, alone=derived or bool(survey.weight))
     if derived and not any(r["kind"] == "reliability" for r in rows):
         message = f"The reliability of {name} cannot be told: its sampling error is not known."
         cautions.append(Caution("unknown-reliability", message, name))
     if isinstance(measure, Scale) and len(measure.items) > 1 and not survey.weight:
-        inner = alpha(survey, name, conf_level=conf_level)
+        inner = alpha(source, name, conf_level=conf_level)
         first = inner["alpha"]
         limits = {"conf_low": first["conf_low"], "conf_high": first["conf_high"]}
         add("alpha (persons)", float(first["estimate"]), "alpha", **limits)
@@ -280,7 +279,7 @@ def _examined(
         **{c: np.where(few, np.nan, v) for c, v in {"n": n, **columns}.items()},
         status=np.where(few, "withheld", "shown"),
     )
-    return _Found(rows, units, cautions, mark)
+    return _Found(rows, units, cautions)
 
 
 def _agreement(
@@ -319,10 +318,11 @@ def _spread_rows(found: Anova, add: Any, conf_level: float) -> None:
 
 
 def _reliability_rows(
-    survey: Survey, name: str, add: Any, conf_level: float, *, alone: bool
+    source: Source, name: str, add: Any, conf_level: float, *, alone: bool
 ) -> None:
     """Add reliabilities over waves, and, where no ICC tells it, that between units of one wave."""
-    cells, _, _ = read_cells(survey, [name])
+    survey = source.people
+    cells, _ = read_cells(source, [name])
     for level in (ONE_WAVE, BETWEEN, CHANGE) if survey.wave else (BETWEEN,):
         found = estimate(cells, name, level) if survey.wave or alone else None
         if found is None:

@@ -12,10 +12,9 @@ import pandas as pd
 from scipy import special, stats
 
 from .. import frames, options, plotting
-from ..errors import Caution, DataError, OptionError, check_source, listing
-from ..moments import Moments
+from ..errors import Caution, DataError, OptionError, listing
 from ..results import Result, recorded, tidy
-from ..survey import Survey
+from ..sources import people
 from .answers import Answers, Range, read_whole
 
 __all__ = ["UNTESTED", "alpha", "consistency_figure", "covariance", "spearman_brown"]
@@ -121,9 +120,9 @@ def alpha(
     0.6667
     """
     asked = dict(locals())
-    check_source("alpha", data, Survey, Moments, frames=True)
+    source = people(data, "alpha", parse=parse, grouped=False)
     options.conf_level(conf_level)
-    answers = read_whole(data, items, range=range, reverse=reverse, parse=parse)
+    answers = read_whole(source, items, range=range, reverse=reverse, parse=parse)
     s, n = covariance(answers)
     k = len(s)
     value, se = _alpha(s), _standard_error(s, n)
@@ -164,7 +163,7 @@ def alpha(
     return Result(
         "alpha",
         coefficients_table(rows),
-        recorded(alpha, asked, data=answers.mark(), **answers.settled(asked)),
+        recorded(alpha, asked, data=source.fingerprint, **answers.settled(asked)),
         {"n": int(n), "items": k, "left_out": answers.left_out},
         f"Cronbach's alpha of {answers.name} ({k} items, {int(n)} people) was {value:.3f} "
         f"({100 * conf_level:g}% CI {min(feldt):.3f} to {max(feldt):.3f}, Feldt).",

@@ -12,11 +12,10 @@ import numpy.typing as npt
 from scipy import special, stats
 
 from .. import frames, options
-from ..errors import Caution, DataError, OptionError, check_source, listing
-from ..moments import Moments
+from ..errors import Caution, DataError, OptionError, listing
 from ..numerics.intervals import fisher
-from ..results import NUMBERS, Result, fingerprint, recorded, tidy
-from ..survey import Survey
+from ..results import NUMBERS, Result, recorded, tidy
+from ..sources import people, sums
 from .alpha import consistency_figure, covariance, spearman_brown
 from .answers import Range, read_whole
 from .arguments import distinct_names, several_names
@@ -61,9 +60,9 @@ def split_half(
     0.6667
     """
     asked = dict(locals())
-    check_source("split_half", data, Survey, Moments, frames=True)
+    source = people(data, "split_half", parse=parse, grouped=False)
     options.conf_level(conf_level)
-    answers = read_whole(data, items, range=range, reverse=reverse, parse=parse)
+    answers = read_whole(source, items, range=range, reverse=reverse, parse=parse)
     s, n = covariance(answers)
     names = list(answers.items)
     first, second = _halves(halves, names)
@@ -87,7 +86,7 @@ def split_half(
     return Result(
         "split_half",
         tidy({"term": HALVES}, numbers),
-        recorded(split_half, asked, data=answers.mark(), **own),
+        recorded(split_half, asked, data=source.fingerprint, **own),
         {"n": int(n), "items": len(names), "left_out": answers.left_out},
         f"The split-half reliability of {answers.name} was {steps[0]:.3f} (Spearman-Brown; "
         f"{100 * conf_level:g}% CI {steps[1]:.3f} to {steps[2]:.3f}; {int(n)} people).",
@@ -157,7 +156,7 @@ def test_retest(
     0.943
     """
     asked = dict(locals())
-    check_source("test_retest", data, Moments, frames=True)
+    source = sums(data, "test_retest", parse=parse)
     options.conf_level(conf_level)
     columns = distinct_names("columns", columns)
     if len(columns) < 2:
@@ -166,11 +165,7 @@ def test_retest(
             code="too-few-columns",
             fix="Name them in order, as in columns=['may', 'june'].",
         )
-    terms = [f"`{c}`" for c in columns]
-    cells = data.select(columns) if isinstance(data, Moments) else None
-    if cells is None:
-        cells = Moments.from_frame(data, terms=terms, parse=parse)
-    whole = cells.collapse()
+    whole = source.summed(columns, parse).collapse()
     n, k = float(whole.n[0]), len(columns)
     if n < 4:
         raise DataError(
@@ -218,7 +213,7 @@ def test_retest(
         recorded(
             test_retest,
             asked,
-            data=fingerprint("|".join(columns), whole.n, whole.mean, whole.m2),
+            data=source.fingerprint,
             columns=columns,
         ),
         {"n": int(n), "occasions": k, "left_out": whole.left_out},

@@ -12,10 +12,9 @@ import pandas as pd
 from scipy import optimize, special, stats
 
 from .. import frames, options, plotting
-from ..errors import Caution, DataError, check_source, listing
-from ..moments import Moments
-from ..results import Result, fingerprint, p_phrase, recorded, tidy
-from ..survey import Survey
+from ..errors import Caution, DataError, listing
+from ..results import Result, p_phrase, recorded, tidy
+from ..sources import people
 from .answers import Scores, by_unit, counted, read_scores, withheld
 
 __all__ = ["Anova", "anova", "icc", "variance_components"]
@@ -88,19 +87,20 @@ def icc(
     0.667
     """
     asked = dict(locals())
-    check_source("icc", data, Survey, Moments, frames=True)
+    source = people(data, "icc", unit=unit, wave=wave, parse=parse)
     options.conf_level(conf_level)
     least = options.disclosure_n(disclosure_n)
-    scores = read_scores(data, x, unit=unit, wave=wave, parse=parse)
+    scores = read_scores(source, x, parse=parse)
     found = anova(scores)
     tau2, sigma2 = variance_components(scores, "reml")
     table = _table(found, scores, (tau2, sigma2), conf_level)
     units = _units(scores, tau2, sigma2, least)
-    mark = fingerprint(scores.n, scores.mean, scores.m2)
     return Result(
         "icc",
         table,
-        recorded(icc, asked, data=mark, unit=scores.unit, wave=scores.wave),
+        recorded(
+            icc, asked, data=source.of_people(least, scores), unit=scores.unit, wave=scores.wave
+        ),
         {
             "n": int(found.n),
             **counted(scores.keys),

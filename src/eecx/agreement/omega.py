@@ -10,10 +10,9 @@ import pandas as pd
 from scipy import optimize, special
 
 from .. import frames, options
-from ..errors import Caution, DataError, OptionError, check_source, listing
-from ..moments import Moments
+from ..errors import Caution, DataError, OptionError, listing
 from ..results import Result, recorded
-from ..survey import Survey
+from ..sources import people
 from .alpha import UNTESTED, Coefficient, coefficients_table, consistency_figure, covariance
 from .answers import Range, read_whole
 
@@ -68,9 +67,9 @@ def omega(
     0.75
     """
     asked = dict(locals())
-    check_source("omega", data, Survey, Moments, frames=True)
+    source = people(data, "omega", parse=parse, grouped=False)
     options.conf_level(conf_level)
-    answers = read_whole(data, items, range=range, reverse=reverse, parse=parse)
+    answers = read_whole(source, items, range=range, reverse=reverse, parse=parse)
     s, n = covariance(answers)
     if len(s) < 3:
         raise OptionError(
@@ -116,7 +115,7 @@ def omega(
     return Result(
         "omega",
         coefficients_table(rows),
-        recorded(omega, asked, data=answers.mark(), **answers.settled(asked)),
+        recorded(omega, asked, data=source.fingerprint, **answers.settled(asked)),
         {
             "n": int(n),
             "items": len(s),

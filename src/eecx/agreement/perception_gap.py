@@ -10,9 +10,10 @@ import pandas as pd
 from scipy import special
 
 from .. import options, plotting
-from ..errors import Caution, DataError, OptionError, check_source
+from ..errors import Caution, DataError, OptionError
 from ..panel import Panel
 from ..results import Result, recorded
+from ..sources import unit_waves
 from .answers import rows_as_table
 from .arguments import one_name
 
@@ -61,7 +62,7 @@ def perception_gap(panel: Panel, staff: str, customers: str, *, conf_level: floa
     """
     asked = dict(locals())
     options.conf_level(conf_level)
-    check_source("perception_gap", panel, Panel)
+    source = unit_waves(panel, "perception_gap", rows=False, sums=False)
     names = [staff, customers]
     for role, name in zip(("staff", "customers"), names, strict=True):
         panel.require(one_name(role, name), role)
@@ -112,7 +113,7 @@ def perception_gap(panel: Panel, staff: str, customers: str, *, conf_level: floa
     return Result(
         "perception_gap",
         table,
-        recorded(perception_gap, asked, data=panel.fingerprint),
+        recorded(perception_gap, asked, data=source.fingerprint),
         {
             "n": int(both.sum()),
             "units": g,

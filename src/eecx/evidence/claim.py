@@ -14,7 +14,7 @@ from scipy import stats
 
 from .. import formula as grammar
 from .. import options
-from ..errors import Caution, DataError, OptionError, check_source, listing, nearest
+from ..errors import Caution, DataError, OptionError, listing, nearest
 from ..lag import lag_profile
 from ..mediation import mediate
 from ..models.inference import covariance_of, estimates_table, fit_work
@@ -23,6 +23,7 @@ from ..models.work import Effects
 from ..panel import Panel
 from ..regression import regress
 from ..results import Result, versions
+from ..sources import Source, unit_waves
 from . import gates as gate_rules
 from .evidence import Evidence, interval
 from .gates import Gate, Reliability
@@ -125,6 +126,7 @@ def examine_claim(
     """
     mediators = [mediators] if isinstance(mediators, str) else list(mediators or ())
     extra = [covariates] if isinstance(covariates, str) else list(covariates or ())
+    source = unit_waves(panel, "examine_claim", rows=False, sums=False)
     _check(panel, x, y, mediators, alpha)
     options.draws(draws, usual=2000, conf_level=0.95)
     options.rng(rng)
@@ -140,7 +142,9 @@ def examine_claim(
     unreliable = gate_rules.unreliable_rows(of_x, of_y)
     still = _still(panel, terms)
     even = _evened(panel, x, y, terms)
-    claim = _Claim(panel, even, x, y, terms, still, deltas, of_x, alpha, tuple(gates), unreliable)
+    claim = _Claim(
+        source, panel, even, x, y, terms, still, deltas, of_x, alpha, tuple(gates), unreliable
+    )
     rows, results = _judged_rows(claim)
     more, described = _described_rows(claim, mediators, draws, rng)
     rows |= more
@@ -171,7 +175,7 @@ def examine_claim(
         "draws": draws,
         "rng": rng if isinstance(rng, int) else str(rng),
         "panel": panel.spec,
-        "data": panel.fingerprint,
+        "data": source.fingerprint,
         "versions": versions(),
     }
     return Evidence(
@@ -191,6 +195,7 @@ def examine_claim(
 
 @dataclass(frozen=True, eq=False)
 class _Claim:
+    source: Source
     panel: Panel
     even: Panel
     x: str
@@ -238,7 +243,6 @@ class _Claim:
 
 
 def _check(panel: Panel, x: str, y: str, mediators: Sequence[str], alpha: float) -> None:
-    check_source("examine_claim", panel, Panel)
     if not len(panel.frame):
         raise DataError(
             "The panel has no rows.",
@@ -394,8 +398,8 @@ def _judged_rows(claim: _Claim) -> tuple[dict[int, dict[str, Any]], dict[str, Re
             continue
         try:
             model = claim.formula(claim.y, grammar.Name(claim.x), within=number == 2)
-            data = claim.even if number == 1 else claim.panel
-            found[number] = regress(data, model.text, effects=effects)
+            rows_of = claim.source.made_into(claim.even) if number == 1 else claim.source
+            found[number] = regress(rows_of, model.text, effects=effects)
         except DataError as error:
             rows[number] = _row(
                 number, claim, Verdict("not_testable", f"not testable, because {_lower(error)}")

@@ -26,7 +26,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ..errors import DataError
-from .expressions import Expr, flag, real, zero_if_missing
+from .expressions import Expr, flag, real
 from .kinds import NUMBERS
 from .plain import plain
 
@@ -85,7 +85,8 @@ def fingerprint_of_table(table: Table) -> str:
         rows = table.rows.collect("pandas").to_native()
         columns = {c: rows[c] for c in known}
     else:
-        columns = dict(table.collect(known)[0].items())
+        rows = table.collect(known)[0]
+        columns = {c: rows[c] for c in known}
     # lists and the like enter no analysis
     other = sorted(c for c, kind in table.kinds.items() if kind == "other")
     return fingerprint_of_columns(columns, *map(repr, other))
@@ -169,7 +170,7 @@ def _in_64_bits(given: Any) -> tuple[npt.NDArray[Any], Bits | None, str]:
     """Return 64 bits per value, or codes with the bits of their levels, and what they stand for."""
     values = given if isinstance(given, pd.Series) else pd.Series(given)
     dtype = values.dtype
-    if isinstance(dtype, pd.CategoricalDtype | pd.ArrowDtype) or dtype == object:
+    if str(dtype) == "object" or isinstance(dtype, pd.CategoricalDtype | pd.ArrowDtype):
         values = plain(values)
         dtype = values.dtype
     if pd.api.types.is_bool_dtype(dtype) or pd.api.types.is_numeric_dtype(dtype):

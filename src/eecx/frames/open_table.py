@@ -13,7 +13,7 @@ import pandas as pd
 from ..errors import DataError, into_a_frame
 from .failures import opening, unreadable
 from .files import open_path
-from .kinds import kind_of
+from .kinds import Kind, kind_of
 from .parse import Parse, read_numbers
 from .plain import plain_pandas
 from .tables import Table
@@ -83,5 +83,5 @@ def numbers_from_text(table: Table, texts: Sequence[str]) -> Table:
     record = pd.concat(kept, ignore_index=True) if kept else table.record
     rows = nw.from_native(frame).lazy()
     kinds = {c: kind_of(d) for c, d in rows.collect_schema().items()}
-    read = {**kinds, **dict.fromkeys(texts, "parsed")}
+    read: dict[str, Kind] = {**kinds, **dict.fromkeys(texts, "parsed")}
     return replace(table, rows=rows, kinds=read, engine="pandas", record=record)

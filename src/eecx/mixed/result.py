@@ -30,8 +30,8 @@ from ..models.levels import (
 from ..models.prepare import prepare
 from ..models.weights import Weighting
 from ..models.work import Effects
-from ..panel import Panel
 from ..results import Result, Tables, labels, versions
+from ..sources import Source
 from .likelihood import Held, newton, root_of, told
 from .predict import MixedErrors, predictor_of_mixed
 from .random_effects import Covariance, MixedFit, fit_mixed
@@ -346,11 +346,9 @@ def _limits(fit: MixedFit, j: int | None, conf_level: float) -> Array:
 
 
 def mixed(
-    data: object,
+    source: Source,
     model: grammar.Formula,
     effects: Effects,
-    unit: str | None,
-    wave: str | None,
     random: str,
     covariance: Covariance,
     method: str,
@@ -359,10 +357,7 @@ def mixed(
 ) -> Result:
     """Fit a mixed model to the sums per unit."""
     kind: Effects = "pooled" if effects == "mixed" else effects
-    own = "unit" if isinstance(data, Panel) else unit
-    work = prepare(
-        data, model, kind, unit=unit, wave=wave, cluster=own, vcov="CR0", weights=weights
-    )
+    work = prepare(source, model, kind, cluster=source.unit, vcov="CR0", weights=weights)
     part: Part = "within" if kind in SPLIT else "whole"
     known = [c for c in work.terms if c.part == part]
     slopes = [
@@ -381,7 +376,7 @@ def mixed(
     )
     if work.levels is not None:
         fit = replace(fit, units=work.levels[fit.units.to_numpy(np.intp)])
-    name = unit or (data.unit if isinstance(data, Panel) else work.unit)
+    name = source.unit or work.unit
     result = mixed_result(
         replace(fit, unit=name),
         model.text,

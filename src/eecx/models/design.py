@@ -11,7 +11,7 @@ from .. import formula as grammar
 from ..errors import DataError
 from ..panel import Design, Panel
 
-__all__ = ["design", "refuse_out_of_range", "unkeyed"]
+__all__ = ["design", "refuse_out_of_range"]
 
 Array = npt.NDArray[np.float64]
 
@@ -44,8 +44,3 @@ def refuse_out_of_range(names: Sequence[str], x: Array) -> None:
                 code="too-large",
                 fix="Divide the column by a constant first.",
             )
-
-
-def unkeyed(data: object, panel: Panel) -> int:
-    """Return how many rows of a plain frame name no unit or wave; a Panel's audit has its own."""
-    return 0 if isinstance(data, Panel) else int((panel.audit.table["stage"] == "keys").sum())

@@ -11,16 +11,17 @@ import numpy.typing as npt
 
 from .. import formula as grammar
 from ..moments import ROW, WIDE, Moments, from_rows, group_codes
+from ..sources import unit_waves
 from .capabilities import NESTED, Asked, judge, judge_data
 from .clusters import cluster_names, is_nested
 from .columns import Column, columns_of_design
-from .design import design, unkeyed
+from .design import design
 from .from_moments import from_moments
-from .plan import Plan, known_of, plan_of, refuse_arguments
+from .plan import Plan, plan_of, refuse_arguments
 from .rows import Table, complete_rows, read, with_wave_dummies
 from .transform import transformed
 from .weights import Weighting, by_variance
-from .work import Effects, Rows, Vcov, Work, clustered, fingerprint_of, has_intercept
+from .work import Effects, Rows, Vcov, Work, clustered, has_intercept
 
 __all__ = ["prepare"]
 
@@ -52,7 +53,8 @@ def prepare(
     by cluster, and waves columns of theirs, for what leaves clusters out or draws them.
     """
     clusters = cluster_names(cluster)
-    refuse_arguments(model, effects, {"unit": unit, "wave": wave})
+    source = unit_waves(data, "regress", unit=unit, wave=wave)
+    refuse_arguments(model, effects)
     asked = Asked(
         effects,
         vcov,
@@ -60,15 +62,15 @@ def prepare(
         weights=None if weights is None else weights.kind,
         method=("gls" if gls else "ols") if effects == "within-between" else None,
         drift=drift,
-        unit=unit,
-        wave=wave,
-        source="sums" if isinstance(data, Moments) else "rows",
+        unit=source.unit,
+        wave=source.wave,
+        source=source.kind,
     )
     judge(asked)
-    judge_data(asked, known_of(data, unit, wave))
-    if isinstance(data, Moments):
-        return from_moments(data, model, effects, vcov, clusters, unit=unit, gls=gls)
-    plan = plan_of(data, model, effects, vcov, clusters, weights, unit=unit, wave=wave)
+    judge_data(asked, source.known)
+    if source.sums is not None:
+        return from_moments(source, model, effects, vcov, clusters, gls=gls)
+    plan = plan_of(source, model, effects, vcov, clusters, weights)
     made = design(plan.panel, (model.response, *model.terms))
     table, complete = complete_rows(plan, read(plan, made.x, model), rows, made.names)
     if plan.frequency and plan.by_row:
@@ -96,8 +98,8 @@ def prepare(
         units=len(sizes) if plan.own_units else 0,
         waves=waves if plan.own_units else 0,
         singletons=int((sizes == 1).sum()),
-        left_out=int((~complete).sum()) + unkeyed(data, plan.panel),
-        fingerprint=fingerprint_of(cells),
+        left_out=int((~complete).sum()) + source.unkeyed(plan.panel),
+        fingerprint=source.fingerprint,
         absorbed=len(sizes) if effects in ("within", "two-way") else 0,
         size=np.abs(cells.mean).max(axis=0),
         nested=_nested(plan, table, waves),

@@ -13,7 +13,6 @@ import pandas as pd
 from ..covariance import Waves
 from ..moments import Moments, group_codes
 from ..panel import Panel
-from ..results import fingerprint
 from .capabilities import ROWWISE, Effects, Vcov, clustered
 from .columns import NOTHING_TO_EXPLAIN, Column
 from .swamy_arora import Components
@@ -26,7 +25,6 @@ __all__ = [
     "Vcov",
     "Work",
     "clustered",
-    "fingerprint_of",
     "has_intercept",
 ]
 
@@ -136,9 +134,3 @@ def has_intercept(effects: Effects, gls: bool, drift: bool = True) -> bool:
     if effects == "first-difference":
         return drift
     return effects in ("pooled", "between") or (effects == "within-between" and not gls)
-
-
-def fingerprint_of(cells: Moments) -> str:
-    """Return the fingerprint of all that an analysis knows of its data."""
-    m2 = cells.m2[:0] if cells.of_rows else cells.m2
-    return fingerprint("|".join(map(str, cells.terms)), cells.n, cells.w, cells.mean, m2)

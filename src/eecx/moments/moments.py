@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import combinations_with_replacement
 from typing import Any
 
 import numpy as np
@@ -122,10 +123,11 @@ class Moments:
         names = [str(t) for t in self.terms]
         columns: dict[Any, Any] = {("key", str(k)): self.keys[k] for k in self.keys.columns}
         columns |= {("n", ""): self.n, ("w", ""): self.w, ("w2", ""): self.w2}
-        for part, values in (("mean", self.mean), ("rest", self.mean_rest)):
+        for part, values in (("mean", self.mean), ("rest", self.centres[1])):
             columns |= {(part, t): v for t, v in zip(names, np.transpose(values), strict=True)}
-        for j, (a, b) in enumerate(zip(*triangle(len(names)), strict=True)):
-            columns["m2", *sorted((names[a], names[b]))] = self.m2[:, j]
+        pairs = [] if self.of_rows else combinations_with_replacement(names, 2)
+        for j, pair in enumerate(pairs):
+            columns["m2", *sorted(pair)] = self.m2[:, j]
         return frames.fingerprint_of_columns(columns)
 
     @classmethod

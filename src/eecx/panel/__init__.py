@@ -2,7 +2,16 @@
 
 from .audit import Audit
 from .linking import link
-from .panel import Design, Panel, Role, as_panel, level_label, read_columns, unlinked
+from .panel import (
+    Design,
+    Panel,
+    Role,
+    drop_rows_without_key,
+    level_label,
+    read_columns,
+    read_covariates,
+    unlinked,
+)
 from .waves import Step
 
 __all__ = [
@@ -11,9 +20,10 @@ __all__ = [
     "Panel",
     "Role",
     "Step",
-    "as_panel",
+    "drop_rows_without_key",
     "level_label",
     "link",
     "read_columns",
+    "read_covariates",
     "unlinked",
 ]

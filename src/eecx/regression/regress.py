@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -12,8 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from .. import formula as grammar
-from ..errors import Caution, OptionError, check_source
-from ..frames import open_table
+from ..errors import Caution, OptionError
 from ..mixed import Covariance, mixed
 from ..models.capabilities import (
     EFFECTS,
@@ -42,19 +40,17 @@ from ..models.inference import (
 )
 from ..models.least_squares import Fit
 from ..models.levels import SPLIT, contextual, figure, identified, in_words, shown
-from ..models.plan import known_of
 from ..models.predictor import predictor_of_least_squares
 from ..models.prepare import prepare
 from ..models.weights import weighting
 from ..models.work import Work
-from ..moments import Moments
 from ..options import conf_level as check_level
 from ..options import draws as check_draws
 from ..options import rng as generator
-from ..panel import Panel
 from ..resampling import wild_tests
 from ..resampling.wild import Weights
 from ..results import Result, labels, recorded, versions
+from ..sources import unit_waves
 from .cautions import cautions
 from .glm import glm
 
@@ -211,7 +207,7 @@ def regress(
     ['within units over time']
     """
     arguments = dict(locals())
-    check_source("regress", data, Panel, Moments, frames=True)
+    source = unit_waves(data, "regress", unit=unit, wave=wave)
     check_level(conf_level)
     check_draws(draws, usual=9999)
     generator(rng)
@@ -232,18 +228,16 @@ def regress(
         covariance=covariance,
         drift=drift,
         wild=wild,
-        unit=unit,
-        wave=wave,
-        source="sums" if isinstance(data, Moments) else "rows",
+        unit=source.unit,
+        wave=source.wave,
+        source=source.kind,
     )
     USES.judge(asked)
-    USES.judge_data(asked, known_of(data, unit, wave))
+    USES.judge_data(asked, source.known)
     model = grammar.parse(formula)
-    if isinstance(data, str | Path):  # a file is read once
-        data = open_table(data)
     if family != "gaussian":
-        own = {"unit": unit, "wave": wave, "cluster": next(iter(clusters), None)}
-        result = glm(data, model, family, **own, weights=weighted, conf_level=conf_level)
+        own = next(iter(clusters), None)
+        result = glm(source, model, family, cluster=own, weights=weighted, conf_level=conf_level)
         return _recorded(result, arguments)
     estimated_by = asked.estimated_by
     options: dict[str, Any] = {
@@ -258,16 +252,14 @@ def regress(
     options["rng"] = rng if rng is None or isinstance(rng, int) else str(rng)
     if asked.by_likelihood:
         result = mixed(
-            data, model, effects, unit, wave, random, covariance, estimated_by, weighted, conf_level
+            source, model, effects, random, covariance, estimated_by, weighted, conf_level
         )
         result = replace(result, spec={**options, **result.spec, "formula": formula})
     else:
         work = prepare(
-            data,
+            source,
             model,
             effects,
-            unit=unit,
-            wave=wave,
             cluster=cluster,
             vcov=vcov,
             gls=estimated_by == "gls",
@@ -284,10 +276,9 @@ def regress(
         if work.vcov == "wild":
             result = _bootstrapped(result, work, fit, draws, wild, rng, conf_level)
     result = _recorded(result, arguments)
-    if isinstance(data, Panel) and len(model.response.columns) == 1:
-        shared = data.shared_source(model.columns, model.response.columns[0])
-        if shared:
-            result = replace(result, warnings=(*result.warnings, shared))
+    if len(model.response.columns) == 1:
+        shared = source.shared_source(model.columns, model.response.columns[0])
+        result = replace(result, warnings=(*result.warnings, *shared))
     return result
 
 

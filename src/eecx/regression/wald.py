@@ -12,14 +12,13 @@ from scipy import special
 
 from .. import formula as grammar
 from .. import plotting
-from ..errors import Caution, DataError, OptionError, check_source, listing, nearest
+from ..errors import Caution, DataError, OptionError, listing, nearest
 from ..models.capabilities import Uses
 from ..models.inference import covariance_of, fit_work
 from ..models.levels import contextual_rows, is_singular, slopes_of
 from ..models.prepare import prepare
-from ..moments import Moments
-from ..panel import Panel
 from ..results import Result, p_phrase, recorded, tidy
+from ..sources import unit_waves
 from .regress import regress
 
 __all__ = ["hausman", "wald"]
@@ -303,14 +302,13 @@ def hausman(
     True
     """
     asked = dict(locals())
-    check_source("hausman", data, Panel, Moments, frames=True)
+    source = unit_waves(data, "hausman", unit=unit, wave=wave)
     model = grammar.parse(formula)
     within, random, both = (
-        prepare(data, model, e, unit=unit, wave=wave, vcov="classical", gls=e == "within-between")
+        prepare(source, model, e, vcov="classical", gls=e == "within-between")
         for e in HAUSMAN_USES.effects
     )
     first, second = fit_work(within), fit_work(random)
-    both = prepare(data, model, "within-between", unit=unit, wave=wave, vcov="classical", gls=True)
     names = [c for c in within.terms if c.of("between") in both.terms]
     if not names:
         raise DataError(
@@ -336,7 +334,7 @@ def hausman(
         rows = [("classic", np.nan, len(names))]
     labels = ("auxiliary", "auxiliary, cluster-robust", "auxiliary, CR2")
     for label, vcov in zip(labels, HAUSMAN_USES.vcov, strict=True):
-        work = prepare(data, model, "within-between", unit=unit, wave=wave, vcov=vcov, gls=True)
+        work = prepare(source, model, "within-between", vcov=vcov, gls=True)
         fit = fit_work(work)
         combine = contextual_rows(fit.columns)
         v = covariance_of(work, fit, vcov, combine)[0]
@@ -354,15 +352,12 @@ def hausman(
         {"term": [r[0] for r in rows]},
         {"estimate": np.full(len(rows), np.nan), "statistic": statistic, "df": df, "p_value": p},
     )
-    if isinstance(data, Panel) and (
-        shared := data.shared_source(model.columns, model.response.columns[0])
-    ):
-        cautions.append(shared)
-    slopes = regress(data, formula, effects="within-between", unit=unit, wave=wave)
+    cautions += source.shared_source(model.columns, model.response.columns[0])
+    slopes = regress(source, formula, effects="within-between")
     return Result(
         "hausman",
         table,
-        recorded(hausman, asked, data=within.fingerprint),
+        recorded(hausman, asked, data=source.fingerprint),
         {"n": int(first.n), "units": within.units, "waves": within.waves},
         f"A Hausman test of {formula} (contextual effects, CR2) {_said(*rows[3][1:], p[3])}.",
         tables={"slopes": slopes_of(slopes).reset_index(drop=True)},
