@@ -68,4 +68,4 @@ def _centre(cells: Moments) -> Array:
 
 
 def _squares(x: Array, weight: Array | None) -> Array:
-    return np.array([(c if weight is None else c * weight) @ c for c in x.T])
+    return np.array([(c * c if weight is None else c * c * weight).sum() for c in x.T])
