@@ -27,6 +27,9 @@ __all__ = ["LEAST", "Source", "key_names", "people", "sums", "unit_waves"]
 
 Array = npt.NDArray[np.float64]
 
+READABLE = 400_000_000
+"""Values, rows × columns, that are brought into memory from an engine: as doubles 3.2 GB."""
+
 LEAST = 5
 """The minimum of respondents where a function does not ask for one."""
 
@@ -136,6 +139,7 @@ class Source:
             return self.panel
         names = list(dict.fromkeys(columns))
         self.table.require(names, "The formula")
+        self._refuse_to_read(len({*names, *self.keys}))
         own = [c for c in names if c not in (self.unit, self.wave)]
         if self.unit is None:
             return self._single_rows(names)
@@ -144,6 +148,20 @@ class Source:
             if (people := self._several_a_unit(own)) is not None:
                 return people
         return Panel.from_frame(self.table, unit=self.unit, wave=self.wave, covariates=own)
+
+    def _refuse_to_read(self, columns: int) -> None:
+        """Refuse to bring more values into memory than it holds."""
+        if self.table.is_read:
+            return
+        rows = int(self.table.group([], {}, {"n": frames.count()})[1]["n"].iloc[0])
+        if rows * columns > READABLE:
+            raise DataError(
+                f"{self.table.subject} has {rows:,} rows; this analysis reads {columns} columns of "
+                f"them, more than the {READABLE:,} values that are brought into memory.",
+                code="too-many-rows",
+                fix="Take effects and errors that sums are enough for (classical, CR0 to CR3 by "
+                "one cluster; no lags), or sum the rows first with Moments.from_frame().",
+            )
 
     def unkeyed(self, panel: Panel) -> int:
         """Return how many rows of a frame name no unit or wave; a Panel's audit has its own."""

@@ -13,6 +13,7 @@ __all__ = [
     "choose",
     "column",
     "count",
+    "distinct",
     "every_present",
     "flag",
     "highest",
@@ -79,6 +80,11 @@ def every_present(names: Sequence[str]) -> Expr:
 def zero_if_missing(value: Expr) -> Expr:
     """Return the value, or 0 where it is null."""
     return nw.when(~value.is_null()).then(value).otherwise(nw.lit(0))
+
+
+def distinct(name: str) -> Expr:
+    """Return the number of different values of a row expression by its name, as an aggregate."""
+    return nw.col(name).n_unique()
 
 
 def choose(cases: Sequence[tuple[Expr, Expr]]) -> Expr:

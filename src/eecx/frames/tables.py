@@ -54,6 +54,11 @@ class Table:
         return fingerprint_of_table(self)
 
     @property
+    def is_read(self) -> bool:
+        """Whether the rows are in memory."""
+        return self.held or self.engine == "pandas"
+
+    @property
     def subject(self) -> str:
         """The name where a sentence starts with it."""
         return opening(self.name)
@@ -106,6 +111,11 @@ class Table:
         """Return 1 where a condition on the column holds and 0 where not, null where missing."""
         value = self.number(column)
         return holds(value).cast(nw.Int64) if column in self.full else flag(holds(value), value)
+
+    def level(self, column: str, value: Any, known: Sequence[Any]) -> Expr:
+        """Return 1 in rows of a level and 0 in those of others, null where there is none."""
+        own = self.number(column) if self.kinds[column] in NUMBERS else self._column(column)
+        return nw.when(own.is_in(list(known))).then((own == value).cast(nw.Int64))
 
     def key(self, column: str) -> Expr:
         """Return the column as it tells cells apart; times lose their zone, not their clock."""

@@ -11,7 +11,7 @@ from .. import formula as grammar
 from ..errors import DataError
 from ..panel import Design, Panel
 
-__all__ = ["design", "refuse_out_of_range"]
+__all__ = ["design", "refuse_largest", "refuse_out_of_range"]
 
 Array = npt.NDArray[np.float64]
 
@@ -36,8 +36,13 @@ def design(panel: Panel, terms: Sequence[grammar.Term]) -> Design:
 
 def refuse_out_of_range(names: Sequence[str], x: Array) -> None:
     """Name a column whose squares a double cannot hold."""
-    for name, column in zip(names, x.T, strict=True):
-        most = max(np.fmax.reduce(column), -np.fmin.reduce(column))
+    most = [max(np.fmax.reduce(column), -np.fmin.reduce(column)) for column in x.T]
+    refuse_largest(names, most)
+
+
+def refuse_largest(names: Sequence[str], largest: Sequence[float]) -> None:
+    """Name a column, by its largest value, whose squares a double cannot hold."""
+    for name, most in zip(names, largest, strict=True):
         if most > LARGEST or 0 < most < 1 / LARGEST:
             raise DataError(
                 f"{name!r} has values up to {most:.1g}, whose squares a computer cannot add up.",

@@ -62,6 +62,7 @@ def from_moments(
         intercept=has_intercept(effects, gls),
         unit=unit or "",
         by=(cluster or "",),
+        rows_read=False,
     )
     return transformed(work, cluster or "", gls)
 

@@ -28,7 +28,7 @@ from ..moments import Moments, group_codes
 from ..panel import Panel, level_label, read_columns, unlinked
 from .columns import Column
 from .from_moments import labels_in
-from .work import Rows
+from .work import Rows, Seen
 
 __all__ = [
     "Given",
@@ -306,7 +306,7 @@ def with_columns(frame: pd.DataFrame, columns: Mapping[str, Any]) -> pd.DataFram
 
 
 def inputs_of(
-    data: Moments | Rows, model: grammar.Formula, columns: Sequence[Column], effects: str
+    data: Moments | Rows | Seen, model: grammar.Formula, columns: Sequence[Column], effects: str
 ) -> Inputs:
     """Return what a model with coefficients ``columns`` asks, and what its rows have seen."""
     if isinstance(data, Moments):
@@ -315,6 +315,12 @@ def inputs_of(
             for label, term in zip(labels_in(data, model.terms), model.terms, strict=True)
         )
         return Inputs(slopes, tuple(columns), {}, {})
+    if isinstance(data, Seen):
+        made = Inputs(tuple(data.columns[1:]), tuple(columns), data.ranges, data.levels)
+        means = {n: ends for n, ends in data.means.items() if n in made.asked_means}
+        ranges = {n: data.means.get(n, e) for n, e in data.ranges.items()}
+        ranges = ranges if effects == "between" else data.ranges
+        return replace(made, ranges=ranges, means=means, told=data.told)
     panel, rows = data.panel, slice(None) if data.complete.all() else data.complete
     factors = [f for t in model.terms for f in t.factors]
     categories = {f.column for f in factors if isinstance(f, grammar.Category)}

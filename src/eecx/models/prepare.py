@@ -16,6 +16,7 @@ from .capabilities import NESTED, Asked, judge, judge_data
 from .clusters import cluster_names, is_nested
 from .columns import Column, columns_of_design
 from .design import design
+from .from_engine import from_sums_of, summable
 from .from_moments import from_moments
 from .plan import Plan, plan_of, refuse_arguments
 from .rows import Table, complete_rows, read, with_wave_dummies
@@ -68,6 +69,11 @@ def prepare(
     judge_data(asked, source.known)
     if source.sums is not None:
         return from_moments(source, model, effects, vcov, clusters, gls=gls)
+    needs_rows = sums or wave_effects
+    if not needs_rows and summable(source, model, effects, vcov, clusters, weights):
+        made_there = from_sums_of(source, model, effects, vcov, clusters, weights, gls=gls)
+        if made_there is not None:
+            return made_there
     plan = plan_of(source, model, effects, vcov, clusters, weights)
     made = design(plan.panel, (model.response, *model.terms))
     table, complete = complete_rows(plan, read(plan, made.x, model), made.names)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -22,6 +23,7 @@ __all__ = [
     "ROWWISE",
     "Effects",
     "Rows",
+    "Seen",
     "Vcov",
     "Work",
     "clustered",
@@ -43,6 +45,20 @@ class Rows:
 
 
 @dataclass(frozen=True, eq=False)
+class Seen:
+    """What the sums that an engine made have seen of the columns, for what asks values of these."""
+
+    columns: tuple[Column, ...]
+    """The columns that the terms have become, the outcome first."""
+    ranges: Mapping[str, tuple[float, float]]
+    levels: Mapping[str, tuple[Any, ...]]
+    means: Mapping[str, tuple[float, float]]
+    """Of units' means."""
+    told: bool
+    """Whether ranges may be shown: an end of people's answers is the answer of one."""
+
+
+@dataclass(frozen=True, eq=False)
 class Work:
     """A model made ready: cells, columns, and what counts as a parameter."""
 
@@ -52,7 +68,7 @@ class Work:
     terms: tuple[Column, ...]
     nuisance: tuple[Column, ...]
     """Wave dummies that stand among the columns."""
-    source: Rows | Moments
+    source: Rows | Moments | Seen
     effects: Effects
     vcov: Vcov
     cluster: str | tuple[str, str] | None
@@ -83,6 +99,8 @@ class Work:
     """Variance that sampling error leaves, where weights rest on it."""
     effective: float | None = None
     """As many rows of equal weight tell as much: (sum of weights)^2 / sum of their squares."""
+    rows_read: bool = True
+    """Whether rows were read, or stayed with an engine (or were summed long ago)."""
     waves_out: int = 0
     """Effects of waves that were taken out."""
     net_of: Waves | None = None

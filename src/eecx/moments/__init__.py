@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .arrays import WIDE, is_nothing, nothing, pack, picked, triangle, unpack
 from .counts import Counts
-from .from_engine import FAR, from_engine
+from .from_engine import FAR, Pilot, from_engine, look
 from .from_memory import from_rows
 from .keys import ROW, group_codes, names_of
 from .moments import Moments
@@ -15,10 +15,12 @@ __all__ = [
     "WIDE",
     "Counts",
     "Moments",
+    "Pilot",
     "from_engine",
     "from_rows",
     "group_codes",
     "is_nothing",
+    "look",
     "names_of",
     "nothing",
     "pack",

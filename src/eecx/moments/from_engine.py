@@ -9,6 +9,7 @@ cells' own means.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -20,19 +21,48 @@ from .moments import Moments
 from .refusals import bad_weight, infinite, no_rows
 from .terms import columns_of
 
-__all__ = ["FAR", "from_engine"]
+__all__ = ["FAR", "Pilot", "from_engine", "look"]
 
 # A cell whose mean lies this many (n * distance^2 / M2) from the shift is summed a second time,
 # around its own mean: 1e4 costs four of the sixteen digits that a double holds.
 FAR = 1e4
 
 
+@dataclass(frozen=True)
+class Pilot:
+    """What one look at all rows tells of them.
+
+    Attributes
+    ----------
+    exact : bool
+        Whether integers have room to be summed exactly.
+    shift : list of float
+        Where terms lie, about which they are summed.
+    rows : int
+    ends : mapping
+        The smallest and largest value of each column, by name.
+    largest : list of float
+        The largest absolute value of each term.
+    """
+
+    exact: bool
+    shift: list[float]
+    rows: int
+    ends: Mapping[str, tuple[float, float]]
+    largest: list[float]
+
+
 def from_engine(
-    table: frames.Table, keys: list[str], parsed: Sequence[formula.Term], weight: str | None
+    table: frames.Table,
+    keys: list[str],
+    parsed: Sequence[formula.Term],
+    weight: str | None,
+    pilot: Pilot | None = None,
 ) -> Moments:
     """Sum the rows that an engine holds per combination of columns."""
     p = len(parsed)
-    exact, shift, seen = _pilot(table, parsed, weight)
+    pilot = pilot or look(table, parsed, weight)
+    exact, shift, seen = pilot.exact, pilot.shift, pilot.rows
     terms = {f"t{i}": _term_expression(table, t, exact) for i, t in enumerate(parsed)}
     w = frames.real(table.number(weight)) if weight else None
     moved = {name: term - s for (name, term), s in zip(terms.items(), shift, strict=True)}
@@ -59,10 +89,8 @@ def from_engine(
     return _cells(cells, parsed, again, again[list(at)].to_numpy(float), mean, m2, left_out)
 
 
-def _pilot(
-    table: frames.Table, parsed: Sequence[formula.Term], weight: str | None
-) -> tuple[bool, list[float], int]:
-    """Look at all rows once: whether to sum integers exactly, where terms lie, how many rows."""
+def look(table: frames.Table, parsed: Sequence[formula.Term], weight: str | None) -> Pilot:
+    """Look at all rows once."""
     columns = columns_of(parsed, weight)
     rows = {f"t{i}": _term_expression(table, t, exact=False) for i, t in enumerate(parsed)}
     rows |= {f"c{i}": frames.real(table.number(c)) for i, c in enumerate(columns)}
@@ -87,14 +115,20 @@ def _pilot(
     whole = all(table.kinds[c] in ("integer", "boolean") for c in columns)
     room = (np.ptp(ends, axis=1) + 1) ** 2 * seen["rows"]
     exact = bool(whole and not weight and (room < 2.0**62).all() and (abs(ends) < 2.0**53).all())
-    return exact, [round(s) for s in shift] if exact else shift, int(seen["rows"])
+    own = {c: (float(seen[f"lo_c{i}"]), float(seen[f"hi_c{i}"])) for i, c in enumerate(columns)}
+    places: list[float] = [round(s) for s in shift] if exact else shift
+    largest = [float(v) for v in abs(ends).max(axis=1)]
+    return Pilot(exact, places, int(seen["rows"]), own, largest)
 
 
 def _term_expression(table: frames.Table, term: formula.Term, exact: bool) -> frames.Expr:
     """Return a product of columns, of integers where ``exact``, else of doubles."""
     out: frames.Expr | None = None
     for factor in term.factors:
-        value = table.number(factor.column)
+        if isinstance(factor, formula.Level):
+            value = table.level(factor.column, factor.value, factor.known)
+        else:
+            value = table.number(factor.column)
         value = value if exact else frames.real(value)  # before multiplying: integers wrap
         for _ in range(factor.exponent if isinstance(factor, formula.Power) else 1):
             out = value if out is None else out * value

@@ -12,7 +12,7 @@ from .panel import (
     read_covariates,
     unlinked,
 )
-from .waves import Step
+from .waves import Step, places_of
 
 __all__ = [
     "Audit",
@@ -23,6 +23,7 @@ __all__ = [
     "drop_rows_without_key",
     "level_label",
     "link",
+    "places_of",
     "read_columns",
     "read_covariates",
     "unlinked",

@@ -395,6 +395,7 @@ def _result(
         "vcov": work.vcov,
         "conf_level": conf_level,
         "rows": rows_are(work, fit.n),
+        "rows_read": work.rows_read,
         "data": work.fingerprint,
         "versions": versions(),
     }
