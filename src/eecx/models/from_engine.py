@@ -223,7 +223,7 @@ def _seen(
         columns = list(ranges)
         rows = {f"c{i}": frames.real(table.number(c)) for i, c in enumerate(columns)}
         summed = {f"t{i}": v for i, v in enumerate(_presence(table, terms))}
-        totals = {}
+        totals: dict[str, frames.Expr] = {}
         for i in range(len(columns)):
             totals |= {f"lo{i}": frames.lowest(f"c{i}"), f"hi{i}": frames.highest(f"c{i}")}
         complete = frames.every_present([*rows, *summed])

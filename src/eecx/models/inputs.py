@@ -316,11 +316,7 @@ def inputs_of(
         )
         return Inputs(slopes, tuple(columns), {}, {})
     if isinstance(data, Seen):
-        made = Inputs(tuple(data.columns[1:]), tuple(columns), data.ranges, data.levels)
-        means = {n: ends for n, ends in data.means.items() if n in made.asked_means}
-        ranges = {n: data.means.get(n, e) for n, e in data.ranges.items()}
-        ranges = ranges if effects == "between" else data.ranges
-        return replace(made, ranges=ranges, means=means, told=data.told)
+        return _inputs_of_sums(data, columns, effects)
     panel, rows = data.panel, slice(None) if data.complete.all() else data.complete
     factors = [f for t in model.terms for f in t.factors]
     categories = {f.column for f in factors if isinstance(f, grammar.Category)}
@@ -358,6 +354,15 @@ def inputs_of(
         distances=_ends(distances),
         told=not people,
     )
+
+
+def _inputs_of_sums(data: Seen, columns: Sequence[Column], effects: str) -> Inputs:
+    """Return what is asked where an engine has summed the rows: distances were not seen."""
+    made = Inputs(tuple(data.columns[1:]), tuple(columns), data.ranges, data.levels)
+    means = {n: ends for n, ends in data.means.items() if n in made.asked_means}
+    if effects == "between":
+        made = replace(made, ranges={n: data.means.get(n, e) for n, e in data.ranges.items()})
+    return replace(made, means=means, told=data.told)
 
 
 def _ends(held: Mapping[str, Array]) -> dict[str, tuple[float, float]]:

@@ -92,26 +92,31 @@ def from_engine(
 def look(table: frames.Table, parsed: Sequence[formula.Term], weight: str | None) -> Pilot:
     """Look at all rows once."""
     columns = columns_of(parsed, weight)
-    rows = {f"t{i}": _term_expression(table, t, exact=False) for i, t in enumerate(parsed)}
-    rows |= {f"c{i}": frames.real(table.number(c)) for i, c in enumerate(columns)}
+    rows = {f"c{i}": frames.real(table.number(c)) for i, c in enumerate(columns)}
+    labels = {f"c{i}": c for i, c in enumerate(columns)}
+    place = []
+    for i, term in enumerate(parsed):
+        plain = isinstance(term.factors[0], formula.Name) if len(term.factors) == 1 else False
+        place.append(f"c{columns.index(term.columns[0])}" if plain else f"t{i}")
+        if not plain:
+            rows[f"t{i}"] = _term_expression(table, term, exact=False)
+            labels[f"t{i}"] = term.label
     totals = {"rows": frames.count()}
     for name in rows:
         totals |= {f"lo_{name}": frames.lowest(name), f"hi_{name}": frames.highest(name)}
-    for i in range(len(parsed)):
-        totals[f"mid{i}"] = frames.column(f"t{i}").mean()
+    for name in dict.fromkeys(place):
+        totals[f"mid_{name}"] = frames.column(name).mean()
     if weight:
         w = frames.column(f"c{columns.index(weight)}")
         totals["bad"] = frames.flag(w <= 0, w).sum()
     seen = table.group([], rows, totals)[1].iloc[0].astype(float).fillna(0.0)
-    labels = {f"c{i}": c for i, c in enumerate(columns)}
-    labels |= {f"t{i}": t.label for i, t in enumerate(parsed)}
     for name, label in labels.items():
         if np.isinf(seen[f"lo_{name}"]) or np.isinf(seen[f"hi_{name}"]):
             raise infinite(label)
     if weight and seen["bad"] > 0:
         raise bad_weight(weight, int(seen["bad"]))
-    ends = np.array([[seen[f"lo_t{i}"], seen[f"hi_t{i}"]] for i in range(len(parsed))])
-    shift = [float(seen[f"mid{i}"]) for i in range(len(parsed))]
+    ends = np.array([[seen[f"lo_{name}"], seen[f"hi_{name}"]] for name in place])
+    shift = [float(seen[f"mid_{name}"]) for name in place]
     whole = all(table.kinds[c] in ("integer", "boolean") for c in columns)
     room = (np.ptp(ends, axis=1) + 1) ** 2 * seen["rows"]
     exact = bool(whole and not weight and (room < 2.0**62).all() and (abs(ends) < 2.0**53).all())
