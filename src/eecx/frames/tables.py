@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import ColumnError, DataError, EecxError, EngineError, nearest
-from .expressions import Expr, every_present, flag, real, zero_if_missing
+from .expressions import Expr, every_present, flag, known, real, zero_if_missing
 from .failures import opening, reason, unreadable
 from .kinds import NUMBERS, Kind
 from .parse import RECORD, Parse
@@ -71,7 +71,7 @@ class Table:
         if column in self.full:
             return value
         if kind in ("float", "parsed"):
-            value = nw.when(~value.is_nan()).then(value)
+            value = known(value)
         for code in self.parse.codes if self.parse and kind != "parsed" else ():
             value = nw.when(value != code).then(value)
         return value
