@@ -14,11 +14,12 @@ import pandas as pd
 from ..errors import DataError, OptionError, listing
 from .plain import blank
 
-__all__ = ["LEADING_ZERO", "NUMBER", "RECORD", "WHOLE", "Parse", "looks_numeric", "read_numbers"]
+__all__ = ["LEADING_ZERO", "NUMBER", "RECORD", "WHOLE", "Parse", "looks_numeric", "read_numbers", "same_as_written"]
 
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 PERCENT = re.compile(rf"({NUMBER.pattern})\s*%", re.ASCII)
 CENSORED = re.compile(rf"(<=|>=|<|>|≤|≥)\s*(({NUMBER.pattern})\s*%?)", re.ASCII)
+USUAL = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?", re.ASCII)
 WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
 LEADING_ZERO = re.compile(r"[+-]?0\d+", re.ASCII)
 RECORD = ("column", "text", "as", "cells")
@@ -181,3 +182,19 @@ def looks_numeric(cells: Iterable[object]) -> bool:
     if any(LEADING_ZERO.fullmatch(t) for t in texts):
         return False  # "01" and "02" are names
     return any(p.fullmatch(t) for t in texts for p in (NUMBER, PERCENT, CENSORED))
+
+
+def same_as_written(cells: Iterable[object]) -> bool:
+    """Return whether texts are numbers, or true and false, that tell apart what the texts do.
+
+    Each is written as usual: "7" and "7.5", not "007", "+7", "7.50" or "7E0". A whole number may
+    end in ".0", as in a column that once had gaps, if it is not written without it as well.
+    """
+    texts = {str(c) for c in cells if not blank(c)}
+    bare = {t.strip() for t in texts}
+    if len({t.casefold() for t in bare} - {"true", "false"}) == 0:
+        return len(texts) == len({t.casefold() for t in bare})
+    if not all(USUAL.fullmatch(t) and t != "-0" for t in bare):
+        return False
+    usual = all("." not in t or repr(float(t)) == t for t in bare)
+    return usual and len(texts) == len({Decimal(t) for t in bare})

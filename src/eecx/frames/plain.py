@@ -6,19 +6,24 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from ..errors import DataError, listing
 from .failures import opening
 
 __all__ = [
+    "beyond_doubles",
     "blank",
+    "doubles",
     "nullable",
     "plain",
     "plain_keys",
     "plain_nullable",
     "plain_pandas",
     "plain_text",
+    "too_long",
+    "twins",
 ]
 
 TEXT = pd.Series(["a"]).dtype  # object in pandas 2, str in pandas 3
@@ -71,9 +76,50 @@ def plain(values: pd.Series[Any]) -> pd.Series[Any]:
             return pd.to_datetime(values)
     except (ValueError, OverflowError):  # beyond 64 bits, or time zones that differ
         return plain_text(values.map(str, na_action="ignore"))
+    if kind == "decimal" and (long := _long_decimals(values)) is not None:
+        return long
     if kind in ("floating", "mixed-integer-float", "decimal"):
         return values.map(lambda v: np.nan if blank(v) else float(v)).astype(float)
     return plain_text(values)
+
+
+def _long_decimals(values: pd.Series[Any]) -> pd.Series[Any] | None:
+    """Return decimals that doubles would round as whole numbers, or as text; None: none would."""
+    known: list[Any] = [v for v in values if not blank(v)]
+    if all(abs(v) < 2**53 for v in known if v.is_finite()):
+        return None
+    if all(v == v.to_integral_value() and abs(v) < 2**63 for v in known):
+        return plain_nullable(
+            nullable([None if blank(v) else int(v) for v in values], pd.Int64Dtype()).set_axis(
+                values.index
+            )
+        )
+    return plain_text(values.map(lambda v: None if blank(v) else f"{v.normalize():f}"))
+
+
+def beyond_doubles(values: pd.Series[Any]) -> bool:
+    """Whether there are doubles so large that they may be rounded whole numbers."""
+    return bool((values.abs() >= 2.0**53).any())
+
+
+def doubles(values: pd.Series[Any], name: str) -> npt.NDArray[np.float64]:
+    """Return numbers as doubles, missing being NaN; raise where a whole number would be rounded."""
+    read = values.to_numpy(float, na_value=np.nan)
+    if values.dtype.kind in "iu" and len(read) and np.nanmax(np.abs(read), initial=0) >= 2.0**53:
+        for own, double in zip(values, read, strict=True):
+            if not blank(own) and int(own) != int(double):
+                raise too_long(name, int(own))
+    return read
+
+
+def too_long(name: str, such_as: int | None = None) -> DataError:
+    """Return the error for whole numbers of which doubles would lose the last digits."""
+    said = "" if such_as is None else f", such as {such_as},"
+    return DataError(
+        f"Column {name!r} holds whole numbers beyond 2^53{said} whose last digits would be lost.",
+        code="too-many-digits",
+        fix="Take a constant off first, such as the lowest; where they are names, use them as such.",
+    )
 
 
 def nullable(values: Iterable[object], dtype: pd.Int64Dtype | pd.BooleanDtype) -> pd.Series[Any]:
@@ -98,8 +144,32 @@ def plain_text(values: pd.Series[Any]) -> pd.Series[Any]:
     distinct = known if known.dtype == object else pd.unique(known)  # lists cannot be compared
     if values.dtype == TEXT and all(isinstance(v, str) and v.strip() for v in distinct):
         return values
-    cells = [None if blank(v) else str(v) for v in values]
+    cells = [None if blank(v) else _written(v) for v in values]
     return pd.Series(cells, values.index, dtype=TEXT)
+
+
+def _written(value: Any) -> str:
+    """Return a value as text; a whole number is the same whole number where it is a float."""
+    if isinstance(value, float | np.floating) and abs(value) < 2**53 and value == int(value):
+        return str(int(value))
+    return str(value)
+
+
+def twins(values: pd.Series[Any]) -> tuple[object, object] | None:
+    """Return the first two values that differ, as 1 and "1" do, and are the same as text."""
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        values = pd.Series(values.cat.categories)
+    if values.dtype != object or not pd.api.types.infer_dtype(values, skipna=True).startswith(
+        "mixed"
+    ):
+        return None
+    first: dict[str, Any] = {}
+    for value in values:
+        if not blank(value):
+            other = first.setdefault(_written(value), value)
+            if type(other) is not type(value) and other != value:
+                return other, value
+    return None
 
 
 def _from_periods(values: pd.Series[Any]) -> pd.Series[Any]:
@@ -114,6 +184,8 @@ def plain_keys(keys: pd.DataFrame) -> pd.DataFrame:
     out = {}
     for name in keys.columns:
         values = plain(keys[name])
+        if values.dtype == np.float32:
+            values = values.astype(float)
         if values.dtype == np.float64 and len(values) and (abs(values) < 2.0**53).all():
             whole = values.astype(np.int64)
             values = whole if (whole == values).all() else values

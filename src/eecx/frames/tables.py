@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import narwhals as nw
@@ -14,9 +14,9 @@ import pandas as pd
 from ..errors import ColumnError, DataError, EecxError, EngineError, nearest
 from .expressions import Expr, every_present, flag, known, real, zero_if_missing
 from .failures import opening, reason, unreadable
-from .kinds import NUMBERS, Kind
-from .parse import RECORD, Parse
-from .plain import plain, plain_keys
+from .kinds import NUMBERS, WHOLE, Kind
+from .parse import RECORD, Parse, looks_numeric, same_as_written
+from .plain import beyond_doubles, doubles, plain, plain_keys, too_long
 
 __all__ = ["Table"]
 
@@ -35,6 +35,12 @@ class Table:
     """Numeric columns known to have an answer in every row: nothing need be guarded there."""
     count: int | None = None
     """How many rows there are, where they were counted."""
+    middle: Mapping[str, int] = field(default_factory=dict)
+    """What :meth:`real` takes off whole numbers that go beyond 2^53, before they are doubles."""
+    written: Mapping[str, str] = field(default_factory=dict)
+    """Columns of numbers that tell fewer apart than their texts in a file, and where those are."""
+    alike: Mapping[str, tuple[object, object]] = field(default_factory=dict)
+    """Columns that hold a number and the same number as text: names of one thing, or of two."""
 
     @property
     def subject(self) -> str:
@@ -51,6 +57,21 @@ class Table:
                     fix=nearest(column, self.kinds),
                 )
 
+    def _refuse_complex(self, column: str) -> None:
+        if self.kinds[column] == "complex":
+            raise DataError(
+                f"Column {column!r} of {self.name} holds complex numbers.",
+                code="not-numbers",
+                fix=f"Take one part of them, as in frame[{column!r}] = frame[{column!r}].map("
+                "lambda z: z.real).",
+            )
+
+    def in_memory(self, columns: Sequence[str]) -> pd.DataFrame:
+        """Bring columns into memory as they are; of what pandas holds, all that belongs to them."""
+        if self.engine == "pandas":
+            return _pandas(self.rows).copy(deep=False)
+        return self.collect(columns)[0]
+
     def _column(self, column: str) -> Expr:
         """Return the column as it is held."""
         if self.rows.implementation.is_spark_like():  # reads a dot in a name as a part of it
@@ -59,6 +80,7 @@ class Table:
 
     def number(self, column: str) -> Expr:
         """Return the column as a number per row: null where missing, NaN or a missing code."""
+        self._refuse_complex(column)
         kind = self.kinds[column]
         if kind not in NUMBERS:
             raise DataError(
@@ -76,9 +98,70 @@ class Table:
             value = nw.when(value != code).then(value)
         return value
 
+    def real(self, column: str) -> Expr:
+        """Return the column as doubles, less its ``middle``, if it has one."""
+        if column not in self.middle:
+            return real(self.number(column))
+        if middle := self.middle[column]:
+            if self.kinds[column] == "wide":
+                return real(self._column(column) - nw.lit(middle, nw.UInt64))
+            return real(self.number(column) - middle)
+        value = self._column(column)  # PyArrow takes such numbers to doubles by way of text alone
+        return value.cast(nw.String).cast(nw.Float64) if self.engine == "pyarrow" else real(value)
+
+    def about_middles(self, extents: Mapping[str, tuple[Any, Any]]) -> Table:
+        """Return the table with the ``middle`` of whole numbers beyond 2^53, of known extents.
+
+        Raises
+        ------
+        DataError
+            Where they lie so far apart that a double would lose their last digits all the same.
+        """
+        found = {}
+        for column, (low, high) in extents.items():
+            if self.kinds[column] not in ("integer", "wide") or low is None:
+                continue
+            if max(abs(low), abs(high)) < 2**53:
+                continue
+            middle = 0
+            if high - low < 2**52:
+                middle = low + (high - low) // 2
+                middle -= middle % 2**11  # a double
+            if self.parse and self.parse.codes and self.kinds[column] == "wide":
+                raise too_long(column)
+            found[column] = min(middle, low) if self.kinds[column] == "wide" else middle
+            if not middle and self._rounds(column):
+                raise too_long(column)
+        return replace(self, middle=found)
+
+    def as_doubles(self, columns: Iterable[str]) -> Table:
+        """Return the table with no middle taken off; raise where digits would be lost."""
+        for column in columns:
+            if self.middle.get(column) and self._rounds(column):
+                raise too_long(column)
+        return replace(self, middle={c: 0 for c in self.middle})
+
+    def _rounds(self, column: str) -> bool:
+        """Whether doubles would round whole numbers of a column."""
+        value, wide = self._column(column), self.kinds[column] == "wide"
+        totals = {}
+        for power in range(53, 64):
+            start, step = 2**power, 2 ** (power - 52)
+            if wide:
+                size = value >= nw.lit(start, nw.UInt64)
+                rest = value % nw.lit(step, nw.UInt64)
+            else:
+                size = (value >= start) | (value <= -start) if power < 63 else value == -start
+                rest = value % step
+            totals[f"p{power}"] = (size, rest)
+        rows = {k: flag(size & (rest != 0), value) for k, (size, rest) in totals.items()}
+        seen = self.group([], rows, {k: nw.col(k).max() for k in rows})[1]
+        return bool((seen.fillna(0) > 0).any(axis=None))
+
     def untouched(self, column: str) -> Expr:
         """Return the column for its extent: as :meth:`number`, whole numbers not widened."""
-        plain = self.kinds[column] == "integer" and not (self.parse and self.parse.codes)
+        whole = self.kinds[column] in ("integer", "wide")
+        plain = whole and not (self.parse and self.parse.codes)
         return self._column(column) if plain else self.number(column)
 
     def flag(self, column: str, holds: Callable[[Expr], Expr]) -> Expr:
@@ -86,8 +169,39 @@ class Table:
         value = self.number(column)
         return holds(value).cast(nw.Int64) if column in self.full else flag(holds(value), value)
 
+    def naming(self, columns: Iterable[str]) -> Table:
+        """Return the table with these columns as names, as they are written, not as numbers."""
+        columns = [c for c in columns if c in self.kinds]
+        for column in columns:
+            self._refuse_alike(column)
+        texts = [c for c in columns if self.kinds[c] == "text"]
+        held = self.in_memory(texts) if texts else pd.DataFrame()
+        seen = {c: pd.unique(held[c]) for c in texts}
+        names = [c for c, own in seen.items() if looks_numeric(own) and not same_as_written(own)]
+        moved = {c: self._column(self.written[c]) for c in columns if c in self.written}
+        named: dict[str, Kind] = dict.fromkeys([*names, *moved], "name")
+        rows = self.rows.with_columns(**moved) if moved else self.rows
+        return replace(self, rows=rows, kinds={**self.kinds, **named})
+
+    def _refuse_alike(self, column: str) -> None:
+        """Refuse names of which it cannot be told whether they are one."""
+        if (pair := self.alike.get(column)) is None:
+            return
+        one, other = pair
+        kinds = f"the {type(one).__name__} {one!r} and the {type(other).__name__} {other!r}"
+        frame = f"frame[{column!r}]"
+        raise DataError(
+            f"Column {column!r} of {self.name} holds {kinds}, which may name one thing or two.",
+            code="mixed-types",
+            fix=f"If one: {frame} = {frame}.astype(str). If two: {frame} = {frame}.map(repr).",
+        )
+
     def key(self, column: str) -> Expr:
         """Return the column as it tells cells apart; times lose their zone, not their clock."""
+        self._refuse_alike(column)
+        self._refuse_complex(column)
+        if column in self.written:
+            return self._column(self.written[column])
         value, kind = self._column(column), self.kinds[column]
         if kind == "huge":  # pandas would round it
             return value.cast(nw.Int64)
@@ -190,17 +304,39 @@ class Table:
         return found.loc[order].reset_index(drop=True), sums.reset_index(drop=True)
 
     def collect(
-        self, columns: Sequence[str], numbers: Sequence[str] = ()
+        self, columns: Sequence[str], numbers: Sequence[str] = (), *, whole: bool = False
     ) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Bring columns into memory: some as they are, some as numbers, missing being NaN."""
+        """Bring columns into memory: some as they are, some as doubles, missing being NaN.
+
+        Whole numbers that a double would round stay as they are where ``whole``, or are refused.
+        """
+        kept, read = self._collect(columns, numbers)
+        long = [c for c in numbers if self.kinds[c] in WHOLE and beyond_doubles(read[c])]
+        if not long:
+            return kept, read
+        # all in one query: another one may hand the rows over in another order
+        kept, read = self._collect(list(dict.fromkeys([*columns, *long])), numbers)
+        for c in long:
+            exact = kept[c].mask(read[c].isna()) if read[c].isna().any() else kept[c]
+            if whole:
+                read[c] = exact
+            else:
+                doubles(exact, c)
+        return kept[list(columns)], read
+
+    def _collect(
+        self, columns: Sequence[str], numbers: Sequence[str]
+    ) -> tuple[pd.DataFrame, pd.DataFrame]:
         if self.engine == "pandas" and self._held_as_they_are(columns, numbers):
             rows = _pandas(self.rows)
-            kept = pd.DataFrame({c: plain(rows[c]) for c in columns}, rows.index, copy=False)
+            for c in columns:
+                self.key(c)  # refuses what names nothing
+            own = {c: plain(rows[self.written.get(c, c)]) for c in columns}
+            kept = pd.DataFrame(own, rows.index, copy=False)
             return kept, self._numbers_held(rows, numbers)
         # pandas has no missing whole number but in its nullable types
         held = self.engine != "pandas"
-        kinds = ("integer", "wide", "huge")
-        whole = [i for i, c in enumerate(columns) if held and self.kinds[c] in kinds]
+        whole = [i for i, c in enumerate(columns) if held and self.kinds[c] in WHOLE]
         chosen = {f"c{i}": self.key(c) for i, c in enumerate(columns)}
         chosen |= {f"null{i}": self._column(columns[i]).is_null() for i in whole}
         chosen |= {f"c{i}": zero_if_missing(self.key(columns[i])) for i in whole}

@@ -8,15 +8,18 @@ from .from_engine import FAR, from_engine
 from .from_memory import from_rows
 from .keys import ROW, group_codes, names_of
 from .moments import Moments
+from .refusals import extreme, is_extreme
 
 __all__ = [
     "FAR",
     "ROW",
     "Counts",
     "Moments",
+    "extreme",
     "from_engine",
     "from_rows",
     "group_codes",
+    "is_extreme",
     "names_of",
     "pack",
     "triangle",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..errors import DataError
 
-__all__ = ["bad_weight", "infinite", "no_rows"]
+__all__ = ["bad_weight", "extreme", "infinite", "is_extreme", "no_rows"]
 
 
 def infinite(name: str) -> DataError:
@@ -13,6 +13,22 @@ def infinite(name: str) -> DataError:
         f"Column {name!r} holds infinite values.",
         code="infinite-values",
         fix="Make them missing or remove the rows.",
+    )
+
+
+def is_extreme(low: float, high: float, powers: int = 2) -> bool:
+    """Whether the powers of values between two ends run over what a double holds, or under."""
+    largest = 10.0 ** (300 / powers)
+    return bool(max(abs(low), abs(high)) > largest or 0 < high - low < 1 / largest)
+
+
+def extreme(what: str, low: float, high: float) -> DataError:
+    """Return the error for values whose squares no double holds."""
+    return DataError(
+        f"{what} holds values from {low:g} to {high:g}: powers of them are more, or less, than a "
+        "double can hold.",
+        code="extreme-values",
+        fix="Divide or multiply them by a constant first.",
     )
 
 
