@@ -14,12 +14,23 @@ import pandas as pd
 from ..errors import DataError, OptionError, listing
 from .plain import blank
 
-__all__ = ["LEADING_ZERO", "NUMBER", "RECORD", "WHOLE", "Parse", "looks_numeric", "read_numbers", "same_as_written"]
+__all__ = [
+    "LEADING_ZERO",
+    "NUMBER",
+    "RECORD",
+    "WHOLE",
+    "Parse",
+    "looks_numeric",
+    "read_numbers",
+    "same_as_written",
+]
 
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 PERCENT = re.compile(rf"({NUMBER.pattern})\s*%", re.ASCII)
 CENSORED = re.compile(rf"(<=|>=|<|>|≤|≥)\s*(({NUMBER.pattern})\s*%?)", re.ASCII)
 USUAL = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?", re.ASCII)
+NOT_A_NUMBER = re.compile(r"[+-]?nan", re.ASCII | re.IGNORECASE)
+INFINITE = re.compile(r"[+-]?inf(inity)?", re.ASCII | re.IGNORECASE)
 WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
 LEADING_ZERO = re.compile(r"[+-]?0\d+", re.ASCII)
 RECORD = ("column", "text", "as", "cells")
@@ -134,6 +145,10 @@ def _read_text(text: str, rules: Parse) -> tuple[float, str] | None:
     """Return the value and how it was read (nothing for a plain number), None if it cannot be."""
     if text.casefold() in rules.words:
         return np.nan, "missing"
+    if NOT_A_NUMBER.fullmatch(text):  # as programs write it
+        return np.nan, "missing"
+    if INFINITE.fullmatch(text):
+        return float(text), ""  # is refused where it is used, as in any other data
     if NUMBER.fullmatch(text):
         return (np.nan, "missing") if float(text) in rules.codes else (float(text), "")
     if match := PERCENT.fullmatch(text):

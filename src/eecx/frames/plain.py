@@ -116,9 +116,11 @@ def too_long(name: str, such_as: int | None = None) -> DataError:
     """Return the error for whole numbers of which doubles would lose the last digits."""
     said = "" if such_as is None else f", such as {such_as},"
     return DataError(
-        f"Column {name!r} holds whole numbers beyond 2^53{said} whose last digits would be lost.",
+        f"Column {name!r} holds whole numbers beyond 2^53{said} and doubles would lose their last "
+        "digits.",
         code="too-many-digits",
-        fix="Take a constant off first, such as the lowest; where they are names, use them as such.",
+        fix="Take a constant off first, or make the column floats where those digits do not "
+        "matter. Names, such as a unit or C(…), keep all digits.",
     )
 
 
@@ -150,8 +152,9 @@ def plain_text(values: pd.Series[Any]) -> pd.Series[Any]:
 
 def _written(value: Any) -> str:
     """Return a value as text; a whole number is the same whole number where it is a float."""
-    if isinstance(value, float | np.floating) and abs(value) < 2**53 and value == int(value):
-        return str(int(value))
+    if isinstance(value, float | np.floating) and abs(float(value)) < 2.0**53:
+        whole = float(value).is_integer()
+        return str(int(value)) if whole else str(value)
     return str(value)
 
 

@@ -107,7 +107,7 @@ def _pilot(
         if np.isinf(low) or np.isinf(high):
             raise infinite(term.label)
         if is_extreme(low, high):
-            raise extreme(f"Column {term.label!r}", low, high)
+            raise extreme(repr(term.label), low, high)
     shift = [float(placed[f"mid_{name}"]) for name in names]
     whole = all(table.kinds[c] in ("integer", "boolean") for c in columns)
     room = (np.ptp(ends, axis=1) + 1) ** 2 * seen

@@ -45,7 +45,7 @@ def from_memory(
     for label, values in zip(labels, x.T, strict=True):
         low, high = np.fmin.reduce(values, initial=np.inf), np.fmax.reduce(values, initial=-np.inf)
         if low <= high and is_extreme(low, high):
-            raise extreme(f"Column {label!r}", low, high)
+            raise extreme(repr(label), low, high)
     w = columns[weight] if weight else np.ones(len(x))
     if weight and np.any(w <= 0):
         raise bad_weight(weight, int(np.sum(w <= 0)))

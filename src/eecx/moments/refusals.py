@@ -18,17 +18,17 @@ def infinite(name: str) -> DataError:
 
 def is_extreme(low: float, high: float, powers: int = 2) -> bool:
     """Whether the powers of values between two ends run over what a double holds, or under."""
-    largest = 10.0 ** (300 / powers)
+    largest = 10.0 ** (200 / powers)
     return bool(max(abs(low), abs(high)) > largest or 0 < high - low < 1 / largest)
 
 
 def extreme(what: str, low: float, high: float) -> DataError:
-    """Return the error for values whose squares no double holds."""
+    """Return the error for values whose squares a double cannot hold."""
+    most = max(abs(low), abs(high))
     return DataError(
-        f"{what} holds values from {low:g} to {high:g}: powers of them are more, or less, than a "
-        "double can hold.",
-        code="extreme-values",
-        fix="Divide or multiply them by a constant first.",
+        f"{what} has values up to {most:.1g}, whose squares a computer cannot add up.",
+        code="too-large",
+        fix=f"{'Divide' if most > 1 else 'Multiply'} the column by a constant first.",
     )
 
 

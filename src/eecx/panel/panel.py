@@ -688,7 +688,9 @@ def read_covariates(table: frames.Table, covariates: Sequence[str]) -> frames.Ta
     """Read covariates that hold numbers as text; leave those without any number as categories."""
     texts = [c for c in covariates if table.kinds[c] == "text"]
     held = table.in_memory(texts) if texts else pd.DataFrame()
-    return frames.numbers_from_text(table, [c for c in texts if frames.looks_numeric(pd.unique(held[c]))])
+    return frames.numbers_from_text(
+        table, [c for c in texts if frames.looks_numeric(pd.unique(held[c]))]
+    )
 
 
 def read_columns(
