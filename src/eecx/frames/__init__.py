@@ -26,7 +26,7 @@ from .files import read_csv
 from .kinds import NUMBERS, WHOLE, Kind
 from .open_table import numbers_from_text, open_table
 from .parse import Parse, looks_numeric, read_numbers
-from .plain import doubles, plain, plain_keys, too_long
+from .plain import doubles, plain, plain_keys, refuse_rounded, too_long
 from .tables import Table
 
 __all__ = [
@@ -54,6 +54,7 @@ __all__ = [
     "read_csv",
     "read_numbers",
     "real",
+    "refuse_rounded",
     "too_long",
     "total",
     "zero_if_missing",

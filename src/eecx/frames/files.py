@@ -49,7 +49,12 @@ def _open_parquet(path: Path) -> object:
         if importlib.util.find_spec("duckdb"):
             import duckdb
 
-            return duckdb.read_parquet(str(path))
+            rows = duckdb.read_parquet(str(path))
+            if not any("TIME ZONE" in str(kind) for kind in rows.types):
+                return rows
+            # DuckDB does not keep the zone: its clock would be that of the machine
+            if not any(map(importlib.util.find_spec, ("polars", "pyarrow"))):
+                return rows
         if importlib.util.find_spec("polars"):
             import polars
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import DataError, OptionError, listing
-from .plain import blank
+from .plain import blank, too_long
 
 __all__ = [
     "LEADING_ZERO",
@@ -125,6 +125,8 @@ def read_numbers(
     if offenders := [t for t, read in meaning.items() if read is None]:
         raise _offence(column, offenders, counts)
     read = {t: m for t, m in meaning.items() if m is not None}
+    if long := [t for t, (value, _) in read.items() if not np.isnan(value) and _too_long(t)]:
+        raise too_long(column, int(long[0]))
     if rules.percent == "points" and any("%" in t for t in read):
         fractions = [t for t, (v, how) in read.items() if not how and 0 < v < 1]
         if fractions:
@@ -194,9 +196,14 @@ def _offence(column: str, offenders: Sequence[str], counts: pd.Series[int]) -> D
 def looks_numeric(cells: Iterable[object]) -> bool:
     """Return whether any text cell is a number, a percentage or a bound such as "> 95%"."""
     texts = {str(c).strip() for c in cells if not blank(c)}
-    if any(LEADING_ZERO.fullmatch(t) for t in texts):
-        return False  # "01" and "02" are names
+    if any(LEADING_ZERO.fullmatch(t) or _too_long(t) for t in texts):
+        return False  # "01" and "02" are names, and so are numbers that doubles would merge
     return any(p.fullmatch(t) for t in texts for p in (NUMBER, PERCENT, CENSORED))
+
+
+def _too_long(text: str) -> bool:
+    """Whether a text is a whole number of which a double would lose digits."""
+    return len(text) > 15 and bool(WHOLE.fullmatch(text)) and int(text) != int(float(text))
 
 
 def same_as_written(cells: Iterable[object]) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -16,12 +17,14 @@ __all__ = [
     "beyond_doubles",
     "blank",
     "doubles",
+    "from_texts",
     "nullable",
     "plain",
     "plain_keys",
     "plain_nullable",
     "plain_pandas",
     "plain_text",
+    "refuse_rounded",
     "too_long",
     "twins",
 ]
@@ -122,6 +125,25 @@ def too_long(name: str, such_as: int | None = None) -> DataError:
         fix="Take a constant off first, or make the column floats where those digits do not "
         "matter. Names, such as a unit or C(…), keep all digits.",
     )
+
+
+def refuse_rounded(key: pd.Series[Any]) -> None:
+    """Refuse keys that are whole numbers of which floats have lost the last digits."""
+    if key.dtype.kind == "f" and beyond_doubles(key):
+        raise DataError(
+            f"Column {key.name!r} names things by numbers beyond 2^53 that are floats: several may "
+            "have become one.",
+            code="too-many-digits",
+            fix="Read it as text, or as whole numbers (in pandas dtype 'Int64').",
+        )
+
+
+def from_texts(frame: pd.DataFrame, decimals: Sequence[str]) -> pd.DataFrame:
+    """Return a frame with columns of decimals that were handed over as text."""
+    for name in decimals:
+        texts = frame[name].astype(object)
+        frame[name] = [None if blank(t) else Decimal(t) for t in texts]
+    return frame
 
 
 def nullable(values: Iterable[object], dtype: pd.Int64Dtype | pd.BooleanDtype) -> pd.Series[Any]:

@@ -16,7 +16,7 @@ from .expressions import Expr, every_present, flag, known, real, zero_if_missing
 from .failures import opening, reason, unreadable
 from .kinds import NUMBERS, WHOLE, Kind
 from .parse import RECORD, Parse, looks_numeric, same_as_written
-from .plain import beyond_doubles, doubles, plain, plain_keys, too_long
+from .plain import beyond_doubles, doubles, from_texts, plain, plain_keys, refuse_rounded, too_long
 
 __all__ = ["Table"]
 
@@ -119,9 +119,13 @@ class Table:
         """
         found = {}
         for column, (low, high) in extents.items():
-            if self.kinds[column] not in ("integer", "wide") or low is None:
-                continue
             if max(abs(low), abs(high)) < 2**53:
+                continue
+            if self.kinds[column] in ("decimal", "huge"):
+                if np.spacing(float(max(abs(low), abs(high)))) > 1e-10 * float(high - low):
+                    raise too_long(column)
+                continue
+            if self.kinds[column] not in ("integer", "wide"):
                 continue
             middle = 0
             if high - low < 2**52:
@@ -205,6 +209,10 @@ class Table:
         value, kind = self._column(column), self.kinds[column]
         if kind == "huge":  # pandas would round it
             return value.cast(nw.Int64)
+        if kind in ("float", "parsed"):  # PyArrow tells 0 from -0
+            return value + 0.0
+        if kind == "decimal" and self.engine == "duckdb":  # which hands over doubles
+            return value.cast(nw.String)
         return value.dt.replace_time_zone(None) if kind == "zoned" else value
 
     def group(
@@ -225,8 +233,11 @@ class Table:
             frame = self._rows_only(keys, rows)
             frame = frame if complete is None else frame.filter(complete)
             frame = frame.with_columns(**then) if then else frame
-            found, sums = self._aggregate(frame, len(keys), totals)
-        return found.set_axis(list(keys), axis=1), sums
+            found, sums = self._aggregate(frame, len(keys), totals, self._decimals(keys, "key_"))
+        found = found.set_axis(list(keys), axis=1)
+        for key in keys:
+            refuse_rounded(found[key])
+        return found, sums
 
     def tally(self, keys: Sequence[str], answer: Expr) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Count rows per keys and value of ``answer`` (null too): keys, and ``value, cells``."""
@@ -237,7 +248,8 @@ class Table:
         }
         with self._asking():
             frame = self._rows_only(keys, answers)
-            found, counted = self._aggregate(frame, last + 2, {"cells": nw.len()})
+            decimals = self._decimals(keys, "key_")
+            found, counted = self._aggregate(frame, last + 2, {"cells": nw.len()}, decimals)
         value = found[f"key_{last}"].astype(float).mask(found[f"key_{last + 1}"].astype(bool))
         return found.iloc[:, :last].set_axis(list(keys), axis=1), counted.assign(value=value)
 
@@ -247,6 +259,7 @@ class Table:
         """Bring keys and row expressions into memory, a row a respondent; missing is NaN."""
         with self._asking():
             raw = _pandas(self._rows_only(keys, {c: real(e) for c, e in rows.items()}))
+        raw = from_texts(raw, self._decimals(keys, "key_"))
         held = plain_keys(raw[[f"key_{i}" for i in range(len(keys))]]).set_axis(list(keys), axis=1)
         read = {c: raw[c].to_numpy(float, na_value=np.nan) for c in rows}
         return held.reset_index(drop=True), pd.DataFrame(read)
@@ -282,8 +295,19 @@ class Table:
         """Return keys and ``rows`` alone, keys renamed so that no name of the data collides."""
         return self.rows.select(**{f"key_{i}": self.key(k) for i, k in enumerate(keys)}, **rows)
 
+    def _decimals(self, columns: Sequence[str], start: str) -> list[str]:
+        """Return the keys, numbered after ``start``, that are decimals handed over as text."""
+        duckdb = self.engine == "duckdb"
+        return [
+            f"{start}{i}" for i, c in enumerate(columns) if duckdb and self.kinds[c] == "decimal"
+        ]
+
     def _aggregate(
-        self, frame: nw.LazyFrame[Any], keys: int, totals: Mapping[str, Expr]
+        self,
+        frame: nw.LazyFrame[Any],
+        keys: int,
+        totals: Mapping[str, Expr],
+        decimals: Sequence[str] = (),
     ) -> tuple[pd.DataFrame, pd.DataFrame]:
         at = [f"key_{i}" for i in range(keys)]
         if keys:
@@ -294,7 +318,7 @@ class Table:
             schema = out.collect_schema()
             huge = [c for c in totals if schema[c] == nw.Int128]
             out = out.with_columns(nw.col(*huge).cast(nw.Int64)) if huge else out
-        result = _pandas(out)
+        result = from_texts(_pandas(out), decimals)
         found = plain_keys(result[at])
         known = found.notna().all(axis=1)
         if not known.all():
@@ -311,13 +335,16 @@ class Table:
         Whole numbers that a double would round stay as they are where ``whole``, or are refused.
         """
         kept, read = self._collect(columns, numbers)
-        long = [c for c in numbers if self.kinds[c] in WHOLE and beyond_doubles(read[c])]
+        kinds = {*WHOLE, "decimal"} if whole else WHOLE
+        long = [c for c in numbers if self.kinds[c] in kinds and beyond_doubles(read[c])]
         if not long:
             return kept, read
         # all in one query: another one may hand the rows over in another order
         kept, read = self._collect(list(dict.fromkeys([*columns, *long])), numbers)
         for c in long:
             exact = kept[c].mask(read[c].isna()) if read[c].isna().any() else kept[c]
+            if self.kinds[c] == "decimal" and exact.nunique() == read[c].nunique():
+                continue
             if whole:
                 read[c] = exact
             else:
@@ -339,10 +366,13 @@ class Table:
         whole = [i for i, c in enumerate(columns) if held and self.kinds[c] in WHOLE]
         chosen = {f"c{i}": self.key(c) for i, c in enumerate(columns)}
         chosen |= {f"null{i}": self._column(columns[i]).is_null() for i in whole}
-        chosen |= {f"c{i}": zero_if_missing(self.key(columns[i])) for i in whole}
-        chosen |= {f"x{i}": real(self.number(c)) for i, c in enumerate(numbers)}
+        chosen |= {f"c{i}": self._zero_if_missing(columns[i]) for i in whole}
+        for i, c in enumerate(numbers):
+            # PyArrow takes no long whole number to doubles, pandas does
+            plainly = self.engine == "pyarrow" and self.kinds[c] in WHOLE
+            chosen[f"x{i}"] = self.untouched(c) if plainly else real(self.number(c))
         with self._asking():
-            raw = _pandas(self.rows.select(**chosen))
+            raw = from_texts(_pandas(self.rows.select(**chosen)), self._decimals(columns, "c"))
         for i in whole:
             null = raw[f"null{i}"].astype(bool)
             if null.any():

@@ -741,6 +741,7 @@ def drop_rows_without_key(
     ]
     cells = (rows.loc[~blank] if lost else rows).reset_index(drop=True)
     for name, values in frames.plain_keys(cells[list(keys)]).items():
+        frames.refuse_rounded(values)
         cells[name] = values
     return cells, lost
 
