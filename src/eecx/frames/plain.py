@@ -73,11 +73,14 @@ def plain(values: pd.Series[Any]) -> pd.Series[Any]:
         return _from_periods(pd.Series(pd.PeriodIndex(values), values.index))
     try:
         if kind in ("integer", "boolean"):
-            dtype = pd.BooleanDtype() if kind == "boolean" else pd.Int64Dtype()
+            known = [v for v in values if not blank(v)]
+            wide = kind == "integer" and min(known) >= 0 and max(known) >= 2**63
+            whole = pd.UInt64Dtype() if wide else pd.Int64Dtype()
+            dtype = pd.BooleanDtype() if kind == "boolean" else whole
             return plain_nullable(nullable(values, dtype).set_axis(values.index))
         if kind in ("date", "datetime", "datetime64"):
             return pd.to_datetime(values)
-    except (ValueError, OverflowError):  # beyond 64 bits, or time zones that differ
+    except (ValueError, OverflowError, TypeError):  # beyond 64 bits, or time zones that differ
         return plain_text(values.map(str, na_action="ignore"))
     if kind == "decimal" and (long := _long_decimals(values)) is not None:
         return long
@@ -141,12 +144,14 @@ def refuse_rounded(key: pd.Series[Any]) -> None:
 def from_texts(frame: pd.DataFrame, decimals: Sequence[str]) -> pd.DataFrame:
     """Return a frame with columns of decimals that were handed over as text."""
     for name in decimals:
-        texts = frame[name].astype(object)
-        frame[name] = [None if blank(t) else Decimal(t) for t in texts]
+        read = [None if blank(t) else Decimal(str(t)) for t in frame[name]]
+        frame[name] = pd.Series(read, frame.index, dtype=object)
     return frame
 
 
-def nullable(values: Iterable[object], dtype: pd.Int64Dtype | pd.BooleanDtype) -> pd.Series[Any]:
+def nullable(
+    values: Iterable[object], dtype: pd.Int64Dtype | pd.UInt64Dtype | pd.BooleanDtype
+) -> pd.Series[Any]:
     """Return values in a type of pandas that knows missing ones; blank is missing."""
     return pd.Series([pd.NA if blank(v) else v for v in values], dtype=dtype)
 

@@ -102,12 +102,14 @@ class Table:
         """Return the column as doubles, less its ``middle``, if it has one."""
         if column not in self.middle:
             return real(self.number(column))
+        value = self._column(column)
         if middle := self.middle[column]:
-            if self.kinds[column] == "wide":
-                return real(self._column(column) - nw.lit(middle, nw.UInt64))
-            return real(self.number(column) - middle)
-        value = self._column(column)  # PyArrow takes such numbers to doubles by way of text alone
-        return value.cast(nw.String).cast(nw.Float64) if self.engine == "pyarrow" else real(value)
+            return real(
+                (value if self.parse is None else self.number(column)).cast(nw.Int64) - middle
+            )
+        # Arrow takes such numbers to doubles by way of text alone
+        arrow = self.engine in ("pandas", "pyarrow")
+        return real(value.cast(nw.String)) if arrow else real(value)
 
     def about_middles(self, extents: Mapping[str, tuple[Any, Any]]) -> Table:
         """Return the table with the ``middle`` of whole numbers beyond 2^53, of known extents.
@@ -119,22 +121,20 @@ class Table:
         """
         found = {}
         for column, (low, high) in extents.items():
-            if max(abs(low), abs(high)) < 2**53:
+            most, kind = max(abs(low), abs(high)), self.kinds[column]
+            if most < 2**53 or kind not in ("integer", "wide", "huge", "decimal"):
                 continue
-            if self.kinds[column] in ("decimal", "huge"):
-                if np.spacing(float(max(abs(low), abs(high)))) > 1e-10 * float(high - low):
+            codes = self.parse is not None and bool(self.parse.codes)
+            if kind in ("huge", "decimal") or most >= 2**63 or (codes and kind == "wide"):
+                if np.spacing(float(most)) > 1e-10 * float(high - low):
                     raise too_long(column)
-                continue
-            if self.kinds[column] not in ("integer", "wide"):
-                continue
-            middle = 0
-            if high - low < 2**52:
+                if kind != "wide":
+                    continue
+            found[column] = 0
+            if high - low < 2**52 and most < 2**63:
                 middle = low + (high - low) // 2
-                middle -= middle % 2**11  # a double
-            if self.parse and self.parse.codes and self.kinds[column] == "wide":
-                raise too_long(column)
-            found[column] = min(middle, low) if self.kinds[column] == "wide" else middle
-            if not middle and self._rounds(column):
+                found[column] = middle - middle % 2**11  # a double
+            elif most < 2**63 and self._rounds(column):
                 raise too_long(column)
         return replace(self, middle=found)
 
@@ -146,19 +146,15 @@ class Table:
         return replace(self, middle={c: 0 for c in self.middle})
 
     def _rounds(self, column: str) -> bool:
-        """Whether doubles would round whole numbers of a column."""
-        value, wide = self._column(column), self.kinds[column] == "wide"
-        totals = {}
-        for power in range(53, 64):
+        """Whether doubles would round whole numbers of a column, all of which fit 64 bits."""
+        if self.engine == "pandas":
+            own = self._collect([column], [])[0][column].dropna()
+            return any(int(v) != int(float(v)) for v in pd.unique(own))
+        value, rows = self._column(column).cast(nw.Int64), {}
+        for power in range(53, 63):
             start, step = 2**power, 2 ** (power - 52)
-            if wide:
-                size = value >= nw.lit(start, nw.UInt64)
-                rest = value % nw.lit(step, nw.UInt64)
-            else:
-                size = (value >= start) | (value <= -start) if power < 63 else value == -start
-                rest = value % step
-            totals[f"p{power}"] = (size, rest)
-        rows = {k: flag(size & (rest != 0), value) for k, (size, rest) in totals.items()}
+            size = (value >= start) | (value <= -start)
+            rows[f"p{power}"] = flag(size & (value % step != 0), value)
         seen = self.group([], rows, {k: nw.col(k).max() for k in rows})[1]
         return bool((seen.fillna(0) > 0).any(axis=None))
 
@@ -243,7 +239,7 @@ class Table:
         """Count rows per keys and value of ``answer`` (null too): keys, and ``value, cells``."""
         last = len(keys)
         answers = {
-            f"key_{last}": zero_if_missing(real(answer)),
+            f"key_{last}": zero_if_missing(answer),
             f"key_{last + 1}": answer.is_null(),
         }
         with self._asking():
@@ -295,12 +291,16 @@ class Table:
         """Return keys and ``rows`` alone, keys renamed so that no name of the data collides."""
         return self.rows.select(**{f"key_{i}": self.key(k) for i, k in enumerate(keys)}, **rows)
 
+    def _zero_if_missing(self, column: str) -> Expr:
+        value = self.key(column)
+        zero = nw.lit(0, nw.UInt64) if self.kinds[column] == "wide" else nw.lit(0)
+        return nw.when(~value.is_null()).then(value).otherwise(zero)
+
     def _decimals(self, columns: Sequence[str], start: str) -> list[str]:
         """Return the keys, numbered after ``start``, that are decimals handed over as text."""
-        duckdb = self.engine == "duckdb"
-        return [
-            f"{start}{i}" for i, c in enumerate(columns) if duckdb and self.kinds[c] == "decimal"
-        ]
+        if self.engine != "duckdb":
+            return []
+        return [f"{start}{i}" for i, c in enumerate(columns) if self.kinds[c] == "decimal"]
 
     def _aggregate(
         self,

@@ -69,8 +69,8 @@ def check_answers(
                 if is_extreme(low, high, measure.powers):
                     raise extreme(what, low, high)
                 ends = seen[f"lo_{at}"], seen[f"hi_{at}"]
-                if table.kinds[column] in ("integer", "wide"):
-                    extents[column] = int(ends[0]), int(ends[1])
+                whole = table.kinds[column] in ("integer", "wide")
+                extents[column] = (int(ends[0]), int(ends[1])) if whole else (low, high)
                 origins[name] = float(round((low + high) / 2))
     full = frozenset(
         c for c, at in zip(columns, rows, strict=True) if seen[f"n_{at}"] == seen["rows"]

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from .. import formula as grammar
+from .. import frames
 from ..errors import OptionError
 from ..moments import group_codes
 from ..panel import Panel
@@ -41,6 +42,7 @@ def cluster_values(panel: Panel, name: str) -> pd.Series[Any]:
     """Return the column of the clusters: a key of the panel, or one of its columns."""
     if name not in (panel.unit, panel.wave):
         panel.require(name, "cluster")
+    frames.refuse_rounded(panel.frame[name])
     return panel.frame[name]
 
 

@@ -87,7 +87,7 @@ def _pilot(
         if not pd.isna(low):
             if np.isinf(float(low)) or np.isinf(float(high)):
                 raise infinite(column)
-            whole = table.kinds[column] in frames.WHOLE
+            whole = table.kinds[column] in ("integer", "wide")
             extents[column] = (int(low), int(high)) if whole else (low, high)
     if weight and found["bad"].iloc[0] > 0:
         raise bad_weight(weight, int(found["bad"].iloc[0]))

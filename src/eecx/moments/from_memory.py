@@ -59,7 +59,10 @@ def from_memory(
     if ROW in keys:
         kept[ROW] = np.flatnonzero(complete)
     made = from_rows(x[complete], labels, kept[keys], w[complete], left_out=int((~complete).sum()))
-    return replace(made, keys=frames.plain_keys(made.keys))
+    made = replace(made, keys=frames.plain_keys(made.keys))
+    for key in keys:
+        frames.refuse_rounded(made.keys[key])
+    return made
 
 
 def from_rows(

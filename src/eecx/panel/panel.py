@@ -371,6 +371,7 @@ class Panel:
         values = self.frame[factor.column]
         numeric = pd.api.types.is_numeric_dtype(values)
         if isinstance(factor, formula.Category):
+            frames.refuse_rounded(values)
             seen = values if rows is None else values[rows]
             levels = sorted(pd.unique(seen.dropna()), key=lambda v: (str(type(v)), v))
             if len(levels) < 2:
