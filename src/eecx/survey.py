@@ -251,7 +251,10 @@ class Survey:
         size, first, second = (sums[f"{c}{i}"].to_numpy(float) for c in own)
         square = first**2 / np.where(size > 0, size, 1.0)
         spread = second - square
-        if not ((square > moments.FAR * spread) & (spread != 0) & (sums[f"n{i}"] > 1)).any():
+        # equal whole numbers have exact sums, as far as doubles hold them: no spread is none
+        mean = first / np.where(size > 0, size, 1.0)
+        told = (spread == 0) & (mean % 1 == 0) & (second < 2.0**53)
+        if not ((square > moments.FAR * spread) & ~told & (sums[f"n{i}"] > 1)).any():
             return
         term = formula.Term((formula.Name(measure.column),))
         around = moments.from_engine(self.table, keys, [term], self.weight)

@@ -214,8 +214,8 @@ def plain_keys(keys: pd.DataFrame) -> pd.DataFrame:
     out = {}
     for name in keys.columns:
         values = plain(keys[name])
-        if values.dtype == np.float32:
-            values = values.astype(float)
+        if values.dtype in (np.float32, np.float64):
+            values = values.astype(float) + 0.0  # which makes 0 of -0
         if values.dtype == np.float64 and len(values) and (abs(values) < 2.0**53).all():
             whole = values.astype(np.int64)
             values = whole if (whole == values).all() else values

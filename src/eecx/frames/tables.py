@@ -88,7 +88,7 @@ class Table:
                 code="not-numbers",
                 fix="Make it numbers, or name another column.",
             )
-        whole = kind in ("integer", "boolean")
+        whole = kind in ("integer", "boolean") or (kind == "wide" and bool(self.middle.get(column)))
         value = self._column(column).cast(nw.Int64 if whole else nw.Float64)
         if column in self.full:
             return value
