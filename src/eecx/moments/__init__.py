@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .arrays import pack, triangle, unpack
+from .arrays import WIDE, is_nothing, nothing, pack, picked, triangle, unpack
 from .counts import Counts
 from .from_engine import FAR, from_engine
 from .from_memory import from_rows
@@ -13,6 +13,7 @@ from .refusals import extreme, is_extreme
 __all__ = [
     "FAR",
     "ROW",
+    "WIDE",
     "Counts",
     "Moments",
     "extreme",
@@ -20,8 +21,11 @@ __all__ = [
     "from_rows",
     "group_codes",
     "is_extreme",
+    "is_nothing",
     "names_of",
+    "nothing",
     "pack",
+    "picked",
     "triangle",
     "unpack",
 ]
