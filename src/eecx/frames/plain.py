@@ -132,7 +132,7 @@ def too_long(name: str, such_as: int | None = None) -> DataError:
 
 def refuse_rounded(key: pd.Series[Any]) -> None:
     """Refuse keys that are whole numbers of which floats have lost the last digits."""
-    if key.dtype.kind == "f" and beyond_doubles(key):
+    if key.dtype.kind == "f" and beyond_doubles(key[np.isfinite(key)]):
         raise DataError(
             f"Column {key.name!r} names things by numbers beyond 2^53 that are floats: several may "
             "have become one.",
