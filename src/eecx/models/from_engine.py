@@ -21,7 +21,6 @@ from ..sources import Source
 from .capabilities import Effects, Vcov, clustered
 from .clusters import is_nested
 from .columns import Column
-from .design import refuse_largest
 from .transform import transformed
 from .weights import Weighting
 from .work import Seen, Work, has_intercept
@@ -101,8 +100,6 @@ def from_sums_of(
     if terms is None or waves is None:
         return None
     pilot = look(table, terms.summed, weight)
-    names = [c.name for c in terms.columns]
-    refuse_largest(names, pilot.largest)
     cells = from_engine(table, keys, terms.summed, weight, pilot)
     cells = replace(cells, terms=terms.columns)
     effective = None
@@ -156,8 +153,6 @@ def _terms(table: frames.Table, model: grammar.Formula) -> _Terms | None:
             values = list(dict.fromkeys(found[name]))
             if table.kinds[name] in frames.NUMBERS:
                 values = [float(v) for v in values]
-            elif frames.looks_numeric(values):
-                return None  # text that holds numbers is read as such
             if len(values) < 2:
                 return None  # which is refused where rows are read
             levels[name] = tuple(sorted(values, key=lambda v: (str(type(v)), v)))

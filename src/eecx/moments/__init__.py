@@ -8,6 +8,7 @@ from .from_engine import FAR, Pilot, from_engine, look
 from .from_memory import from_rows
 from .keys import ROW, group_codes, names_of
 from .moments import Moments
+from .refusals import extreme, is_extreme
 
 __all__ = [
     "FAR",
@@ -16,9 +17,11 @@ __all__ = [
     "Counts",
     "Moments",
     "Pilot",
+    "extreme",
     "from_engine",
     "from_rows",
     "group_codes",
+    "is_extreme",
     "is_nothing",
     "look",
     "names_of",
