@@ -170,6 +170,8 @@ def _in_64_bits(given: Any) -> tuple[npt.NDArray[Any], Bits | None, str]:
     """Return 64 bits per value, or codes with the bits of their levels, and what they stand for."""
     values = given if isinstance(given, pd.Series) else pd.Series(given)
     dtype = values.dtype
+    if not len(values) or (pd.isna(values.iloc[0]) and values.isna().all()):
+        return np.zeros(len(values), np.uint64), None, "missing"  # whose type engines differ in
     if str(dtype) == "object" or isinstance(dtype, pd.CategoricalDtype | pd.ArrowDtype):
         values = plain(values)
         dtype = values.dtype
