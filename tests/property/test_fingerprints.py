@@ -14,7 +14,7 @@ pyarrow = pytest.importorskip("pyarrow")
 duckdb = pytest.importorskip("duckdb")
 
 KEYS = {"unit": "store", "wave": "quarter"}
-some = settings(max_examples=60, deadline=None)
+some = settings(max_examples=40, deadline=None)
 OPEN = []
 
 
@@ -448,7 +448,7 @@ def replaced(frame, seed, where):
     return out
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(some_answers)
 def test_answers_that_a_survey_withholds_do_not_enter(seed):
     frame = people()
@@ -459,7 +459,7 @@ def test_answers_that_a_survey_withholds_do_not_enter(seed):
     assert marks(every) == marks(other)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(some_answers, st.sampled_from([5, 8, 13]))
 def test_a_higher_minimum_withholds_more(seed, least):
     frame = people()
@@ -483,7 +483,7 @@ def asked_of_people(data, least=5, **keys):
     ]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(some_answers)
 def test_answers_withheld_of_people_in_a_frame_do_not_enter(seed):
     """Store f has twelve people of whom four answered all items."""

@@ -39,7 +39,6 @@ def prepare(
     cluster: str | Sequence[str] | None = None,
     vcov: Vcov | None = None,
     wave_effects: bool = False,
-    rows: Mask | None = None,
     gls: bool = False,
     drift: bool = True,
     weights: Weighting | None = None,
@@ -47,10 +46,9 @@ def prepare(
 ) -> Work:
     """Turn data and a formula into cells of sums, or rows where these are less or needed.
 
-    ``wave_effects`` takes the waves out of a pooled model; ``rows`` keeps a part of the panel's
-    rows, after lags were looked up in all of them; ``gls`` weights within-between models by their
-    variance components; ``drift`` gives first differences a constant. With ``sums`` cells are sums
-    by cluster, and waves columns of theirs, for what leaves clusters out or draws them.
+    ``wave_effects`` takes the waves out of a pooled model; ``gls`` weights within-between models
+    by their variance components; ``drift`` gives first differences a constant. With ``sums`` cells
+    are sums by cluster, and waves columns of theirs, for what leaves clusters out or draws them.
     """
     clusters = cluster_names(cluster)
     source = unit_waves(data, "regress", unit=unit, wave=wave)
@@ -72,7 +70,7 @@ def prepare(
         return from_moments(source, model, effects, vcov, clusters, gls=gls)
     plan = plan_of(source, model, effects, vcov, clusters, weights)
     made = design(plan.panel, (model.response, *model.terms))
-    table, complete = complete_rows(plan, read(plan, made.x, model), rows, made.names)
+    table, complete = complete_rows(plan, read(plan, made.x, model), made.names)
     if plan.frequency and plan.by_row:
         table = table.written_out()
     columns = columns_of_design(made, (model.response, *model.terms))
