@@ -356,3 +356,42 @@ def test_names_of_units_and_waves_that_make_no_sense(name, keys):
     with pytest.raises(eecx.EecxError) as caught:
         call(ROWS_OF, **keys)
     assert caught.value.fix
+
+
+@pytest.mark.parametrize("name", ["rwg", "icc", "random_groups"])
+def test_rules_for_text_are_rules(name):
+    with pytest.raises(OptionError, match=r"parse='x': rules for text") as caught:
+        GROUPED[name](ROWS_OF, unit="store", parse="x")
+    assert "eecx.Parse" in caught.value.fix
+
+
+# ---------------------------------------------------------------------- files
+
+
+@pytest.mark.parametrize("name", [*MODELS, *GROUPED, "alpha", "test_retest", "attenuation"])
+def test_a_file_is_opened_once(name, tmp_path, monkeypatch):
+    from eecx.frames import files, open_table
+
+    rng = np.random.default_rng(2)
+    frame = ROWS_OF.assign(**{c: rng.normal(size=18) for c in ("a", "b", "m", "nps")})
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    opened = []
+
+    def count(path):
+        opened.append(path)
+        return files.read_csv(path)
+
+    monkeypatch.setitem(open_table.__globals__, "open_path", count)
+    path, keys = tmp_path / "rows.csv", {"unit": "store"}
+    keys |= {"range": (1, 3)} if name in ("rwg", "awg") else {}
+    keys |= {"draws": 99} if name == "random_groups" else {}
+    others = {
+        "alpha": lambda d: eecx.alpha(d, ["a", "b"]),
+        "test_retest": lambda d: eecx.test_retest(d, ["a", "b"]),
+        "attenuation": lambda d: eecx.attenuation(d, "a", "b", reliability={"a": 0.8}),
+    }
+    if name in others:
+        others[name](path)
+    else:
+        (MODELS | GROUPED)[name](path, **keys)
+    assert opened == [path]
