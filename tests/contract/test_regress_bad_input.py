@@ -329,7 +329,8 @@ def test_empty_parts_of_a_formula(frame, formula, text):
 
 @pytest.mark.parametrize("data", [None, 3, [1, 2], {"y": [1]}, np.zeros((3, 3))], ids=str)
 def test_data_that_are_no_frame(data):
-    refuses(DataError, "accepted are pandas, Polars, PyArrow", eecx.regress, data, "y ~ x")
+    said = "regress takes an eecx.Panel, eecx.Moments or a data frame, not "
+    refuses(OptionError, said, eecx.regress, data, "y ~ x")
 
 
 # ---------------------------------------------------------------------- mixed models

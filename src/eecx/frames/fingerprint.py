@@ -2,13 +2,14 @@ r"""Fingerprints: what tells one set of data from another, without holding any o
 
 Columns in memory are hashed row by row: with the columns' values in canonical form (numbers as
 doubles, or exact whole numbers beyond :math:`2^{53}`; texts; times; missing ones all alike) as 64
-bits :math:`v_{ij}`, and mixing functions f and g,
+bits :math:`v_{ij}`, whose high bits are folded upon the low ones (f), and a function g that mixes
+all bits of a row,
 
-.. math:: \sum_i g\big(\textstyle\sum_j f_j(v_{ij})\big) \mod 2^{64}
+.. math:: \sum_i g\big(\textstyle\sum_j a_j f(v_{ij})\big) \mod 2^{64}
 
-where :math:`f_j` depends on the name of the column. The order of rows and of columns does not
-matter; which values stand together in a row does. A file is known by its bytes. Of rows that an
-engine has yet to make one query of sums is asked, which is weaker: see :func:`of_sums`.
+where the odd number :math:`a_j` depends on the name of the column. The order of rows and of columns
+does not matter; which values stand together in a row does. A file is known by its bytes. Of rows
+that an engine has yet to make one query of sums is asked, which is weaker: see :func:`of_sums`.
 """
 
 from __future__ import annotations
@@ -68,8 +69,10 @@ def fingerprint_of_columns(columns: Mapping[Any, Any], *about: str) -> str:
         row: Bits = np.zeros(min(BLOCK, rows - start), np.uint64)
         for bits, levels, odd in parts:
             own = bits[start : start + BLOCK]
-            row += _mixed(_canonical(own) if levels is None else levels[own], odd)
-        total += int(_mixed(_mixed(row, MIX), MIX).sum(dtype=np.uint64))
+            row += _spread(_canonical(own) if levels is None else levels[own], odd)
+        for _ in range(2):
+            row = _spread(row, MIX)
+        total += int((row ^ (row >> np.uint64(29))).sum(dtype=np.uint64))
     kinds = [f"{name} {kind}" for name, (_, _, kind) in sorted(made.items())]
     return _digest(*about, *kinds, str(rows), f"{total % 2**64:x}")
 
@@ -170,6 +173,8 @@ def _in_64_bits(given: Any) -> tuple[npt.NDArray[Any], Bits | None, str]:
     """Return 64 bits per value, or codes with the bits of their levels, and what they stand for."""
     values = given if isinstance(given, pd.Series) else pd.Series(given)
     dtype = values.dtype
+    if not len(values) or (pd.isna(values.iloc[0]) and values.isna().all()):
+        return np.zeros(len(values), np.uint64), None, "missing"  # whose type engines differ in
     if str(dtype) == "object" or isinstance(dtype, pd.CategoricalDtype | pd.ArrowDtype):
         values = plain(values)
         dtype = values.dtype
@@ -215,12 +220,11 @@ def _canonical(values: npt.NDArray[Any]) -> Bits:
     return own.view(np.uint64)
 
 
-def _mixed(bits: Bits, odd: np.uint64) -> Bits:
-    """Return bits that all depend on all bits given, in a way of its own for every odd number."""
+def _spread(bits: Bits, odd: np.uint64) -> Bits:
+    """Spread high bits (those of small whole numbers as doubles) over others, and multiply."""
     out = bits >> np.uint64(32)
     out ^= bits
     out *= odd
-    out ^= out >> np.uint64(29)
     return out
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import narwhals as nw
 import pandas as pd
 
-from ..errors import DataError, into_a_frame
+from ..errors import DataError, OptionError, into_a_frame
 from .failures import opening, unreadable
 from .files import WRITTEN, open_path
 from .kinds import Kind, kind_of
@@ -40,6 +40,12 @@ def open_table(
     DataError
         For an empty file, a file that is not there, or text that ``parse`` does not explain.
     """
+    if not isinstance(parse, Parse | None):
+        raise OptionError(
+            f"parse={parse!r:.60}: rules for text in numeric cells.",
+            code="wrong-type",
+            fix="Leave it out, or give eecx.Parse(missing=['No Data']).",
+        )
     if isinstance(source, Table):
         opened_before = source if parse is None else replace(source, parse=parse)
         return numbers_from_text(opened_before, opened_before.texts(numeric))
@@ -76,8 +82,9 @@ def open_table(
         kinds |= {c: "complex" for c, d in source.dtypes.items() if d.kind == "c"}
     kinds = {c: kind for c, kind in kinds.items() if c not in written.values()}
     held = path is None and isinstance(opened, nw.DataFrame)
-    about = {"written": written, "alike": alike}
-    table = Table(rows, kinds, engine, name, parse, path=path, held=held, **about)
+    table = Table(
+        rows, kinds, engine, name, parse, path=path, held=held, written=written, alike=alike
+    )
     return numbers_from_text(table, table.texts(numeric))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from .. import frames
-from ..errors import ColumnError, DataError, OptionError, listing, nearest
+from ..errors import ColumnError, DataError, OptionError, check_source, listing, nearest
 from .arrays import Array
 from .keys import group_codes, names_of, stacked
 from .refusals import infinite
@@ -65,6 +65,7 @@ class Counts:
         DataError
             For an answer that is not among the options; lists the offenders with counts.
         """
+        check_source("Counts.from_frame", data, frames=True)
         keys, items = names_of(keys), names_of(items, "items")
         wanted = _numbers(options)
         if not items or not wanted.size:
