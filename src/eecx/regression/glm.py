@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import optimize
 
 from .. import formula as grammar
 from .. import plotting
@@ -277,6 +276,8 @@ def _infinite(y: Array, x: Array, family: Family) -> Array:
     possible value, not below 0 where it has its highest, and 0 where it lies between: complete or
     quasi-complete separation, told by a linear program.
     """
+    from scipy import optimize  # slow to load, and seldom needed
+
     side = np.where(y == 0, -1.0, np.where((y == 1) & (family != "poisson"), 1.0, 0.0))
     at = side != 0
     pushed = side[at, None] * x[at]

@@ -25,7 +25,6 @@ from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
-from scipy import optimize
 
 from .. import options
 from ..errors import OptionError, listing
@@ -93,6 +92,8 @@ class WildTest:
 
     def interval(self, conf_level: float) -> tuple[float, float]:
         """Return the nulls that are not rejected; infinite where no null ever is."""
+        from scipy import optimize  # slow to load, and seldom needed
+
         # p is a share of draws: one that equals alpha does not reject
         alpha = 1 - conf_level - 1e-9
 
