@@ -26,7 +26,7 @@ from .files import read_csv
 from .kinds import NUMBERS, Kind
 from .open_table import numbers_from_text, open_table
 from .parse import Parse, looks_numeric, read_numbers
-from .plain import plain, plain_keys
+from .plain import plain, plain_keys, whole
 from .tables import Table
 
 __all__ = [
@@ -53,5 +53,6 @@ __all__ = [
     "read_numbers",
     "real",
     "total",
+    "whole",
     "zero_if_missing",
 ]

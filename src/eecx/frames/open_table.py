@@ -45,6 +45,7 @@ def open_table(
         name = name or f"the file {Path(source).name!r}"
         source = open_path(Path(source))
     name = name or "the data frame"
+    source = nw.to_native(source, pass_through=True)
     if isinstance(source, pd.DataFrame):
         source = plain_pandas(source, name)
     try:

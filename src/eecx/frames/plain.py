@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from ..errors import DataError, listing
@@ -19,6 +20,7 @@ __all__ = [
     "plain_nullable",
     "plain_pandas",
     "plain_text",
+    "whole",
 ]
 
 TEXT = pd.Series(["a"]).dtype  # object in pandas 2, str in pandas 3
@@ -44,7 +46,7 @@ def plain_pandas(frame: pd.DataFrame, name: str) -> pd.DataFrame:
     for column_name, dtype in out.dtypes.items():
         if isinstance(dtype, pd.PeriodDtype):
             out[column_name] = _from_periods(out[column_name])
-        elif dtype.kind == "O" or isinstance(dtype, pd.CategoricalDtype):
+        elif dtype.kind in "OU" or isinstance(dtype, pd.CategoricalDtype):
             out[column_name] = plain(out[column_name])
     return out
 
@@ -54,6 +56,8 @@ def plain(values: pd.Series[Any]) -> pd.Series[Any]:
     dtype = values.dtype
     if isinstance(dtype, pd.StringDtype):
         return plain_text(values)
+    if isinstance(dtype, pd.CategoricalDtype) and _all_text(dtype.categories):
+        return _spelled(values.cat.codes.to_numpy(), dtype.categories, values)
     if pd.api.types.is_extension_array_dtype(dtype) and dtype.kind in "iufb":
         return plain_nullable(values)
     if isinstance(dtype, pd.CategoricalDtype | pd.ArrowDtype):
@@ -93,13 +97,26 @@ def plain_nullable(values: pd.Series[Any]) -> pd.Series[Any]:
 
 
 def plain_text(values: pd.Series[Any]) -> pd.Series[Any]:
-    """Return values as text; blank is missing."""
-    known = values.dropna()
-    distinct = known if known.dtype == object else pd.unique(known)  # lists cannot be compared
-    if values.dtype == TEXT and all(isinstance(v, str) and v.strip() for v in distinct):
-        return values
+    """Return values of any kind as text; blank is missing."""
+    if isinstance(values.dtype, pd.StringDtype) or _all_text(values):
+        return _spelled(*pd.factorize(values), values)
     cells = [None if blank(v) else str(v) for v in values]
     return pd.Series(cells, values.index, dtype=TEXT)
+
+
+def _all_text(values: pd.Series[Any] | pd.Index[Any]) -> bool:
+    return pd.api.types.infer_dtype(values, skipna=True) == "string"
+
+
+def _spelled(
+    codes: npt.NDArray[Any], levels: Iterable[Any], values: pd.Series[Any]
+) -> pd.Series[Any]:
+    """Return values that are text already, looked at once a level; blank is missing."""
+    texts = [None if blank(v) else str(v) for v in levels]
+    if values.dtype == TEXT and all(texts):
+        return values
+    array = pd.Series([*texts, None], dtype=TEXT).array  # -1 is missing, and the last
+    return pd.Series(array.take(codes), values.index, name=values.name)
 
 
 def _from_periods(values: pd.Series[Any]) -> pd.Series[Any]:
@@ -111,16 +128,21 @@ def _from_periods(values: pd.Series[Any]) -> pd.Series[Any]:
 
 def plain_keys(keys: pd.DataFrame) -> pd.DataFrame:
     """Return keys in pandas' usual types; whole numbers kept as floats become whole again."""
-    out = {}
-    for name in keys.columns:
-        values = plain(keys[name])
-        if values.dtype == np.float64 and len(values) and (abs(values) < 2.0**53).all():
-            whole = values.astype(np.int64)
-            values = whole if (whole == values).all() else values
-        elif pd.api.types.is_integer_dtype(values.dtype) and values.dtype != np.int64:
-            values = plain_nullable(values)
-        out[name] = values
-    return pd.DataFrame(out, keys.index, copy=False)
+    return pd.DataFrame({k: whole(plain(keys[k])) for k in keys.columns}, keys.index, copy=False)
+
+
+def whole(values: pd.Series[Any]) -> pd.Series[Any]:
+    """Return whole numbers, kept as floats or in a nullable type without gaps, as integers."""
+    dtype = values.dtype
+    if pd.api.types.is_extension_array_dtype(dtype) and dtype.kind in "iufb":
+        values = plain_nullable(values)
+    if values.dtype == np.float64 and len(values):
+        own = values.to_numpy()
+        if (np.abs(own) < 2.0**53).all() and (own == np.round(own)).all():
+            return values.astype(np.int64)
+    elif values.dtype.kind in "iu" and values.dtype != np.int64:
+        return plain_nullable(values)
+    return values
 
 
 def blank(cell: Any) -> bool:

@@ -195,7 +195,9 @@ class Table:
         """Bring columns into memory: some as they are, some as numbers, missing being NaN."""
         if self.engine == "pandas" and self._held_as_they_are(columns, numbers):
             rows = _pandas(self.rows)
-            kept = pd.DataFrame({c: plain(rows[c]) for c in columns}, rows.index, copy=False)
+            # text was made plain when the frame was opened
+            own = {c: rows[c] if self.kinds[c] == "text" else plain(rows[c]) for c in columns}
+            kept = pd.DataFrame(own, rows.index, copy=False)
             return kept, self._numbers_held(rows, numbers)
         # pandas has no missing whole number but in its nullable types
         held = self.engine != "pandas"

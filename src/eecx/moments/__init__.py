@@ -6,7 +6,7 @@ from .arrays import pack, triangle, unpack
 from .counts import Counts
 from .from_engine import FAR, from_engine
 from .from_memory import from_rows
-from .keys import ROW, group_codes, names_of
+from .keys import ROW, codes_of, group_codes, names_of
 from .moments import Moments
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "ROW",
     "Counts",
     "Moments",
+    "codes_of",
     "from_engine",
     "from_rows",
     "group_codes",
