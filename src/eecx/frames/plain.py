@@ -42,7 +42,8 @@ def plain_pandas(frame: pd.DataFrame, name: str) -> pd.DataFrame:
             code="named-twice",
             fix="Rename them first.",
         )
-    out = frame.reset_index(drop=True).set_axis(names, axis=1)
+    numbered = frame.index.equals(pd.RangeIndex(len(frame)))
+    out = (frame if numbered else frame.reset_index(drop=True)).set_axis(names, axis=1)
     for column_name, dtype in out.dtypes.items():
         if isinstance(dtype, pd.PeriodDtype):
             out[column_name] = _from_periods(out[column_name])

@@ -20,6 +20,8 @@ from .plain import plain, plain_keys
 
 __all__ = ["Table"]
 
+NO_RECORD = pd.DataFrame(columns=list(RECORD))
+
 
 @dataclass(frozen=True)
 class Table:
@@ -30,7 +32,7 @@ class Table:
     engine: str
     name: str
     parse: Parse | None = None
-    record: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(RECORD)))
+    record: pd.DataFrame = field(default_factory=lambda: NO_RECORD)
     full: frozenset[str] = frozenset()
     """Numeric columns known to have an answer in every row: nothing need be guarded there."""
     count: int | None = None
@@ -194,7 +196,7 @@ class Table:
     ) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Bring columns into memory: some as they are, some as numbers, missing being NaN."""
         if self.engine == "pandas" and self._held_as_they_are(columns, numbers):
-            rows = _pandas(self.rows)
+            rows = self.rows.to_native()
             # text was made plain when the frame was opened
             own = {c: rows[c] if self.kinds[c] == "text" else plain(rows[c]) for c in columns}
             kept = pd.DataFrame(own, rows.index, copy=False)

@@ -48,4 +48,5 @@ def refuse_out_of_range(names: Sequence[str], x: Array) -> None:
 
 def unkeyed(data: object, panel: Panel) -> int:
     """Return how many rows of a plain frame name no unit or wave; a Panel's audit has its own."""
-    return 0 if isinstance(data, Panel) else int((panel.audit.table["stage"] == "keys").sum())
+    lost = panel.audit.table
+    return 0 if isinstance(data, Panel) or lost.empty else int((lost["stage"] == "keys").sum())

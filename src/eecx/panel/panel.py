@@ -710,7 +710,9 @@ def _roles(
 def read_covariates(table: frames.Table, covariates: Sequence[str]) -> frames.Table:
     """Read covariates that hold numbers as text; leave those without any number as categories."""
     texts = [c for c in covariates if table.kinds[c] == "text"]
-    held, _ = table.collect(texts) if texts else (pd.DataFrame(), None)
+    if not texts:
+        return table
+    held, _ = table.collect(texts)
     return frames.numbers_from_text(table, [c for c in texts if frames.looks_numeric(held[c])])
 
 

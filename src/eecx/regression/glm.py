@@ -130,7 +130,7 @@ def glm(
     df = np.where(untold, np.nan, clusters - 1.0)
     shown = (INTERCEPT, *columns[1:])
     terms = called(shown)
-    numbers = pd.DataFrame(estimates(beta, np.sqrt(np.diag(v)), df, conf_level))
+    numbers = estimates(beta, np.sqrt(np.diag(v)), df, conf_level)
     table = identified(numbers, shown, "pooled", 0)
     share = w if weights is not None and weights.kind == "sampling" else np.ones(len(y))
     predictor = predictor_of_glm(seen, model, family, beta, v, clusters - 1.0)
