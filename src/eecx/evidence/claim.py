@@ -624,7 +624,8 @@ def _lagged_slope(
     table = estimates_table(
         [name], fit.beta[[at]], np.sqrt(np.diag(covariance))[[at]], df[[at]], 0.95
     )
-    pull = pd.Series(fit.influence[:, at], index=work.cells.keys.iloc[:, 0])
+    influence = fit.scores @ fit.bread @ fit.move.T
+    pull = pd.Series(influence[:, at], index=work.clusters[1])
     return table.iloc[0], pull, int(fit.n)
 
 

@@ -33,9 +33,9 @@ from ..models.capabilities import (
 from ..models.clusters import cluster_names
 from ..models.columns import INTERCEPT, Column
 from ..models.inference import (
-    covariance_of,
     cr1_factor,
     estimates,
+    estimates_of,
     fit_work,
     r_squared,
     two_keys,
@@ -54,7 +54,7 @@ from ..options import rng as generator
 from ..panel import Panel
 from ..resampling import wild_tests
 from ..resampling.wild import Weights
-from ..results import Result, labels, recorded, versions
+from ..results import Estimates, Result, labels, recorded, versions
 from .cautions import cautions
 from .glm import glm
 
@@ -275,11 +275,13 @@ def regress(
             weights=weighted,
         )
         fit = fit_work(work)
-        result = _result(work, fit, formula, conf_level)
+        combine, columns = shown(work, fit)
+        found = estimates_of(work, fit, work.vcov, combine)
+        result = _result(work, fit, found, columns, combine, formula, conf_level)
         result = replace(
             result,
             spec={**result.spec, **options},
-            predictor=predictor_of_least_squares(model, work, fit),
+            predictor=predictor_of_least_squares(model, work, fit, found),
         )
         if work.vcov == "wild":
             result = _bootstrapped(result, work, fit, draws, wild, rng, conf_level)
@@ -322,11 +324,13 @@ def _bootstrapped(
     combine, columns = shown(work, fit)
     factor = cr1_factor(fit, work)
     table = result.table.copy()
+    bread, scores = fit.by.whole
+    waves = len(bread) - len(fit.bread)
     tests = wild_tests(
-        fit.bread,
-        fit.cross,
-        fit.scores,
-        combine @ fit.move,
+        bread,
+        fit.by.times(fit.bread @ (combine @ fit.move).T),
+        scores,
+        np.pad(combine @ fit.move, ((0, 0), (waves, 0))),
         combine @ fit.beta,
         factor,
         draws=draws,
@@ -354,12 +358,19 @@ def _bootstrapped(
     )
 
 
-def _result(work: Work, fit: Fit, formula: str, conf_level: float) -> Result:
+def _result(
+    work: Work,
+    fit: Fit,
+    found: Estimates,
+    columns: Sequence[Column],
+    combine: Array,
+    formula: str,
+    conf_level: float,
+) -> Result:
     clusters = len(fit.scores)
-    residual_df = fit.n - len(fit.beta) - work.absorbed
-    combine, columns = shown(work, fit)
-    covariance, df = covariance_of(work, fit, work.vcov, combine)
-    beta, se = combine @ fit.beta, np.sqrt(np.diag(covariance).clip(0.0))
+    residual_df = fit.n - len(fit.beta) - work.taken_out
+    covariance, df = found.covariance, found.df
+    beta, se = found.values, np.sqrt(np.diag(covariance).clip(0.0))
     se[np.diag(covariance) < 0] = np.nan
     numbers = estimates(beta, se, df, conf_level)
     table = identified(numbers, columns, work.effects, work.waves)
