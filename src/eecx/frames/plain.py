@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from ..errors import DataError, listing
@@ -58,7 +57,7 @@ def plain(values: pd.Series[Any]) -> pd.Series[Any]:
     if isinstance(dtype, pd.StringDtype):
         return plain_text(values)
     if isinstance(dtype, pd.CategoricalDtype) and _all_text(dtype.categories):
-        return _spelled(values.cat.codes.to_numpy(), dtype.categories, values)
+        return _of_categories(values)
     if pd.api.types.is_extension_array_dtype(dtype) and dtype.kind in "iufb":
         return plain_nullable(values)
     if isinstance(dtype, pd.CategoricalDtype | pd.ArrowDtype):
@@ -78,7 +77,7 @@ def plain(values: pd.Series[Any]) -> pd.Series[Any]:
         return plain_text(values.map(str, na_action="ignore"))
     if kind in ("floating", "mixed-integer-float", "decimal"):
         return values.map(lambda v: np.nan if blank(v) else float(v)).astype(float)
-    return plain_text(values)
+    return _without_blanks(values.astype(TEXT)) if kind == "string" else plain_text(values)
 
 
 def nullable(values: Iterable[object], dtype: pd.Int64Dtype | pd.BooleanDtype) -> pd.Series[Any]:
@@ -100,7 +99,7 @@ def plain_nullable(values: pd.Series[Any]) -> pd.Series[Any]:
 def plain_text(values: pd.Series[Any]) -> pd.Series[Any]:
     """Return values of any kind as text; blank is missing."""
     if isinstance(values.dtype, pd.StringDtype) or _all_text(values):
-        return _spelled(*pd.factorize(values), values)
+        return _without_blanks(values.astype(TEXT))
     cells = [None if blank(v) else str(v) for v in values]
     return pd.Series(cells, values.index, dtype=TEXT)
 
@@ -109,15 +108,22 @@ def _all_text(values: pd.Series[Any] | pd.Index[Any]) -> bool:
     return pd.api.types.infer_dtype(values, skipna=True) == "string"
 
 
-def _spelled(
-    codes: npt.NDArray[Any], levels: Iterable[Any], values: pd.Series[Any]
-) -> pd.Series[Any]:
-    """Return values that are text already, looked at once a level; blank is missing."""
-    texts = [None if blank(v) else str(v) for v in levels]
-    if values.dtype == TEXT and all(texts):
-        return values
-    array = pd.Series([*texts, None], dtype=TEXT).array  # -1 is missing, and the last
-    return pd.Series(array.take(codes), values.index, name=values.name)
+def _without_blanks(values: pd.Series[Any]) -> pd.Series[Any]:
+    """Return text in pandas' usual type with its blank cells missing."""
+    if values.dtype == object:
+        if all(map(str.strip, values.dropna())):
+            return values
+        blanks = np.array([isinstance(v, str) and not v.strip() for v in values], dtype=bool)
+    else:
+        blanks = (values.str.isspace() | (values == "")).to_numpy(bool, na_value=False)
+    return values.mask(blanks, None) if blanks.any() else values
+
+
+def _of_categories(values: pd.Series[Any]) -> pd.Series[Any]:
+    """Return text held as categories, looked at once a category."""
+    texts = [str(v) if v.strip() else None for v in values.cat.categories]
+    array = pd.Series([*texts, None], dtype=TEXT).array  # the last is that of -1, missing
+    return pd.Series(array.take(values.cat.codes.to_numpy()), values.index, name=values.name)
 
 
 def _from_periods(values: pd.Series[Any]) -> pd.Series[Any]:

@@ -216,7 +216,8 @@ class Panel:
         read = read_columns(table, keys, [*everything, *extra], numeric=[*measures, *extra])
         refuse_empty(read, table.subject)
         cells, lost = drop_rows_without_key(read, keys)
-        refuse_duplicates(cells, keys, table.subject)
+        units = codes_of(cells[unit])
+        refuse_duplicates(cells, keys, table.subject, units)
         for name in extra:
             if (cells[name] < 0).any():
                 raise DataError(
@@ -252,6 +253,7 @@ class Panel:
             spread,
             times,
             chosen,
+            units,
             few=few,
             lost=lost,
             text_cells=table.record,
@@ -492,15 +494,25 @@ class Placed:
         return rows if self.order is None else rows.iloc[self.order].reset_index(drop=True)
 
 
+def _at_once(rows: int) -> tuple[npt.NDArray[np.int64], Array, Step]:
+    """Return time, moment and step of rows that are no waves."""
+    return np.zeros(rows, dtype=np.int64), np.zeros(rows), Step(1, "integer")
+
+
 def in_order(
-    values: pd.DataFrame, unit: str, wave: str | None, times: Times | None, step: Step
+    values: pd.DataFrame,
+    unit: str,
+    wave: str | None,
+    times: Times | None,
+    step: Step,
+    units: UnitCodes,
 ) -> Placed:
     """Place rows by unit and time; raise where a unit has two in one step."""
     zero = np.zeros(len(values), dtype=np.int64)
     time = place(times, step, origin_of(times, step)) if times else zero
     time = time - time.min()
     moment = (times.value if times else zero).astype(float)
-    codes, levels = codes_of(values[unit])
+    codes, levels = units
     cell, order = codes * (time.max() + 1) + time, None
     if (cell[1:] < cell[:-1]).any():
         order = np.argsort(cell, kind="stable")
@@ -526,13 +538,14 @@ def _assemble(
     variance: pd.DataFrame,
     times: Times | None,
     step: Step,
+    units: UnitCodes,
     *,
     few: Mapping[str, npt.NDArray[np.bool_]],
     lost: list[tuple[Any, ...]],
     text_cells: pd.DataFrame,
     disclosure_n: int,
 ) -> Panel:
-    placed = in_order(values, unit, wave, times, step)
+    placed = in_order(values, unit, wave, times, step, units)
     values, n, variance = (placed.of(f) for f in (values, n, variance))
     if placed.order is not None:
         few = {m: hide[placed.order] for m, hide in few.items()}
@@ -782,11 +795,13 @@ def refuse_equal_keys(unit: str, wave: str | None) -> None:
         )
 
 
-def refuse_duplicates(cells: pd.DataFrame, keys: Sequence[str], name: str) -> None:
-    """Raise where a combination of keys occurs more than once."""
+def refuse_duplicates(
+    cells: pd.DataFrame, keys: Sequence[str], name: str, first: UnitCodes | None = None
+) -> None:
+    """Raise where a combination of keys occurs more than once; ``first`` numbers the first."""
     place = np.zeros(len(cells), dtype=np.int64)
     for key in keys:
-        codes, levels = codes_of(cells[key])
+        codes, levels = first if first and key == keys[0] else codes_of(cells[key])
         place = place * len(levels) + codes
     small = place.max() < 4 * len(place)
     if (np.bincount(place).max() if small else len(place) - len(pd.unique(place)) + 1) < 2:
@@ -835,13 +850,14 @@ def as_panel(data: object, columns: Sequence[str], *, unit: str | None, wave: st
     read = read_columns(table, keys, names)
     refuse_empty(read, table.subject)
     cells, lost = drop_rows_without_key(read, keys)
+    units = codes_of(cells[unit])
     if wave is not None:
-        refuse_duplicates(cells, keys, table.subject)
-    # most tables of people show it in their first rows
-    elif cells[unit].head(1000).duplicated().any() or cells[unit].duplicated().any():
-        return unlinked(cells, unit, names, table.record, lost)
+        refuse_duplicates(cells, keys, table.subject, units)
+    elif len(units[1]) < len(cells):
+        placed = Placed(None, *_at_once(len(cells)), units)
+        return unlinked(cells, unit, names, table.record, lost, None, placed)
     times = None if wave is None else read_waves(cells[wave], wave)
-    placed = in_order(cells, unit, wave, times, _step(times, None))
+    placed = in_order(cells, unit, wave, times, _step(times, None), units)
     return unlinked(placed.of(cells), unit, names, table.record, lost, wave, placed)
 
 
@@ -871,9 +887,7 @@ def unlinked(
     table = pd.DataFrame(list(lost), columns=LOST) if lost else NOTHING_LOST.table
     audit = replace(NOTHING_LOST, table=table, text_cells=record)
     roles = _roles((), (), names, {}, {})
-    if placed is None:
-        start = np.zeros(len(values))
-        placed = Placed(None, start.astype(np.int64), start, Step(1, "integer"), None)
+    placed = placed or Placed(None, *_at_once(len(values)), None)
     moment = {"employee": placed.moment, "customer": placed.moment}
     panel = Panel(values, unit, wave, roles, empty, empty, placed.time, placed.step, audit, moment)
     if placed.units is not None:
