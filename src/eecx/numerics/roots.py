@@ -11,8 +11,8 @@ __all__ = ["root"]
 def root(f: Callable[[float], float], low: float, high: float, *, within: float) -> float:
     """Return where ``f``, of opposite signs at the two ends, is 0, by Ridders' method.
 
-    Two steps that are not ``within`` of each other, relative to 1 or to the root if it is larger,
-    are followed by another. Written here because ``scipy.optimize`` takes a third of the time
+    It stops where two steps lie ``within`` of each other, relative to the root where that is larger
+    than 1. Written here because ``scipy.optimize`` takes a third of the time
     that pandas takes to load.
     """
     f_low, f_high = f(low), f(high)
