@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -111,8 +112,9 @@ def _all_text(values: pd.Series[Any] | pd.Index[Any]) -> bool:
 def _without_blanks(values: pd.Series[Any]) -> pd.Series[Any]:
     """Return text in pandas' usual type with its blank cells missing."""
     if values.dtype == object:
-        if all(map(str.strip, values.dropna())):
-            return values
+        with suppress(TypeError):  # of what is missing
+            if all(map(str.strip, values)):
+                return values
         blanks = np.array([isinstance(v, str) and not v.strip() for v in values], dtype=bool)
     else:
         blanks = (values.str.isspace() | (values == "")).to_numpy(bool, na_value=False)
