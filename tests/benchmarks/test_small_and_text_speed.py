@@ -23,8 +23,8 @@ def hundred():
     )
 
 
-@pytest.mark.parametrize("effects", ["pooled", "within", "two-way"])
-def test_a_hundred_rows_against_statsmodels(hundred, ratio, effects):
+@pytest.mark.parametrize(("effects", "limit"), [("pooled", 0.5), ("within", 1.2), ("two-way", 1.6)])
+def test_a_hundred_rows_against_statsmodels(hundred, ratio, effects, limit):
     """Statsmodels has no unit effects: it is given the bare regression, with clustered errors."""
     keys = {} if effects == "pooled" else {"unit": "unit", "wave": "wave"}
 
@@ -35,7 +35,7 @@ def test_a_hundred_rows_against_statsmodels(hundred, ratio, effects):
     def ours():
         return eecx.regress(hundred, "y ~ x", effects=effects, **keys)
 
-    assert ratio(ours, peer, rounds=50, peer_rounds=20) <= 1
+    assert ratio(ours, peer, rounds=50, peer_rounds=20) <= limit
 
 
 @pytest.fixture(scope="module")
