@@ -14,13 +14,12 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from . import frames
 from .errors import Caution, DataError, OptionError, check_source
 from .measures import AcrossTouchpoints
 from .moments import Moments
-from .panel import Panel, drop_rows_without_key, read_columns, read_covariates, unlinked
+from .panel import Panel, panel_of_rows
 from .survey import Survey
 
 __all__ = ["LEAST", "Source", "key_names", "people", "sums", "unit_waves"]
@@ -138,18 +137,10 @@ class Source:
         """
         if self.panel is not None:
             return self.panel
-        wanted = list(dict.fromkeys(columns))
-        self.table.require(wanted, "The formula")
-        self._refuse_to_read(len({*wanted, *self.keys}))
-        own = [c for c in wanted if c not in self.keys]
         table = self.table.naming(n for n in names if n not in self.keys)
-        if self.unit is None:
-            return _single_rows(table, wanted)
-        if self.wave is None:
-            table.require([self.unit], "unit")
-            if (people := _several_a_unit(table, self.unit, own)) is not None:
-                return people
-        return Panel.from_frame(table, unit=self.unit, wave=self.wave, covariates=own)
+        table.require(columns, "The formula")
+        self._refuse_to_read(len({*columns, *self.keys}))
+        return panel_of_rows(table, columns, self.unit, self.wave)
 
     def _refuse_to_read(self, columns: int) -> None:
         """Refuse to bring more values into memory than it holds."""
@@ -167,7 +158,8 @@ class Source:
 
     def unkeyed(self, panel: Panel) -> int:
         """Return how many rows of a frame name no unit or wave; a Panel's audit has its own."""
-        return 0 if self.panel is not None else int((panel.audit.table["stage"] == "keys").sum())
+        lost = panel.audit.table
+        return 0 if self.panel is not None or lost.empty else int((lost["stage"] == "keys").sum())
 
     def summed(self, columns: Sequence[str], parse: frames.Parse | None = None) -> Moments:
         """Return sums of these columns: those at hand, or of the rows of a frame, in one cell."""
@@ -214,37 +206,6 @@ class Source:
             values = getattr(cells, part).reshape(len(shown), -1)[shown]
             columns |= {(part, i): _rounded(v) for i, v in zip(cells.names, values.T, strict=True)}
         return frames.fingerprint_of_columns(columns)
-
-
-def _several_a_unit(table: frames.Table, unit: str, names: Sequence[str]) -> Panel | None:
-    """Return the rows as they are where units have several and there are no waves: people."""
-    table = read_covariates(table, names)
-    read = _some(read_columns(table, [unit], names), table)
-    cells, lost = drop_rows_without_key(read, [unit])
-    # most tables of people show it in their first rows
-    if not (cells[unit].head(1000).duplicated().any() or cells[unit].duplicated().any()):
-        return None
-    return unlinked(cells, unit, names, table.record, lost)
-
-
-def _single_rows(table: frames.Table, names: Sequence[str]) -> Panel:
-    """Return a panel in which every row is a unit of its own: nothing is linked or lost."""
-    table = read_covariates(table, names)
-    read = _some(read_columns(table, [], names), table)
-    own = "row"
-    while own in names:
-        own += "_"
-    return unlinked(read.assign(**{own: np.arange(len(read))}), own, names, table.record)
-
-
-def _some(rows: pd.DataFrame, table: frames.Table) -> pd.DataFrame:
-    if not len(rows):
-        raise DataError(
-            f"{table.subject} has no rows.",
-            code="no-rows",
-            fix="Give data with at least one row.",
-        )
-    return rows
 
 
 def _of_scores(survey: Survey, least: int) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import special, stats
+from scipy import special
 
 from .. import frames, options, plotting
 from ..errors import Caution, DataError, OptionError, listing
@@ -131,7 +131,7 @@ def alpha(
     average = float((r.sum() - k) / (k * (k - 1)))
     tail = (1 - conf_level) / 2
     df = (n - 1, (n - 1) * (k - 1))
-    feldt = [1 - (1 - value) * float(stats.f.isf(p, *df)) for p in (tail, 1 - tail)]
+    feldt = [1 - (1 - value) * float(special.fdtri(*df, 1 - p)) for p in (tail, 1 - tail)]
     z = -float(special.ndtri(tail))
     off = s - np.diag(np.diag(s))
     rows: list[Coefficient] = [

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special, stats
+from scipy import special
 
 from .. import frames, options
 from ..errors import Caution, DataError, OptionError, listing
@@ -247,8 +247,8 @@ def _six(s: Array, mean: Array, n: float, conf_level: float) -> list[tuple[Any, 
     dfr, dfe, dfw = n - 1, (n - 1) * (k - 1), n * (k - 1)
 
     def limits(f: float, df2: float) -> tuple[float, float]:
-        low = f / float(stats.f.isf(tail, dfr, df2))
-        return low, f * float(stats.f.isf(tail, df2, dfr))
+        low = f / float(special.fdtri(dfr, df2, 1 - tail))
+        return low, f * float(special.fdtri(df2, dfr, 1 - tail))
 
     def single(f: float) -> float:
         return (f - 1) / (f + k - 1)
@@ -262,7 +262,7 @@ def _six(s: Array, mean: Array, n: float, conf_level: float) -> list[tuple[Any, 
     a = k * two / (n * (1 - two))
     b = 1 + k * two * (n - 1) / (n * (1 - two))
     v = (a * msc + b * mse) ** 2 / ((a * msc) ** 2 / (k - 1) + (b * mse) ** 2 / dfe)
-    f_low, f_high = float(stats.f.isf(tail, dfr, v)), float(stats.f.isf(tail, v, dfr))
+    f_low, f_high = float(special.fdtri(dfr, v, 1 - tail)), float(special.fdtri(v, dfr, 1 - tail))
     low2 = n * (msr - f_low * mse) / (f_low * (k * msc + (k * n - k - n) * mse) + n * msr)
     high2 = n * (f_high * msr - mse) / (k * msc + (k * n - k - n) * mse + n * f_high * msr)
     ends1, ends3 = limits(one, dfw), limits(three, dfe)

@@ -9,10 +9,11 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import optimize, special, stats
+from scipy import special
 
 from .. import frames, options, plotting
 from ..errors import Caution, DataError, listing
+from ..numerics.roots import root
 from ..results import Result, p_phrase, recorded, tidy
 from ..sources import people
 from .answers import Scores, by_unit, counted, read_scores, withheld
@@ -178,8 +179,8 @@ class Anova:
     def limits(self, conf_level: float) -> tuple[float, float]:
         """Return the F values that bound the interval of F's population value."""
         tail = (1 - conf_level) / 2
-        low = self.f / float(stats.f.isf(tail, self.dfb, self.dfw))
-        return low, self.f * float(stats.f.isf(tail, self.dfw, self.dfb))
+        low = self.f / float(special.fdtri(self.dfb, self.dfw, 1 - tail))
+        return low, self.f * float(special.fdtri(self.dfw, self.dfb, 1 - tail))
 
 
 def anova(scores: Scores) -> Anova:
@@ -247,7 +248,7 @@ def variance_components(scores: Scores, method: Literal["reml", "ml"]) -> tuple[
         high *= 4
         if high > 1e12:
             return float(np.var(mean, ddof=1)), ssw / (total - len(n))
-    theta = float(optimize.brentq(slope, 0.0, high, xtol=1e-15, rtol=1e-14))
+    theta = root(slope, 0.0, high, within=1e-15)
     sigma2 = parts(theta)[3]
     return theta * sigma2, sigma2
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import optimize, special
+from scipy import special
 
 from .. import frames, options
 from ..errors import Caution, DataError, OptionError, listing
@@ -147,6 +147,8 @@ def one_factor(s: Array, n: float) -> tuple[Array, Array, float]:
     :math:`\theta` are searched. Returns loadings, residual variances and chi-square (n times the
     discrepancy).
     """
+    from scipy import optimize  # slow to load, and seldom needed
+
     own = np.diag(s)
 
     def loadings(theta: Array) -> tuple[Array, Array]:
@@ -204,6 +206,8 @@ def _omega_and_error(loading: Array, residual: Array, n: float) -> tuple[float, 
 
 def _minres(r: Array) -> Array:
     """Return loadings of one factor by least squares on the correlations off the diagonal."""
+    from scipy import optimize  # slow to load, and seldom needed
+
     k = len(r)
 
     def misfit(loading: Array) -> tuple[float, Array]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import stats
+from scipy import special
 
 from .. import formula as grammar
 from .. import options
@@ -768,7 +768,7 @@ def _points(panel: Panel, even: Panel, x: str, y: str) -> pd.DataFrame:
 
 
 def _with_bars(points: pd.DataFrame, spread: Mapping[str, pd.Series[float]]) -> pd.DataFrame:
-    z = stats.norm.isf(0.025)
+    z = -special.ndtri(0.025)
     for role, se in spread.items():
         points[f"{role}_low"], points[f"{role}_high"] = points[role] - z * se, points[role] + z * se
     return points

@@ -28,7 +28,7 @@ from .fingerprint import fingerprint_of_columns
 from .kinds import NUMBERS, WHOLE, Kind
 from .open_table import numbers_from_text, open_table
 from .parse import Parse, looks_numeric, read_numbers
-from .plain import doubles, plain, plain_keys, refuse_rounded, too_long
+from .plain import doubles, plain, plain_keys, refuse_rounded, too_long, whole
 from .tables import Table
 
 __all__ = [
@@ -61,5 +61,6 @@ __all__ = [
     "refuse_rounded",
     "too_long",
     "total",
+    "whole",
     "zero_if_missing",
 ]

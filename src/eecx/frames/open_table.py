@@ -59,6 +59,7 @@ def open_table(
             written = {c.removeprefix(WRITTEN): c for c in texts}
     name = name or "the data frame"
     alike = {}
+    source = nw.to_native(source, pass_through=True)
     if isinstance(source, pd.DataFrame):
         given, source = source, plain_pandas(source, name)
         found = {str(c): twins(values) for c, values in given.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
@@ -27,6 +28,7 @@ __all__ = [
     "refuse_rounded",
     "too_long",
     "twins",
+    "whole",
 ]
 
 TEXT = pd.Series(["a"]).dtype  # object in pandas 2, str in pandas 3
@@ -48,11 +50,12 @@ def plain_pandas(frame: pd.DataFrame, name: str) -> pd.DataFrame:
             code="named-twice",
             fix="Rename them first.",
         )
-    out = frame.reset_index(drop=True).set_axis(names, axis=1)
+    numbered = frame.index.equals(pd.RangeIndex(len(frame)))
+    out = (frame if numbered else frame.reset_index(drop=True)).set_axis(names, axis=1)
     for column_name, dtype in out.dtypes.items():
         if isinstance(dtype, pd.PeriodDtype):
             out[column_name] = _from_periods(out[column_name])
-        elif dtype.kind == "O" or isinstance(dtype, pd.CategoricalDtype):
+        elif dtype.kind in "OU" or isinstance(dtype, pd.CategoricalDtype):
             out[column_name] = plain(out[column_name])
     return out
 
@@ -62,6 +65,8 @@ def plain(values: pd.Series[Any]) -> pd.Series[Any]:
     dtype = values.dtype
     if isinstance(dtype, pd.StringDtype):
         return plain_text(values)
+    if isinstance(dtype, pd.CategoricalDtype) and _all_text(dtype.categories):
+        return _of_categories(values)
     if pd.api.types.is_extension_array_dtype(dtype) and dtype.kind in "iufb":
         return plain_nullable(values)
     if isinstance(dtype, pd.CategoricalDtype | pd.ArrowDtype):
@@ -86,7 +91,7 @@ def plain(values: pd.Series[Any]) -> pd.Series[Any]:
         return long
     if kind in ("floating", "mixed-integer-float", "decimal"):
         return values.map(lambda v: np.nan if blank(v) else float(v)).astype(float)
-    return plain_text(values)
+    return _without_blanks(values.astype(TEXT)) if kind == "string" else plain_text(values)
 
 
 def _long_decimals(values: pd.Series[Any]) -> pd.Series[Any] | None:
@@ -168,11 +173,9 @@ def plain_nullable(values: pd.Series[Any]) -> pd.Series[Any]:
 
 
 def plain_text(values: pd.Series[Any]) -> pd.Series[Any]:
-    """Return values as text; blank is missing."""
-    known = values.dropna()
-    distinct = known if known.dtype == object else pd.unique(known)  # lists cannot be compared
-    if values.dtype == TEXT and all(isinstance(v, str) and v.strip() for v in distinct):
-        return values
+    """Return values of any kind as text; blank is missing."""
+    if isinstance(values.dtype, pd.StringDtype) or _all_text(values):
+        return _without_blanks(values.astype(TEXT))
     cells = [None if blank(v) else _written(v) for v in values]
     return pd.Series(cells, values.index, dtype=TEXT)
 
@@ -202,6 +205,29 @@ def twins(values: pd.Series[Any]) -> tuple[object, object] | None:
     return None
 
 
+def _all_text(values: pd.Series[Any] | pd.Index[Any]) -> bool:
+    return pd.api.types.infer_dtype(values, skipna=True) == "string"
+
+
+def _without_blanks(values: pd.Series[Any]) -> pd.Series[Any]:
+    """Return text in pandas' usual type with its blank cells missing."""
+    if values.dtype == object:
+        with suppress(TypeError):  # of what is missing
+            if all(map(str.strip, values)):
+                return values
+        blanks = np.array([isinstance(v, str) and not v.strip() for v in values], dtype=bool)
+    else:
+        blanks = (values.str.isspace() | (values == "")).to_numpy(bool, na_value=False)
+    return values.mask(blanks, None) if blanks.any() else values
+
+
+def _of_categories(values: pd.Series[Any]) -> pd.Series[Any]:
+    """Return text held as categories, looked at once a category."""
+    texts = [str(v) if v.strip() else None for v in values.cat.categories]
+    array = pd.Series([*texts, None], dtype=TEXT).array  # the last is that of -1, missing
+    return pd.Series(array.take(values.cat.codes.to_numpy()), values.index, name=values.name)
+
+
 def _from_periods(values: pd.Series[Any]) -> pd.Series[Any]:
     """Name years, quarters and months; let the start stand for weeks, fiscal quarters and so on."""
     if str(values.dtype) not in ("period[M]", "period[Q-DEC]", "period[Y-DEC]"):
@@ -211,18 +237,22 @@ def _from_periods(values: pd.Series[Any]) -> pd.Series[Any]:
 
 def plain_keys(keys: pd.DataFrame) -> pd.DataFrame:
     """Return keys in pandas' usual types; whole numbers kept as floats become whole again."""
-    out = {}
-    for name in keys.columns:
-        values = plain(keys[name])
-        if values.dtype in (np.float32, np.float64):
-            values = values.astype(float) + 0.0  # which makes 0 of -0
-        if values.dtype == np.float64 and len(values) and (abs(values) < 2.0**53).all():
-            whole = values.astype(np.int64)
-            values = whole if (whole == values).all() else values
-        elif pd.api.types.is_integer_dtype(values.dtype) and values.dtype != np.int64:
-            values = plain_nullable(values)
-        out[name] = values
-    return pd.DataFrame(out, keys.index, copy=False)
+    return pd.DataFrame({k: whole(plain(keys[k])) for k in keys.columns}, keys.index, copy=False)
+
+
+def whole(values: pd.Series[Any]) -> pd.Series[Any]:
+    """Return whole numbers, kept as floats or in a nullable type without gaps, as integers."""
+    dtype = values.dtype
+    if pd.api.types.is_extension_array_dtype(dtype) and dtype.kind in "iufb":
+        values = plain_nullable(values)
+    if values.dtype in (np.float32, np.float64):
+        values = values.astype(float) + 0.0  # which makes 0 of -0
+        own = values.to_numpy()
+        if len(own) and (np.abs(own) < 2.0**53).all() and (own == np.round(own)).all():
+            return values.astype(np.int64)
+    elif values.dtype.kind in "iu" and values.dtype != np.int64:
+        return plain_nullable(values)
+    return values
 
 
 def blank(cell: Any) -> bool:

@@ -23,6 +23,8 @@ from .plain import beyond_doubles, doubles, from_texts, plain, plain_keys, refus
 
 __all__ = ["Table"]
 
+NO_RECORD = pd.DataFrame(columns=list(RECORD))
+
 
 @dataclass(frozen=True)
 class Table:
@@ -33,7 +35,7 @@ class Table:
     engine: str
     name: str
     parse: Parse | None = None
-    record: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(RECORD)))
+    record: pd.DataFrame = field(default_factory=lambda: NO_RECORD)
     full: frozenset[str] = frozenset()
     """Numeric columns known to have an answer in every row: nothing need be guarded there."""
     count: int | None = None
@@ -395,10 +397,16 @@ class Table:
         self, columns: Sequence[str], numbers: Sequence[str]
     ) -> tuple[pd.DataFrame, pd.DataFrame]:
         if self.engine == "pandas" and self._held_as_they_are(columns, numbers):
-            rows = _pandas(self.rows)
+            rows = self.rows.to_native()
             for c in columns:
                 self.key(c)  # refuses what names nothing
-            own = {c: plain(rows[self.written.get(c, c)]) for c in columns}
+            # text was made plain when the frame was opened
+            own = {
+                c: rows[c]
+                if self.kinds[c] == "text" and c not in self.written
+                else plain(rows[self.written.get(c, c)])
+                for c in columns
+            }
             kept = pd.DataFrame(own, rows.index, copy=False)
             return kept, self._numbers_held(rows, numbers)
         # pandas has no missing whole number but in its nullable types

@@ -95,10 +95,11 @@ def mixed_result(
     df = fit.df
     if len(columns) > len(df):  # of a contrast, not of one of its slopes
         df = np.append(df, MixedErrors(fit).expected(combine[len(df) :])[1])
-    numbers = pd.DataFrame(estimates(beta, np.sqrt(np.diag(covariance)), df, conf_level))
+    numbers = estimates(beta, np.sqrt(np.diag(covariance)), df, conf_level)
     table = identified(numbers, columns, effects, waves)
     if effects == "mixed":
         table["level"] = [_level(varies, waves) for varies in fit.levels]
+    keys = labels(table)
     loglik, parts = float(fit.loglik), fit.random_variance + fit.sigma2
     deviance = -2 * loglik
     stats = {
@@ -135,7 +136,7 @@ def mixed_result(
         tables=Tables(
             random_effects=partial(_random_effects, fit, conf_level), blups=partial(_blups, fit)
         ),
-        vcov=pd.DataFrame(covariance, index=labels(table), columns=labels(table)),
+        vcov=pd.DataFrame(covariance, index=keys, columns=keys),
         warnings=_cautions(fit),
         references=(
             "bates2015",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -111,12 +111,11 @@ def is_singular(covariance: Array) -> bool:
 
 
 def identified(
-    table: pd.DataFrame, columns: Sequence[Column], effects: str, waves: int
+    numbers: Mapping[str, Array], columns: Sequence[Column], effects: str, waves: int
 ) -> pd.DataFrame:
-    """Put in front of numbers what they belong to: ``term`` and ``level``."""
+    """Return the table of numbers, in front of them what they belong to: ``term``, ``level``."""
     levels = [level_of(effects, waves, column.part) for column in columns]
-    front = pd.DataFrame({"term": called(columns), "level": levels})
-    return pd.concat([front, table], axis=1)
+    return pd.DataFrame({"term": called(columns), "level": levels, **numbers})
 
 
 def in_words(columns: Sequence[Column], effects: str, waves: int) -> list[str]:

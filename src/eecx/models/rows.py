@@ -12,7 +12,6 @@ import pandas as pd
 
 from .. import formula as grammar
 from ..errors import DataError, listing
-from ..moments import group_codes
 from ..panel import Panel
 from .clusters import cluster_values
 from .columns import Column
@@ -62,8 +61,7 @@ def read(plan: Plan, x: Array, model: grammar.Formula) -> Table:
     panel = plan.panel
     codes, levels = np.arange(len(x)), pd.Index([])
     if plan.own_units:
-        codes, named = group_codes(panel.frame, [panel.unit])
-        levels = pd.Index(named[panel.unit])
+        codes, levels = panel.unit_codes
     keys = {"unit": codes}
     for i, (name, key) in enumerate(zip(plan.clusters, plan.cluster_keys, strict=False)):
         if key != "unit":

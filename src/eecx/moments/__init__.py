@@ -6,7 +6,7 @@ from .arrays import WIDE, is_nothing, nothing, pack, picked, triangle, unpack
 from .counts import Counts
 from .from_engine import FAR, Pilot, from_engine, look
 from .from_memory import from_rows
-from .keys import ROW, group_codes, names_of
+from .keys import ROW, codes_of, group_codes, names_of
 from .moments import Moments
 from .refusals import extreme, is_extreme
 
@@ -17,6 +17,7 @@ __all__ = [
     "Counts",
     "Moments",
     "Pilot",
+    "codes_of",
     "extreme",
     "from_engine",
     "from_rows",

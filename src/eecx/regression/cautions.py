@@ -42,7 +42,7 @@ def cautions(
     """Return what a reader should doubt about a fit and its errors."""
     found = []
     names = in_words(columns, work.effects, work.waves)
-    df = pd.Series(table["df"].to_numpy(), names)
+    df = np.nan_to_num(table["df"].to_numpy(float), nan=np.inf)
     share = None
     if work.vcov != "classical" and not isinstance(work.cluster, tuple):
         share = partial_leverage(fit.by, combine @ fit.move)
@@ -63,7 +63,7 @@ def cautions(
             )
         )
     if work.vcov == "CR2" and df.min() < 5:
-        at = str(df.idxmin())
+        at = names[int(df.argmin())]
         found.append(
             Caution(
                 "few-clusters",

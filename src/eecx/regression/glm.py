@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import optimize
 
 from .. import formula as grammar
 from .. import plotting
@@ -128,7 +127,7 @@ def glm(
     df = np.where(untold, np.nan, clusters - 1.0)
     shown = (INTERCEPT, *columns[1:])
     terms = called(shown)
-    numbers = pd.DataFrame(estimates(beta, np.sqrt(np.diag(v)), df, conf_level))
+    numbers = estimates(beta, np.sqrt(np.diag(v)), df, conf_level)
     table = identified(numbers, shown, "pooled", 0)
     share = w if weights is not None and weights.kind == "sampling" else np.ones(len(y))
     predictor = predictor_of_glm(seen, model, family, beta, v, clusters - 1.0)
@@ -271,6 +270,8 @@ def _infinite(y: Array, x: Array, family: Family) -> Array:
     possible value, not below 0 where it has its highest, and 0 where it lies between: complete or
     quasi-complete separation, told by a linear program.
     """
+    from scipy import optimize  # slow to load, and seldom needed
+
     side = np.where(y == 0, -1.0, np.where((y == 1) & (family != "poisson"), 1.0, 0.0))
     at = side != 0
     pushed = side[at, None] * x[at]

@@ -363,7 +363,7 @@ def _result(
     covariance, df = found.covariance, found.df
     beta, se = found.values, np.sqrt(np.diag(covariance).clip(0.0))
     se[np.diag(covariance) < 0] = np.nan
-    numbers = pd.DataFrame(estimates(beta, se, df, conf_level))
+    numbers = estimates(beta, se, df, conf_level)
     table = identified(numbers, columns, work.effects, work.waves)
     keys = labels(table)
     by_cluster = clustered(work.vcov)
@@ -449,9 +449,9 @@ def _methods(
     else:
         errors = f"{work.vcov.title()} standard errors"
     found = []
-    numbers = table[["estimate", "std_error", "conf_low", "conf_high"]].to_numpy(float)
+    numbers = [table[c].to_numpy(float) for c in ("estimate", "std_error", "conf_low", "conf_high")]
     names = in_words(columns, work.effects, work.waves)
-    for column, term, (b, se, low, high) in zip(columns, names, numbers, strict=True):
+    for column, term, b, se, low, high in zip(columns, names, *numbers, strict=True):
         if column == INTERCEPT and len(table) > 1:
             continue
         term = f"{term}," if work.effects in SPLIT else term

@@ -25,10 +25,10 @@ from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
-from scipy import optimize
 
 from .. import options
 from ..errors import OptionError, listing
+from ..numerics.products import multiplied
 
 __all__ = ["Weights", "WildTest", "wild_tests"]
 
@@ -93,6 +93,8 @@ class WildTest:
 
     def interval(self, conf_level: float) -> tuple[float, float]:
         """Return the nulls that are not rejected; infinite where no null ever is."""
+        from scipy import optimize  # slow to load, and seldom needed
+
         # p is a share of draws: one that equals alpha does not reject
         alpha = 1 - conf_level - 1e-9
 
@@ -155,10 +157,10 @@ def wild_tests(
     # it add up by three products of the weights with what clusters have
     owns = [(scores @ m, w @ m) for m, w in zip(sides, moved, strict=True)]
     for v in batches:
-        plain, v2 = v @ scores, None if kind == "rademacher" else v * v
+        plain, v2 = multiplied(v, scores), None if kind == "rademacher" else v * v
         for j, m in enumerate(sides):
-            t = (plain, v @ moved[j])
-            top[j].append(np.stack([each @ m for each in t]))
+            t = (plain, multiplied(v, moved[j]))
+            top[j].append(np.stack([multiplied(each, m) for each in t]))
             below[j].append(factor * _squares(v, v2, t, owns[j], reach[j]))
     found = []
     for j, m in enumerate(sides):
@@ -180,11 +182,11 @@ def _squares(
     ``v2`` are squared weights; None where they are signs, whose squares are one.
     """
     inner = q.T @ q
-    weighted = [v @ (o[:, None] * q) for o in own]
+    weighted = [multiplied(v, o[:, None] * q) for o in own]
     out = []
     for a, b, times in ((0, 0, 1), (0, 1, 2), (1, 1, 1)):
         crossed = ((t[a] * weighted[b]) + (t[b] * weighted[a])).sum(axis=1)
         squares = own[a] * own[b]
-        own_part = squares.sum() if v2 is None else v2 @ squares
-        out.append(times * (own_part - crossed + ((t[a] @ inner) * t[b]).sum(axis=1)))
+        own_part = squares.sum() if v2 is None else multiplied(v2, squares)
+        out.append(times * (own_part - crossed + (multiplied(t[a], inner) * t[b]).sum(axis=1)))
     return np.stack(out)
