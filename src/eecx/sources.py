@@ -146,7 +146,7 @@ class Source:
         """Refuse to bring more values into memory than it holds."""
         if self.table.is_read:
             return
-        rows = int(self.table.group([], {}, {"n": frames.count()})[1]["n"].iloc[0])
+        rows = self.table.length()
         if rows * columns > READABLE:
             raise DataError(
                 f"{self.table.subject} has {rows:,} rows; this analysis reads {columns} columns of "

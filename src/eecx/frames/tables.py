@@ -268,6 +268,11 @@ class Table:
             refuse_rounded(found[key])
         return found, sums
 
+    def length(self) -> int:
+        """Return how many rows there are."""
+        with self._asking():
+            return int(_pandas(self.rows.select(n=nw.len()))["n"].iloc[0])
+
     def tally(self, keys: Sequence[str], answer: Expr) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Count rows per keys and value of ``answer`` (null too): keys, and ``value, cells``."""
         last = len(keys)
