@@ -102,6 +102,30 @@ def cr2(
     return half.T @ half, df
 
 
+def cr2_spread(bread: Array, cross: Array, combine: Array) -> tuple[Array, Array]:
+    """Return own (G, c, c) and reach (G, k, c) of combinations (c, k), as :class:`Spread` has."""
+    root, values, vectors = _leverage(bread, cross)
+    left = 1.0 - values
+    kept = left >= _DECIDED
+    z = np.swapaxes(vectors, 1, 2) @ (combine @ root).T
+    weight = np.where(kept, values / np.where(kept, left, 1.0), 0.0)
+    own = np.swapaxes(z, 1, 2) @ (weight[:, :, None] * z)
+    half = np.where(kept, values / np.sqrt(np.where(kept, left, 1.0)), 0.0)
+    return own, vectors @ (half[:, :, None] * z)
+
+
+def adjusted_influence(
+    bread: Array, cross: Array, scores: Array, combine: Array, power: float
+) -> Array:
+    """Return what clusters add to combinations (c, k), residuals weighted (I - H)^-power."""
+    root, values, vectors = _leverage(bread, cross)
+    left = 1.0 - values
+    kept = left >= _DECIDED
+    score = (np.swapaxes(vectors, 1, 2) @ (scores @ root)[:, :, None])[:, :, 0]
+    score = np.where(kept, score / np.where(kept, left, 1.0) ** power, 0.0)
+    return np.asarray((vectors @ score[:, :, None])[:, :, 0] @ (combine @ root).T)
+
+
 def cr3(bread: Array, cross: Array, scores: Array) -> Array:
     """Return the jackknife covariance: how far the estimates move when a cluster is left out.
 

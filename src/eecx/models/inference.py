@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,10 +13,12 @@ import pandas as pd
 from scipy import special
 
 from ..covariance import (
+    adjusted_influence,
     classical,
     cr0,
     cr1,
     cr2,
+    cr2_spread,
     cr3,
     driscoll_kraay,
     hc,
@@ -23,7 +27,8 @@ from ..covariance import (
 )
 from ..errors import DataError, OptionError
 from ..moments import group_codes
-from .capabilities import HETEROSKEDASTIC, UNCOUNTED
+from ..results import Estimates, Spread
+from .capabilities import HETEROSKEDASTIC, UNCOUNTED, clustered
 from .columns import INTERCEPT, Column
 from .least_squares import Fit, independent, least_squares
 from .work import ROWWISE, Vcov, Work
@@ -33,6 +38,7 @@ __all__ = [
     "covariance_of",
     "cr1_factor",
     "estimates",
+    "estimates_of",
     "estimates_table",
     "fit_work",
     "is_perfect",
@@ -205,6 +211,41 @@ def covariance_of(
     untold |= is_perfect(fit)
     covariance[untold, :] = covariance[:, untold] = np.nan
     return covariance, np.where(untold, np.nan, df)
+
+
+def estimates_of(work: Work, fit: Fit, vcov: Vcov, combine: Array | None = None) -> Estimates:
+    """Return the coefficients, or combinations (c, k) of them, with what each cluster adds."""
+    covariance, df = covariance_of(work, fit, vcov, combine)
+    values = fit.beta if combine is None else combine @ fit.beta
+    if not clustered(vcov):
+        return Estimates(values, covariance, df, vcov)
+    if isinstance(work.cluster, tuple):
+        return Estimates(values, covariance, df, vcov, work.cluster)
+    move = fit.move if combine is None else combine @ fit.move
+    spread = None
+    if vcov == "CR2":
+        influence = adjusted_influence(fit.bread, fit.cross, fit.scores, move, 0.5)
+        spread = partial(_spread, fit.bread, fit.cross, move)
+    elif vcov == "CR3":
+        influence = adjusted_influence(fit.bread, fit.cross, fit.scores, move, 1.0)
+    else:
+        influence = fit.scores @ fit.bread @ move.T
+        if vcov != "CR0":
+            g, n = len(fit.scores), fit.n
+            parameters = counted(work, len(fit.beta), vcov)
+            influence *= np.sqrt(g / (g - 1) * (n - 1) / (n - parameters))
+    labels = cluster_labels(work)
+    return Estimates(values, covariance, df, vcov, work.cluster, labels, influence, spread)
+
+
+def cluster_labels(work: Work) -> pd.Index[Any]:
+    """Return the names of the clusters that the cells are."""
+    key = pd.Index(work.cells.keys.iloc[:, 0])
+    return key if work.levels is None else work.levels[key.to_numpy(np.intp)]
+
+
+def _spread(bread: Array, cross: Array, move: Array) -> Spread:
+    return Spread(*cr2_spread(bread, cross, move))
 
 
 def _two_way(work: Work, fit: Fit, vcov: Vcov) -> tuple[Array, int]:
