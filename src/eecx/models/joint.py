@@ -57,6 +57,7 @@ __all__ = [
     "combined",
     "f_test",
     "function",
+    "held",
     "hotelling_test",
     "is_singular",
     "of_clusters",
@@ -131,14 +132,27 @@ def stacked(*estimates: Estimates) -> Estimates:
 
 
 def _part(e: Estimates) -> tuple[pd.Index[Any], Array]:
-    if e.labels is None or e.influence is None:
+    """Return the clusters and what each adds; refuse errors that are no sum over them."""
+    if e.labels is None or e.influence is None or e.rule == "wild":
+        by = f" by {listing(e.cluster)}" if isinstance(e.cluster, tuple) else ""
         raise OptionError(
-            f"{e.rule} errors are no sum over one kind of clusters: fits with them cannot be "
-            "tested together.",
+            f"{e.rule} errors{by} are no sum over one kind of clusters: what fits with them have "
+            "in common cannot be told.",
             code="no-influence",
             fix="Fit each by least squares with vcov='CR2' and the same cluster=, one column.",
         )
     return e.labels, e.influence
+
+
+def held(estimates: Estimates) -> Estimates:
+    """Return the same with its spread made once, for many combinations of it."""
+    if estimates.spread is None:
+        return estimates
+    return replace(estimates, spread=partial(_itself, estimates.spread()))
+
+
+def _itself(spread: Spread) -> Spread:
+    return spread
 
 
 def _refuse_unlike(estimates: Sequence[Estimates]) -> None:
@@ -306,7 +320,7 @@ def hotelling_test(estimates: Estimates) -> JointTest:
         )
     q, value = len(estimates.values), _quadratic(estimates)
     df = _eta(estimates.spread()) - q + 1
-    if not df > 0:
+    if not df > 0 or np.isnan(value):
         return JointTest("HTZ", np.nan, q, np.nan, np.nan)
     statistic = df / ((df + q - 1) * q) * value
     return JointTest("HTZ", statistic, q, df, float(special.fdtrc(q, df, statistic)))
@@ -347,23 +361,21 @@ def romano_wolf_p(
     r"""Return p values adjusted for all estimates being tested, and how many draws there were.
 
     A draw multiplies the influence of every cluster by a random sign (or one of Webb's six
-    values) :math:`v_g`, and takes the t of the mean of :math:`v_g \psi_{gj}` over clusters for
-    every estimate j. The largest \|t\| of the data is compared with the largest of each draw, the
-    second largest with the largest among those that are left, and so on; no p value is below that
-    of a larger \|t\|.
+    values) :math:`v_g`, and takes the t of the mean of :math:`v_g \psi_{gj}` over clusters, with
+    G - 1 degrees of freedom, for every estimate j. The t of the data, whose degrees of freedom may
+    be fewer, are taken to those of equal p. The largest is compared with the largest of each draw,
+    the second with the largest among those that are left, and so on; no adjusted p value is below
+    that of a larger t, or below the p value itself.
     """
-    if estimates.influence is None:
-        raise OptionError(
-            f"{estimates.rule} errors are no sum over one kind of clusters.",
-            code="no-influence",
-            fix="Fit each by least squares with vcov='CR2' and the same cluster=, one column.",
-        )
+    _, influence = _part(estimates)
+    g = len(influence)
     with np.errstate(divide="ignore", invalid="ignore"):
         t = np.abs(estimates.values / np.sqrt(np.diag(estimates.covariance)))
+    single = 2 * special.stdtr(estimates.df, -t)
+    t = np.where(estimates.df == g - 1, t, -special.stdtrit(g - 1.0, single / 2))
     told = np.flatnonzero(~np.isnan(t))
     order = told[np.argsort(-t[told], kind="stable")]
-    psi = estimates.influence[:, order]
-    g = len(psi)
+    psi = influence[:, order]
     hits, drawn = np.zeros(len(order)), 0
     batches, _ = cluster_weights(g, draws, kind, rng)
     for v in batches:
@@ -376,5 +388,5 @@ def romano_wolf_p(
         hits += (largest >= t[order] * (1 - EQUAL)).sum(axis=0)
         drawn += len(v)
     p = np.full(len(t), np.nan)
-    p[order] = np.maximum.accumulate((1 + hits) / (1 + drawn))
+    p[order] = np.maximum.accumulate(np.maximum((1 + hits) / (1 + drawn), single[order]))
     return p, drawn

@@ -25,7 +25,7 @@ from ..models.predictor import predictor_of_glm
 from ..models.weights import Weighting, weight_column
 from ..models.work import Rows
 from ..panel import Panel, as_panel
-from ..results import Result, fingerprint, interval_phrase, labels, versions
+from ..results import Estimates, Result, fingerprint, interval_phrase, labels, versions
 from .marginal_effects import marginal_effects
 
 if TYPE_CHECKING:
@@ -68,7 +68,9 @@ def glm(
     columns = columns_of_design(made, (model.response, *model.terms))
     values, names = made.x, called(columns[1:])
     own = cluster if cluster is not None else panel.unit if unit is not None else None
-    groups = np.arange(len(values)) if own is None else pd.factorize(cluster_values(panel, own))[0]
+    groups, named = np.arange(len(values)), None
+    if own is not None:
+        groups, named = pd.factorize(cluster_values(panel, own))
     w = np.ones(len(values))
     if weights is not None:
         w = weight_column(panel, weights, model.response.columns[0])
@@ -129,6 +131,14 @@ def glm(
     untold = at_limit | (np.diag(v) <= UNTOLD * np.diag(move @ fit.normalized_cov_params @ move.T))
     v[untold, :] = v[:, untold] = np.nan
     df = np.where(untold, np.nan, clusters - 1.0)
+    found = Estimates(beta, v, df, "HC1")
+    if named is not None:
+        kept, codes = np.unique(groups, return_inverse=True)
+        moved = (scaled * (w * (y - mu))[:, None]) @ np.asarray(fit.normalized_cov_params) @ move.T
+        influence = np.stack([np.bincount(codes, m, clusters) for m in moved.T], axis=1)
+        factor = clusters / (clusters - 1) * (len(y) - 1) / (len(y) - len(beta))
+        influence *= np.sqrt(factor)
+        found = Estimates(beta, v, df, "CR1", own, pd.Index(named)[kept], influence)
     shown = (INTERCEPT, *columns[1:])
     terms = called(shown)
     numbers = pd.DataFrame(estimates(beta, np.sqrt(np.diag(v)), df, conf_level))
@@ -209,6 +219,7 @@ def glm(
         warnings=tuple(cautions),
         figure=_figure,
         predictor=predictor,
+        estimates=found,
     )
 
 

@@ -33,9 +33,9 @@ from ..models.capabilities import (
 from ..models.clusters import cluster_names
 from ..models.columns import INTERCEPT, Column
 from ..models.inference import (
-    covariance_of,
     cr1_factor,
     estimates,
+    estimates_of,
     fit_work,
     r_squared,
     two_keys,
@@ -358,10 +358,11 @@ def _result(work: Work, fit: Fit, formula: str, conf_level: float) -> Result:
     clusters = len(fit.scores)
     residual_df = fit.n - len(fit.beta) - work.absorbed
     combine, columns = shown(work, fit)
-    covariance, df = covariance_of(work, fit, work.vcov, combine)
-    beta, se = combine @ fit.beta, np.sqrt(np.diag(covariance).clip(0.0))
+    found = estimates_of(work, fit, work.vcov, combine)
+    covariance = found.covariance
+    se = np.sqrt(np.diag(covariance).clip(0.0))
     se[np.diag(covariance) < 0] = np.nan
-    numbers = pd.DataFrame(estimates(beta, se, df, conf_level))
+    numbers = pd.DataFrame(estimates(found.values, se, found.df, conf_level))
     table = identified(numbers, columns, work.effects, work.waves)
     keys = labels(table)
     by_cluster = clustered(work.vcov)
@@ -385,7 +386,12 @@ def _result(work: Work, fit: Fit, formula: str, conf_level: float) -> Result:
         statistics["n_effective"] = work.effective
     if work.tau2 is not None:
         statistics["tau2"] = work.tau2
-    statistics |= contextual(beta, covariance, columns)
+    statistics |= contextual(found, columns)
+    doubts = cautions(work, fit, columns, table, combine, conf_level)
+    if statistics.get("contextual_f", 0.0) is None:
+        effects = sum(c.part == "contextual" for c in columns)
+        message = f"{clusters} clusters are too few to test {effects} contextual effects at once."
+        doubts += (Caution("few-clusters", message, "contextual effects"),)
     spec = {
         "formula": formula,
         "effects": work.effects,
@@ -397,6 +403,7 @@ def _result(work: Work, fit: Fit, formula: str, conf_level: float) -> Result:
         "versions": versions(),
     }
     references: tuple[str, ...] = ("pustejovsky2018",) if work.vcov == "CR2" else ()
+    references += ("tipton2015",) if "contextual_f" in statistics else ()
     references += ("lewis2005",) if work.tau2 is not None else ()
     if work.effects == "within-between":
         references += ("mundlak1978",)
@@ -407,8 +414,9 @@ def _result(work: Work, fit: Fit, formula: str, conf_level: float) -> Result:
         statistics,
         _methods(work, columns, table, formula, conf_level),
         vcov=pd.DataFrame(covariance, index=keys, columns=keys),
-        warnings=cautions(work, fit, columns, table, combine, conf_level),
+        warnings=doubts,
         parts=tuple(c.part for c in columns),
+        estimates=found,
         references=references,
         figure=figure,
     )
