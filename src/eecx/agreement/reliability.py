@@ -14,6 +14,7 @@ from scipy import special
 
 from .. import options, plotting
 from ..errors import Caution, DataError, OptionError, listing, wrong_source
+from ..models.joint import of_clusters
 from ..panel import Panel
 from ..results import Result, fingerprint, recorded
 from ..survey import Survey
@@ -214,8 +215,8 @@ def estimate(cells: Cells, name: str, level: str) -> tuple[float, float, float, 
         return None
     ratio = float(e.sum() / s.sum())
     units = len(s)
-    influence = (e - ratio * s) / s.sum()
-    se = float(np.sqrt(units / (units - 1) * np.sum(influence**2)))
+    found = of_clusters(np.array([1 - ratio]), (ratio * s - e)[:, None] / s.sum())
+    se = float(np.sqrt(found.covariance[0, 0]))
     return 1 - ratio, se, float((s.sum() - e.sum()) / free), units
 
 

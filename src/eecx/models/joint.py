@@ -63,6 +63,7 @@ __all__ = [
     "of_clusters",
     "romano_wolf_p",
     "satterthwaite",
+    "small_sample",
     "stacked",
 ]
 
@@ -87,11 +88,16 @@ def of_clusters(
     labels: pd.Index[Any] | None = None,
 ) -> Estimates:
     """Return estimates to which clusters contribute (G, c), with the factor G/(G-1) and t(G-1)."""
-    g = len(contributions)
-    influence = contributions * np.sqrt(g / (g - 1)) if g > 1 else np.full_like(contributions, np.nan)
-    df = np.full(len(values), g - 1.0)
+    influence = small_sample(contributions)
+    df = np.full(len(values), len(influence) - 1.0)
     covariance = influence.T @ influence
     return Estimates(values, covariance, df, "clustered", cluster, labels, influence)
+
+
+def small_sample(contributions: Array) -> Array:
+    """Return what clusters contribute (G, …) times the root of G/(G-1); NaN of one cluster."""
+    g = len(contributions)
+    return contributions * (np.sqrt(g / (g - 1)) if g > 1 else np.nan)
 
 
 def stacked(*estimates: Estimates) -> Estimates:

@@ -60,11 +60,6 @@ class Fit:
     n: float
     condition: float
 
-    @property
-    def influence(self) -> Array:
-        """Contribution of every cell to the estimates, shape (G, k)."""
-        return self.scores @ self.bread @ self.move.T
-
 
 def least_squares(cells: Moments, y: Column, x: Sequence[Column], *, intercept: bool) -> Fit:
     r"""Regress term ``y`` on terms ``x`` over all cells.
