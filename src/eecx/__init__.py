@@ -195,6 +195,7 @@ __all__ = [
     "release",
     "reliability",
     "report",
+    "romano_wolf",
     "rwg",
     "save",
     "simulate",

@@ -20,7 +20,7 @@ import pandas as pd
 
 from ..errors import Caution, DataError
 from ..models.columns import Column
-from ..models.inference import cluster_labels, covariance_of, fit_work
+from ..models.inference import covariance_of, fit_work
 from ..models.least_squares import Fit
 from ..models.levels import level_of
 from ..models.work import Work
@@ -66,7 +66,7 @@ class Level:
         """The corrected coefficients with how far leaving out each cluster moves them."""
         df = np.full(len(self.corrected), len(self.moved) - 1.0)
         spread = self.moved.T @ self.moved
-        labels, cluster = cluster_labels(self.work), self.work.cluster
+        labels, cluster = self.work.clusters[1], self.work.cluster
         return Estimates(self.corrected, spread, df, "jackknife", cluster, labels, self.moved)
 
     @property

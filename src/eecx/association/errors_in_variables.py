@@ -177,7 +177,7 @@ def errors_in_variables(
     )
     levels, cautions = [], []
     for part in parts:
-        work = prepare(source, model, part, unit=unit, wave=wave, cluster=cluster)
+        work = prepare(source, model, part, unit=unit, wave=wave, cluster=cluster, sums=True)
         rows = None if panel is None else rows_of(panel, model, work)
         if len(parts) > 1:
             work = varying(work)

@@ -176,7 +176,9 @@ def mediate(
     keep: Vcov = "HC1" if single else "CR1" if vcov != "CR2" else "CR2"
     # y may itself be a lag, which a written formula does not allow on the left
     equation = grammar.Formula(path[-1], (*path[:-1], *others))
-    work = prepare(data, equation, effects, unit=unit, wave=wave, cluster=cluster, vcov=keep)
+    work = prepare(
+        data, equation, effects, unit=unit, wave=wave, cluster=cluster, vcov=keep, sums=True
+    )
     j = 1 + len(mediators)
     model = _Model(work, work.terms[0], work.terms[1:j], work.y, work.terms[j:])
     return _analyse(model, data, arguments, vcov, path, others)

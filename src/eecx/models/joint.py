@@ -45,7 +45,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import linalg, special
+from scipy import special
 
 from ..errors import OptionError, listing
 from ..resampling import Weights, cluster_weights

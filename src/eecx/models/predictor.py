@@ -24,7 +24,7 @@ from scipy import special
 
 from .. import formula as grammar
 from .. import options, plotting
-from ..covariance import cr2
+from ..covariance import Sums, cr2
 from ..errors import Caution, ColumnError, OptionError, listing
 from ..moments import Moments
 from ..results import NUMBERS, Result, interval_phrase, recorded, tidy
@@ -109,8 +109,8 @@ class LeastSquares:
     def _block(self, combine: Array) -> tuple[Array, Array]:
         fit, move = self.fit, combine @ self.fit.move
         if self.own is None:
-            covariance, df = cr2(fit.bread, fit.cross, fit.scores, move)
-            variance = np.diag(covariance).copy()
+            influence, df = cr2(fit.by, move)
+            variance = (influence**2).sum(axis=0)
         else:
             variance = np.einsum("ij,jk,ik->i", move, self.own, move)
             df = np.full(len(move), self.df)
@@ -542,7 +542,8 @@ def predictor_of_least_squares(model: grammar.Formula, work: Work, fit: Fit) -> 
         away = np.asarray(np.linalg.inv(fit.move), dtype=float)
         own, dfs = covariance_of(work, fit, work.vcov, away)
         own, df = np.nan_to_num(own), float(np.nanmax(dfs, initial=0.0))
-        kept = replace(fit, cross=fit.cross[:0], scores=fit.scores[:0])
+        none = fit.scores[:0]
+        kept = replace(fit, scores=none, by=Sums(fit.bread, np.zeros((0, *fit.bread.shape)), none))
     errors = LeastSquares(kept, own, df, residual, free)
     return Predictor(work.effects, model, fit.columns, fit.beta, inputs, errors)
 
@@ -554,7 +555,7 @@ def _observed_variance(work: Work, fit: Fit) -> tuple[float, float]:
     rest on, with the mean number of waves.
     """
     k = len(fit.beta)
-    free = max(fit.n - k - work.absorbed, 1.0)
+    free = max(fit.n - k - work.taken_out, 1.0)
     if work.components is None:
         return fit.rss / free, free
     waves, within = fit.n / work.units, work.components.within

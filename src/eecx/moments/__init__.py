@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .arrays import pack, triangle, unpack
+from .arrays import WIDE, is_nothing, nothing, pack, picked, triangle, unpack
 from .counts import Counts
 from .from_engine import FAR, from_engine
 from .from_memory import from_rows
@@ -12,13 +12,17 @@ from .moments import Moments
 __all__ = [
     "FAR",
     "ROW",
+    "WIDE",
     "Counts",
     "Moments",
     "from_engine",
     "from_rows",
     "group_codes",
+    "is_nothing",
     "names_of",
+    "nothing",
     "pack",
+    "picked",
     "triangle",
     "unpack",
 ]

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from .. import formula, frames
-from .arrays import Array, Codes, summed, triangle, two_sum
+from .arrays import WIDE, Array, Codes, nothing, products, summed, triangle, two_sum
 from .keys import ROW, group_codes
 from .moments import Moments
 from .refusals import bad_weight, infinite, no_rows
@@ -65,8 +65,8 @@ def from_rows(
     if ROW in keys.columns:
         one = np.ones(len(x))
         w = one if w is None else w
-        blank = np.zeros((len(x), p * (p + 1) // 2))
         x = np.ascontiguousarray(x)
+        blank = nothing(len(x), p * (p + 1) // 2)
         return Moments(terms, keys.reset_index(drop=True), one, w, w * w, x, blank, left_out)
     codes, cells = group_codes(keys, list(keys.columns))
     n, total_w, w2, (mean, rest), m2 = _sum_rows(x, codes, len(cells), w)
@@ -110,8 +110,11 @@ def _sum_rows(
             away[k] += each_row(mean[k] - better)
             mean[k], rest[k] = better, total(away[k]) / total_w
             square[k] = total(away[k], away[k])
-    m2 = np.empty((cells, len(columns) * (len(columns) + 1) // 2))
-    for j, (a, b) in enumerate(zip(*triangle(len(columns)), strict=True)):
-        whole = square[a] if a == b else total(away[a], away[b])
-        m2[:, j] = whole - total_w * rest[a] * rest[b]
+    i, j = triangle(len(columns))
+    if len(columns) < WIDE:
+        pairs = zip(i, j, strict=True)
+        m2 = np.stack([square[a] if a == b else total(away[a], away[b]) for a, b in pairs], axis=1)
+    else:
+        m2 = products(away.T, np.ones(len(x)) if w is None else w, codes, cells)
+    m2 -= (total_w * rest[i] * rest[j]).T
     return n, total_w, w2, two_sum(mean.T, rest.T), m2

@@ -26,7 +26,18 @@ import pandas as pd
 
 from .. import formula, frames
 from ..errors import ColumnError, DataError, listing, nearest
-from .arrays import Array, Codes, pack, summed, triangle, two_sum, unpack
+from .arrays import (
+    Array,
+    Codes,
+    is_nothing,
+    nothing,
+    pack,
+    picked,
+    products,
+    summed,
+    two_sum,
+    unpack,
+)
 from .from_correlations import read_correlations
 from .keys import group_codes, names_of, stacked
 
@@ -181,6 +192,11 @@ class Moments:
         return cls(labels, pd.DataFrame(index=range(1)), size, size, size, centre[None], m2[None])
 
     @property
+    def of_rows(self) -> bool:
+        """Whether every cell is a single row, which has no cross-products about itself."""
+        return is_nothing(self.m2)
+
+    @property
     def cross(self) -> Array:
         """Centred cross-products as full matrices, shape (cells, p, p)."""
         return unpack(self.m2, len(self.terms))
@@ -211,7 +227,7 @@ class Moments:
             self,
             terms=tuple(self.terms[i] for i in at),
             mean=self.mean[:, at],
-            m2=pack(self.cross[:, at][:, :, at]),
+            m2=pack(picked(self.cross, at)),
             mean_rest=self.rest[:, at],
         )
 
@@ -223,11 +239,10 @@ class Moments:
         self.require_keys(keys)
         codes, kept = group_codes(self.keys, keys)
         anchor, centre, away = self._centres(codes, len(kept))
-        i, j = triangle(len(self.terms))
-        m2 = np.empty((len(kept), len(i)))
-        for k, (a, b) in enumerate(zip(i, j, strict=True)):
-            between = self.w * away[:, a] * away[:, b]
-            m2[:, k] = summed(self.m2[:, k] + between, codes, len(kept))
+        m2 = products(away, self.w, codes, len(kept))
+        if not self.of_rows:
+            for k, within in enumerate(self.m2.T):
+                m2[:, k] += summed(within, codes, len(kept))
         n, w, w2 = (summed(v, codes, len(kept)) for v in (self.n, self.w, self.w2))
         mean, rest = two_sum(anchor, centre)
         return Moments(self.terms, kept, n, w, w2, mean, m2, self.left_out, rest)
@@ -246,7 +261,7 @@ class Moments:
     def means(self) -> Moments:
         """Treat every cell as one observation: its mean, with weight one (between units)."""
         one = np.ones(len(self.keys))
-        return replace(self, n=one, w=one, w2=one, m2=np.zeros_like(self.m2))
+        return replace(self, n=one, w=one, w2=one, m2=nothing(*self.m2.shape))
 
     def __add__(self, other: Moments) -> Moments:
         """Merge two sets of cells; cells of equal keys become one."""

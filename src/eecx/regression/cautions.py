@@ -197,7 +197,7 @@ def _effective(work: Work, fit: Fit, combine: Array) -> Array:
     """Return how many equal clusters each slope rests on: one over the sum of squared shares."""
     if isinstance(work.cluster, tuple) or not clustered(work.vcov):
         return np.full(len(combine), np.inf)
-    share = partial_leverage(fit.bread, fit.cross, combine @ fit.move)
+    share = partial_leverage(fit.by, combine @ fit.move)
     return np.asarray(1 / (share**2).sum(axis=0), dtype=float)
 
 
@@ -207,7 +207,7 @@ def _concentrated(
     """Caution against errors of what varies in one cluster (or row) alone, or mostly there."""
     if work.vcov == "classical" or isinstance(work.cluster, tuple):
         return []
-    share = partial_leverage(fit.bread, fit.cross, combine @ fit.move)
+    share = partial_leverage(fit.by, combine @ fit.move)
     kind = "row" if work.vcov in ROWWISE else f"cluster ({work.cluster})"
     found = []
     for name, df, own in zip(names, table["df"], share.T, strict=True):
@@ -215,7 +215,7 @@ def _concentrated(
         if np.isnan(df):
             message = f"Nothing tells the error of {name!r}: it fits each {kind} exactly."
         elif own[at] > CONCENTRATED:
-            which = "" if work.vcov in ROWWISE else f", {listing([work.cluster_name(at)])}"
+            which = "" if work.vcov in ROWWISE else f", {listing([work.clusters[1][at]])}"
             message = (
                 f"{100 * own[at]:.0f}% of what tells {name!r} lies in one {kind}{which}: its "
                 "error, told by the rest, may be far too small."

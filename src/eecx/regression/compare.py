@@ -44,8 +44,8 @@ def compare(*fits: Result, names: Sequence[str] = (), digits: int = 3) -> Result
         these slopes are equal (``models``: of which fits): with CR2 errors the approximate
         Hotelling test (``test`` is ``HTZ``, as in :func:`eecx.wald`), else F, on ``df`` and
         ``df_denominator``. Of two fits it has the difference, first less second, with error and
-        interval (at the level of the first fit) too. It is empty where no term is in several fits, or where fits cannot be tested
-        together: a warning says why.
+        interval (at the level of the first fit) too. It is empty where no term is in several fits,
+        or where fits cannot be tested together: a warning says why.
 
     Raises
     ------
@@ -142,7 +142,7 @@ def compare(*fits: Result, names: Sequence[str] = (), digits: int = 3) -> Result
 
 
 def headings(names: Sequence[str], fits: int) -> list[str]:
-    """Return what fits are called: as given, or (1), (2), …"""
+    """Return what fits are called: as given, or by their numbers."""
     listed = isinstance(names, Sequence) and not isinstance(names, str)
     heads = list(names) if listed and names else [f"({i + 1})" for i in range(fits)]
     texts = listed and all(isinstance(h, str) and h for h in heads)

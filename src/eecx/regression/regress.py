@@ -322,11 +322,13 @@ def _bootstrapped(
     combine, columns = shown(work, fit)
     factor = cr1_factor(fit, work)
     table = result.table.copy()
+    bread, scores = fit.by.whole
+    waves = len(bread) - len(fit.bread)
     tests = wild_tests(
-        fit.bread,
-        fit.cross,
-        fit.scores,
-        combine @ fit.move,
+        bread,
+        fit.by.times(fit.bread @ (combine @ fit.move).T),
+        scores,
+        np.pad(combine @ fit.move, ((0, 0), (waves, 0))),
         combine @ fit.beta,
         factor,
         draws=draws,
@@ -356,7 +358,7 @@ def _bootstrapped(
 
 def _result(work: Work, fit: Fit, formula: str, conf_level: float) -> Result:
     clusters = len(fit.scores)
-    residual_df = fit.n - len(fit.beta) - work.absorbed
+    residual_df = fit.n - len(fit.beta) - work.taken_out
     combine, columns = shown(work, fit)
     found = estimates_of(work, fit, work.vcov, combine)
     covariance = found.covariance

@@ -222,7 +222,10 @@ def _gave(test: JointTest) -> str:
 def _hypothesis(names: Sequence[str], null: Array, equal: bool) -> str:
     """Return the null hypothesis: "ex = m = 0", "ex = 0.5, m = 0", "ex = m - 0.5"."""
     if equal:
-        less = [f"{n} {'-' if v > 0 else '+'} {abs(v):g}" if v else n for n, v in zip(names, null, strict=True)]
+        less = [
+            f"{n} {'-' if v > 0 else '+'} {abs(v):g}" if v else n
+            for n, v in zip(names, null, strict=True)
+        ]
         return " = ".join(less)
     if len(set(null)) == 1:
         return " = ".join([*names, f"{null[0]:g}"])

@@ -116,7 +116,7 @@ class WildTest:
 
 def wild_tests(
     bread: Array,
-    cross: Array,
+    pulls: Array,
     scores: Array,
     combine: Array,
     estimates: Array,
@@ -131,7 +131,8 @@ def wild_tests(
     Parameters
     ----------
     bread : ndarray, shape (k, k)
-    cross : ndarray, shape (G, k, k)
+    pulls : ndarray, shape (G, k, c)
+        :math:`A_g M r` of every combination.
     scores : ndarray, shape (G, k)
         Unrestricted.
     combine : ndarray, shape (c, k)
@@ -145,8 +146,8 @@ def wild_tests(
     """
     options.draws(draws, usual=9999)
     sides = combine @ bread
-    moved = [cross @ m / (r @ m) for r, m in zip(combine, sides, strict=True)]
-    reach = [cross @ m @ bread for m in sides]
+    moved = [pulls[:, :, j] / (combine[j] @ m) for j, m in enumerate(sides)]
+    reach = [pulls[:, :, j] @ bread for j in range(len(sides))]
     batches, complete = cluster_weights(len(scores), int(draws), kind, rng)
     top: list[list[Array]] = [[] for _ in sides]
     below: list[list[Array]] = [[] for _ in sides]
