@@ -215,8 +215,8 @@ def estimate(cells: Cells, name: str, level: str) -> tuple[float, float, float, 
         return None
     ratio = float(e.sum() / s.sum())
     units = len(s)
-    found = of_clusters(np.array([1 - ratio]), (ratio * s - e)[:, None] / s.sum())
-    se = float(np.sqrt(found.covariance[0, 0]))
+    told = of_clusters(np.array([1 - ratio]), (ratio * s - e)[:, None] / s.sum())
+    se = float(np.sqrt(told.covariance[0, 0]))
     return 1 - ratio, se, float((s.sum() - e.sum()) / free), units
 
 

@@ -182,7 +182,11 @@ def _equality(fits: Sequence[Result], heads: Sequence[str]) -> tuple[pd.DataFram
             message = "Nothing tells whether these slopes differ, or too few clusters do."
             cautions.append(Caution("too-few-clusters", message, f"{term}, {level}"))
         one = estimates(differ.values, np.sqrt(np.diag(differ.covariance)), differ.df, conf_level)
-        row_of = {"term": term, "level": level, "models": ", ".join(heads[i] for i, _ in found)}
+        row_of: dict[str, Any] = {
+            "term": term,
+            "level": level,
+            "models": ", ".join(heads[i] for i, _ in found),
+        }
         row_of |= {c: one[c][0] if q == 1 else np.nan for c in NUMBERS}
         row_of |= {
             "statistic": test.statistic,

@@ -135,9 +135,9 @@ def glm(
     if named is not None:
         kept, codes = np.unique(groups, return_inverse=True)
         moved = (scaled * (w * (y - mu))[:, None]) @ np.asarray(fit.normalized_cov_params) @ move.T
-        influence = np.stack([np.bincount(codes, m, clusters) for m in moved.T], axis=1)
+        sums = np.stack([np.bincount(codes, m, clusters) for m in moved.T], axis=1)
         factor = clusters / (clusters - 1) * (len(y) - 1) / (len(y) - len(beta))
-        influence *= np.sqrt(factor)
+        influence = np.asarray(sums * np.sqrt(factor), dtype=float)
         found = Estimates(beta, v, df, "CR1", own, pd.Index(named)[kept], influence)
     shown = (INTERCEPT, *columns[1:])
     terms = called(shown)

@@ -20,9 +20,8 @@ __all__ = ["romano_wolf"]
 
 USES = Uses(
     "romano_wolf",
-    effects=EFFECTS,
+    effects=tuple(e for e in EFFECTS if e != "mixed"),
     vcov=("CR2", "CR0", "CR1", "CR1-areg", "CR1-plm", "CR3"),
-    clusters=1,
     called=None,
 )
 # clusters below which signs give few draws that differ, and Webb's six values are taken
@@ -58,7 +57,7 @@ def romano_wolf(
     -------
     Result
         ``.table``: a row for each slope, ``model, term, level`` in front, with the columns of the
-        fits and ``p_adjusted``, which is never below ``p_value``.
+        fits and ``adjusted_p_value``, which is never below ``p_value``.
 
     Raises
     ------
@@ -90,7 +89,7 @@ def romano_wolf(
     ...     for formula in ("cx ~ ex", "cx ~ lag(ex)")
     ... ]
     >>> found = eecx.romano_wolf(*fits)
-    >>> bool((found.table["p_adjusted"] > found.table["p_value"]).all())
+    >>> bool((found.table["adjusted_p_value"] > found.table["p_value"]).all())
     True
     """
     asked = dict(locals())
@@ -120,15 +119,17 @@ def romano_wolf(
             fix="Name other terms in terms=.",
         )
     front = ["model", "term", "level"]
-    table = table[[*front, *(c for c in table.columns if c not in front)]].assign(p_adjusted=p)
+    table = table[[*front, *(c for c in table.columns if c not in front)]].assign(
+        adjusted_p_value=p
+    )
     cautions = list(dict.fromkeys(w for f in fits for w in f.warnings))
     if clusters < FEW:
         message = f"Signs of {clusters} clusters are few: adjusted p values are rough."
         cautions.append(Caution("few-clusters", message, str(together.cluster)))
     several = len(fits) > 1
     found = "; ".join(
-        f"{row.term}{f' in {row.model}' if several else ''} {p_phrase(float(row.p_adjusted))}"
-        for row in table.itertuples()
+        f"{term}{f' in {model}' if several else ''} {p_phrase(value)}"
+        for term, model, value in zip(table["term"], table["model"], p, strict=True)
     )
     return Result(
         "romano_wolf",

@@ -155,9 +155,9 @@ def wald(
         least = tested.df.min()
         tested = combined(tested, np.eye(len(names))[:-1] - np.eye(len(names))[1:])
         tested = replace(tested, df=np.full(len(tested.values), least))
-    tests = (f_test(tested), chi2_test(tested))
+    tests = [f_test(tested), chi2_test(tested)]
     if tested.spread is not None:
-        tests = (hotelling_test(tested), *tests)
+        tests = [hotelling_test(tested), *tests]
     what = _hypothesis(names, null, equal)
     cautions = [*result.warnings, *_few(tests[0], result.stats, what)]
     if tested.rule == "wild":

@@ -24,17 +24,17 @@ class Spread:
 
     Let :math:`u_g` (rows × c) be the weights with which the residuals of cluster g enter the
     estimates and, with :math:`(X'X)^{-1} = L L'`, :math:`r_g = L'X_g'u_g` (k × c). Under errors
-    that are independent and of one variance the contributions :math:`u_g'e_g` and
-    :math:`u_h'e_h` have the covariance, up to that variance,
+    that are independent and of one variance :math:`\sigma^2`, that of the residuals, the
+    contributions :math:`u_g'e_g` and :math:`u_h'e_h` have the covariance
 
-    .. math:: P_{gh} = 1_{g=h}\, u_g'u_g - r_g'r_h
+    .. math:: P_{gh} = \sigma^2 (1_{g=h}\, u_g'u_g - r_g'r_h)
 
     Attributes
     ----------
     own : ndarray, shape (G, c, c)
-        :math:`u_g'u_g`.
+        :math:`\sigma^2 u_g'u_g`.
     reach : ndarray, shape (G, k, c)
-        :math:`r_g`.
+        :math:`\sigma r_g`.
     """
 
     own: Array
