@@ -9,10 +9,11 @@ influence :math:`C\psi_g`, functions :math:`f(\hat\theta)` that of their gradien
 Degrees of freedom, of CR2, need more than influences: how these vary if errors are independent and
 of one variance (:class:`eecx.results.Spread`). Fits that are stacked count as one model with a
 block-diagonal design and independent errors, those of each fit with the variance of its own
-residuals, so that the units of measurement of outcomes do not matter. The *approximate Hotelling test* (HTZ) of q combinations with the covariance
-:math:`V` approximates :math:`\Omega^{-1/2} V \Omega^{-1/2}`, with
-:math:`\Omega = \sum_g P_{gg}`, by a Wishart matrix of :math:`\eta` degrees of freedom, as many as
-give its elements the same total variance:
+residuals, so that the units of measurement of outcomes do not matter.
+
+The *approximate Hotelling test* (HTZ) of q combinations with the covariance :math:`V` approximates
+:math:`\Omega^{-1/2} V \Omega^{-1/2}`, with :math:`\Omega = \sum_g P_{gg}`, by a Wishart matrix of
+:math:`\eta` degrees of freedom, as many as give its elements the same total variance:
 
 .. math:: \eta = \frac{q(q+1)}{\sum_{g,h} (\operatorname{tr} P_{gh})^2 +
           \operatorname{tr}(P_{gh} P_{gh})}, \qquad

@@ -14,7 +14,7 @@ from ..errors import Caution, OptionError
 from ..models.inference import estimates
 from ..models.joint import combined, f_test, held, hotelling_test, stacked
 from ..models.levels import slopes_of
-from ..results import NUMBERS, Estimates, Result, fingerprint, identifying, recorded
+from ..results import NUMBERS, Result, fingerprint, identifying, recorded
 
 __all__ = ["compare", "data_of", "headings"]
 
@@ -79,7 +79,10 @@ def compare(*fits: Result, names: Sequence[str] = (), digits: int = 3) -> Result
     [['ex', '(1), (2)', 'HTZ']]
     """
     asked = dict(locals())
-    models = [isinstance(f, Result) and identifying(f.table) == ["term", "level"] for f in fits]
+    models = [
+        isinstance(f, Result) and identifying(f.table) == ["term", "level"] and f.estimates
+        for f in fits
+    ]
     if len(fits) < 2 or not all(models):
         raise OptionError(
             "compare takes two or more Results of eecx.regress.",
@@ -166,7 +169,8 @@ def _equality(fits: Sequence[Result], heads: Sequence[str]) -> tuple[pd.DataFram
                 places.setdefault((term, level, family), []).append((i, row))
     shared = {key: found for key, found in places.items() if len(found) > 1}
     conf_level = float(fits[0].spec.get("conf_level") or 0.95)
-    kept = {i: held(_estimates(fits[i])) for i in {i for f in shared.values() for i, _ in f}}
+    used = {i for found in shared.values() for i, _ in found}
+    kept = {i: held(f.estimates) for i, f in enumerate(fits) if i in used and f.estimates}
     rows, cautions = [], []
     for (term, level, _), found in shared.items():
         try:
@@ -182,32 +186,14 @@ def _equality(fits: Sequence[Result], heads: Sequence[str]) -> tuple[pd.DataFram
             message = "Nothing tells whether these slopes differ, or too few clusters do."
             cautions.append(Caution("too-few-clusters", message, f"{term}, {level}"))
         one = estimates(differ.values, np.sqrt(np.diag(differ.covariance)), differ.df, conf_level)
-        row_of: dict[str, Any] = {
-            "term": term,
-            "level": level,
-            "models": ", ".join(heads[i] for i, _ in found),
-        }
+        row_of: dict[str, Any] = {"term": term, "level": level}
+        row_of["models"] = ", ".join(heads[i] for i, _ in found)
         row_of |= {c: one[c][0] if q == 1 else np.nan for c in NUMBERS}
-        row_of |= {
-            "statistic": test.statistic,
-            "df": test.df,
-            "p_value": test.p_value,
-            "df_denominator": test.df_denominator,
-            "test": test.name,
-        }
+        row_of |= {"statistic": test.statistic, "df": test.df, "p_value": test.p_value}
+        row_of |= {"df_denominator": test.df_denominator, "test": test.name}
         rows.append(row_of)
     columns = ["term", "level", "models", *NUMBERS, "df_denominator", "test"]
     return pd.DataFrame(rows, columns=columns), list(dict.fromkeys(cautions))
-
-
-def _estimates(fit: Result) -> Estimates:
-    if fit.estimates is None:
-        raise OptionError(
-            "One of the results keeps no estimates.",
-            code="wrong-source",
-            fix="Fit it again with eecx.regress().",
-        )
-    return fit.estimates
 
 
 def _unit(fit: Result, row: int) -> Array:

@@ -119,9 +119,8 @@ def romano_wolf(
             fix="Name other terms in terms=.",
         )
     front = ["model", "term", "level"]
-    table = table[[*front, *(c for c in table.columns if c not in front)]].assign(
-        adjusted_p_value=p
-    )
+    table = table[[*front, *(c for c in table.columns if c not in front)]]
+    table = table.assign(adjusted_p_value=p)
     cautions = list(dict.fromkeys(w for f in fits for w in f.warnings))
     if clusters < FEW:
         message = f"Signs of {clusters} clusters are few: adjusted p values are rough."
