@@ -67,7 +67,10 @@ def fit_work(work: Work) -> Fit:
             fix=f"Take fewer terms, or add {what}.",
         )
     cluster = work.clusters[0] if work.cells.of_rows else None
-    fit = least_squares(work.cells, work.y, x, intercept=work.intercept, cluster=cluster)
+    net_of = "the effects of waves" if work.waves_out else ""
+    fit = least_squares(
+        work.cells, work.y, x, intercept=work.intercept, cluster=cluster, net_of=net_of
+    )
     if work.net_of is not None and isinstance(fit.by, Rows):
         fit = replace(fit, by=RowsNetOfWaves(fit.by, work.net_of))
     if work.centre is not None:
@@ -127,7 +130,7 @@ def _refuse_constant(work: Work) -> None:
     """Name a column whose variation, after effects are taken out, is rounding error only."""
     own = work.cells.select([work.y, *work.terms])
     rows = f"{own.n.sum():.0f} {'units' if work.effects == 'between' else 'rows'}"
-    spread = np.diag(own.collapse().cross[0])
+    spread = own.squares()
     noise = float(own.n.sum()) * (1e-14 * work.size[: len(own.terms)]) ** 2
     for name, found, least in zip(own.terms, spread, noise, strict=True):
         if found > least or name == INTERCEPT or name in work.common:

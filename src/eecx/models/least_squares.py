@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -75,6 +75,7 @@ def least_squares(
     *,
     intercept: bool,
     cluster: Codes | None = None,
+    net_of: str = "",
 ) -> Fit:
     r"""Regress term ``y`` on terms ``x`` over all cells.
 
@@ -83,7 +84,8 @@ def least_squares(
     The sums are taken about the grand mean and every column is divided by its root sum of
     squares before solving, so that neither offset nor unit of measurement costs digits.
     Without an intercept the columns are taken as centred already (fixed effects taken out).
-    ``cluster`` numbers the clusters of cells that are rows; without it each row is one.
+    ``cluster`` numbers the clusters of cells that are rows; without it each row is one. ``net_of``
+    says what was taken out of the columns, for the words of an error.
 
     Raises
     ------
@@ -94,7 +96,7 @@ def least_squares(
     k = len(x)
     centre = np.zeros(k + 1)
     if intercept:
-        cells, centre = _centred(cells)
+        cells, centre = cells.centred()
     about, rows = np.zeros((0, k + 1, k + 1)), np.zeros((0, k + 1))
     if cells.of_rows:
         rows = np.sqrt(cells.w)[:, None] * cells.away_from(np.zeros(k + 1))
@@ -103,7 +105,7 @@ def least_squares(
         about = cells.about(np.zeros(k + 1))
         whole = about.sum(axis=0)
     scale = np.sqrt(np.diag(whole))
-    _refuse_dependent(whole, list(x), scale)
+    _refuse_dependent(whole, list(x), scale, net_of)
     s = scale[:k]
     r = whole[:k, :k] / np.outer(s, s)
     slopes = np.linalg.solve(r, whole[:k, k] / s) / s
@@ -133,14 +135,6 @@ def least_squares(
     return Fit(columns, beta, move, bread, by.scores, by, max(rss, 0.0), tss, n, condition)
 
 
-def _centred(cells: Moments) -> tuple[Moments, Array]:
-    """Move the grand mean of every term to 0; return it too."""
-    total = cells.collapse()
-    high, low = total.mean[0], total.rest[0]
-    away = cells.away_from(high) - low
-    return replace(cells, mean=away, mean_rest=None), high + low
-
-
 def _with_intercept(
     cells: Moments, residual: Array, cross: Array, scores: Array
 ) -> tuple[Array, Array]:
@@ -167,7 +161,7 @@ def independent(whole: Array, scale: Array) -> npt.NDArray[np.bool_]:
     return kept
 
 
-def _refuse_dependent(whole: Array, x: list[Column], scale: Array) -> None:
+def _refuse_dependent(whole: Array, x: list[Column], scale: Array, net_of: str = "") -> None:
     k = len(x)
     kept = independent(whole[:k, :k], scale[:k])
     if kept.all():
@@ -185,7 +179,8 @@ def _refuse_dependent(whole: Array, x: list[Column], scale: Array) -> None:
     partners = [str(x[i]) for i, w in zip(before, weights, strict=True) if abs(w) > 1e-6]
     verb = "determines" if len(partners) == 1 else "determine"
     raise DataError(
-        f"{x[j]!r} is collinear: {listing(partners)} {verb} it.",
+        f"{x[j]!r} is collinear: {f'net of {net_of}, ' if net_of else ''}{listing(partners)} "
+        f"{verb} it.",
         code="collinear-column",
         fix="Leave one of them out.",
     )

@@ -27,7 +27,7 @@ from .. import options, plotting
 from ..covariance import Sums, cr2
 from ..errors import Caution, ColumnError, OptionError, listing
 from ..moments import Moments
-from ..results import NUMBERS, Result, interval_phrase, recorded, tidy
+from ..results import NUMBERS, Estimates, Result, interval_phrase, recorded, tidy
 from .capabilities import accept
 from .columns import INTERCEPT, Column
 from .fitted import fitted_rows
@@ -530,8 +530,10 @@ def _figure(
 # ---------------------------------------------------------------------- made from a fit
 
 
-def predictor_of_least_squares(model: grammar.Formula, work: Work, fit: Fit) -> Predictor:
-    """Return the predictor of a least-squares fit."""
+def predictor_of_least_squares(
+    model: grammar.Formula, work: Work, fit: Fit, known: Estimates
+) -> Predictor:
+    """Return the predictor of a least-squares fit; ``known`` starts with its coefficients."""
     inputs = inputs_of(work.source, model, fit.columns, work.effects)
     residual, free = _observed_variance(work, fit)
     if isinstance(work.source, Moments) and not np.array_equal(work.source.w, work.source.n):
@@ -540,8 +542,11 @@ def predictor_of_least_squares(model: grammar.Formula, work: Work, fit: Fit) -> 
     if work.vcov != "CR2":
         # of the centred model; where nothing tells a coefficient its variance is zero
         away = np.asarray(np.linalg.inv(fit.move), dtype=float)
-        own, dfs = covariance_of(work, fit, work.vcov, away)
-        own, df = np.nan_to_num(own), float(np.nanmax(dfs, initial=0.0))
+        k = len(fit.beta)
+        own, df = away @ known.covariance[:k, :k] @ away.T, float(known.df[0])
+        if np.isnan(own).any():
+            own, dfs = covariance_of(work, fit, work.vcov, away)
+            own, df = np.nan_to_num(own), float(np.nanmax(dfs, initial=0.0))
         none = fit.scores[:0]
         kept = replace(fit, scores=none, by=Sums(fit.bread, np.zeros((0, *fit.bread.shape)), none))
     errors = LeastSquares(kept, own, df, residual, free)

@@ -95,16 +95,21 @@ class Crossing:
         told = values > 1e-10 * values.max()
         return np.asarray(vectors[:, told] / np.sqrt(values[told]), dtype=float)
 
-    def within(self, x: Array) -> tuple[Array, int]:
+    def within(self, x: Array, sums: tuple[Array, Array] | None = None) -> tuple[Array, int]:
         """Take what units and waves have in common out of columns; return how many effects it was.
 
         The effects solve the normal equations of dummies, those of the units eliminated first.
+        ``sums`` are those of the columns, if known.
         """
         size = self.seen.sum(axis=1)[:, None]
-        units, waves = self.sums(x)
+        units, waves = self.sums(x) if sums is None else sums
         of_waves = self.root @ (self.root.T @ (waves - self.seen.T @ (units / size)))
         of_units = (units - self.seen @ of_waves) / size
-        return x - of_units[self.unit] - of_waves[self.wave], len(size) + self.root.shape[1]
+        left = np.empty(x.shape[::-1]).T  # column after column
+        for j, column in enumerate(x.T):
+            left[:, j] = column - of_units[:, j][self.unit]
+            left[:, j] -= of_waves[:, j][self.wave]
+        return left, len(size) + self.root.shape[1]
 
     def weighted(self, x: Array, found: Components) -> Array:
         r"""Return columns times the root of :math:`(\Omega/\sigma_e^2)^{-1}` (see above)."""

@@ -79,18 +79,19 @@ def picked(full: Array, at: Sequence[int] | Codes) -> Array:
 def products(x: Array, w: Array, codes: Codes, groups: int) -> Array:
     """Return the packed sums of :math:`w x x'` of rows (n, p) per group."""
     n, p = x.shape
+    weighted = x if (w == 1).all() else x * w[:, None]
     if groups == 1:
-        return pack((x * w[:, None]).T @ x)[None]
+        return pack(weighted.T @ x)[None]
     i, j = triangle(p)
     out = np.empty((groups, len(i)))
     if p < WIDE or groups > n / p:
         for k, (a, b) in enumerate(zip(i, j, strict=True)):
-            out[:, k] = summed(w * x[:, a] * x[:, b], codes, groups)
+            out[:, k] = summed(weighted[:, a] * x[:, b], codes, groups)
         return out
     order = np.argsort(codes, kind="stable")
     ends = np.cumsum(np.bincount(codes, minlength=groups))
     for g, rows in enumerate(np.split(order, ends[:-1])):
-        out[g] = pack((x[rows] * w[rows, None]).T @ x[rows])
+        out[g] = pack(weighted[rows].T @ x[rows])
     return out
 
 

@@ -63,11 +63,9 @@ def from_rows(
     """Sum complete rows ``x`` (rows, p) per combination of ``keys``."""
     p = x.shape[1]
     if ROW in keys.columns:
-        one = np.ones(len(x))
-        w = one if w is None else w
-        x = np.ascontiguousarray(x)
-        blank = nothing(len(x), p * (p + 1) // 2)
-        return Moments(terms, keys.reset_index(drop=True), one, w, w * w, x, blank, left_out)
+        one, blank = np.ones(len(x)), nothing(len(x), p * (p + 1) // 2)
+        w, w2 = (one, one) if w is None else (w, w * w)
+        return Moments(terms, keys.reset_index(drop=True), one, w, w2, x, blank, left_out)
     codes, cells = group_codes(keys, list(keys.columns))
     n, total_w, w2, (mean, rest), m2 = _sum_rows(x, codes, len(cells), w)
     return Moments(terms, cells, n, total_w, w2, mean, m2, left_out, rest)

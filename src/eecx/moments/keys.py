@@ -27,7 +27,8 @@ def names_of(given: Sequence[Any] | str, what: str = "keys") -> list[Any]:
             fix=f"Give a list, as in {what}=['store'].",
         )
     names = [given] if isinstance(given, str) else list(given)
-    if twice := {n for n in names if names.count(n) > 1}:
+    if len(set(names)) < len(names):
+        twice = {n for n in names if names.count(n) > 1}
         raise OptionError(
             f"{listing(sorted(twice))} is named twice.",
             code="named-twice",

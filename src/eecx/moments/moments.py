@@ -35,6 +35,7 @@ from .arrays import (
     picked,
     products,
     summed,
+    triangle,
     two_sum,
     unpack,
 )
@@ -91,7 +92,7 @@ class Moments:
     def __post_init__(self) -> None:
         cells, p = len(self.keys), len(self.terms)
         if self.mean_rest is None:
-            object.__setattr__(self, "mean_rest", np.zeros_like(self.mean))
+            object.__setattr__(self, "mean_rest", nothing(*self.mean.shape))
         shapes = {
             "n": (cells,),
             "w": (cells,),
@@ -211,24 +212,25 @@ class Moments:
 
     def select(self, terms: Sequence[Any]) -> Moments:
         """Keep these terms, in this order; a column may be named without its backticks."""
+        place = {term: i for i, term in enumerate(self.terms)}
         at = []
         for term in names_of(terms, "terms"):
-            label = term if term in self.terms else formula.Name(term).label
-            if label not in self.terms:
+            label = term if term in place else formula.Name(term).label
+            if label not in place:
                 raise ColumnError(
                     f"These Moments have no term {term!r}.",
                     code="unknown-term",
                     fix=nearest(term, self.terms),
                 )
-            at.append(self.terms.index(label))
+            at.append(place[label])
         if at == list(range(len(self.terms))):
             return self
         return replace(
             self,
             terms=tuple(self.terms[i] for i in at),
-            mean=self.mean[:, at],
+            mean=self.mean.T[at].T,
             m2=pack(picked(self.cross, at)),
-            mean_rest=self.rest[:, at],
+            mean_rest=nothing(len(self.n), len(at)) if is_nothing(self.rest) else self.rest[:, at],
         )
 
     def collapse(self, keys: Sequence[str] | str = ()) -> Moments:
@@ -295,22 +297,42 @@ class Moments:
     @property
     def rest(self) -> Array:
         """What rounding took off the means, zeros where nothing was kept."""
-        return np.zeros_like(self.mean) if self.mean_rest is None else self.mean_rest
+        return nothing(*self.mean.shape) if self.mean_rest is None else self.mean_rest
 
     def away_from(self, point: Array) -> Array:
         """Distance of every cell's mean from a point, to full precision."""
-        return (self.mean - point) + self.rest
+        away = self.mean - point
+        return away if is_nothing(self.rest) else away + self.rest
+
+    def centred(self) -> tuple[Moments, Array]:
+        """Move the mean of all cells to 0, to full precision; return it too."""
+        anchor, centre, away = self._centres(np.zeros(len(self.n), dtype=np.intp), 1)
+        return replace(self, mean=away, mean_rest=None), (anchor + centre)[0]
+
+    def squares(self) -> Array:
+        """Return each term's sum of squares about the mean of all cells, shape (p,)."""
+        away = self.centred()[0].mean
+        between = np.array([self.w * x @ x for x in away.T])
+        if self.of_rows:
+            return between
+        i, j = triangle(len(self.terms))
+        return np.asarray(between + self.m2[:, i == j].sum(axis=0))
 
     def _centres(self, codes: Codes, groups: int) -> tuple[Array, Array, Array]:
         """Return per group an anchor and its mean from there, and each cell's distance from it."""
-        anchor = np.zeros((groups, len(self.terms)))
-        anchor[codes[::-1]] = self.mean[::-1]  # the first cell's mean, so that little is taken off
-        shifted = self.away_from(anchor[codes])
-        w = summed(self.w, codes, groups)
-        centre = np.empty_like(anchor)
-        for k in range(len(self.terms)):
-            centre[:, k] = summed(self.w * shifted[:, k], codes, groups) / w
-        return anchor, centre, shifted - centre[codes]
+        first = np.zeros(groups, dtype=np.intp)
+        first[codes[::-1]] = np.arange(len(codes) - 1, -1, -1)
+        anchor = self.mean[first]  # the first cell's mean, so that little is taken off
+        w, even = summed(self.w, codes, groups), bool((self.w == 1).all())
+        centre, away = np.empty_like(anchor), np.empty(self.mean.shape[::-1]).T
+        for k, (mean, rest) in enumerate(zip(self.mean.T, self.rest.T, strict=True)):
+            own = away[:, k]
+            np.subtract(mean, anchor[:, k][codes], out=own)
+            if not is_nothing(self.rest):
+                own += rest
+            centre[:, k] = summed(own if even else self.w * own, codes, groups) / w
+            own -= centre[:, k][codes]
+        return anchor, centre, away
 
     def correlations(self) -> pd.DataFrame:
         """Return correlations over all cells, as a labelled matrix."""

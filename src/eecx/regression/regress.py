@@ -54,7 +54,7 @@ from ..options import rng as generator
 from ..panel import Panel
 from ..resampling import wild_tests
 from ..resampling.wild import Weights
-from ..results import Result, labels, recorded, versions
+from ..results import Estimates, Result, labels, recorded, versions
 from .cautions import cautions
 from .glm import glm
 
@@ -275,11 +275,13 @@ def regress(
             weights=weighted,
         )
         fit = fit_work(work)
-        result = _result(work, fit, formula, conf_level)
+        combine, columns = shown(work, fit)
+        found = estimates_of(work, fit, work.vcov, combine)
+        result = _result(work, fit, found, columns, combine, formula, conf_level)
         result = replace(
             result,
             spec={**result.spec, **options},
-            predictor=predictor_of_least_squares(model, work, fit),
+            predictor=predictor_of_least_squares(model, work, fit, found),
         )
         if work.vcov == "wild":
             result = _bootstrapped(result, work, fit, draws, wild, rng, conf_level)
@@ -356,11 +358,17 @@ def _bootstrapped(
     )
 
 
-def _result(work: Work, fit: Fit, formula: str, conf_level: float) -> Result:
+def _result(
+    work: Work,
+    fit: Fit,
+    found: Estimates,
+    columns: Sequence[Column],
+    combine: Array,
+    formula: str,
+    conf_level: float,
+) -> Result:
     clusters = len(fit.scores)
     residual_df = fit.n - len(fit.beta) - work.taken_out
-    combine, columns = shown(work, fit)
-    found = estimates_of(work, fit, work.vcov, combine)
     covariance = found.covariance
     se = np.sqrt(np.diag(covariance).clip(0.0))
     se[np.diag(covariance) < 0] = np.nan
