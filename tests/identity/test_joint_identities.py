@@ -15,9 +15,7 @@ from eecx.models.joint import (
     combined,
     f_test,
     function,
-    held,
     hotelling_test,
-    of_clusters,
     romano_wolf_p,
     satterthwaite,
     stacked,
@@ -100,9 +98,10 @@ def test_other_errors_have_no_influence_and_keep_their_covariance(frame, options
 def test_degrees_of_freedom_of_combinations_are_those_of_the_spread(frame):
     found = fit(frame).estimates
     np.testing.assert_allclose(satterthwaite(found.spread()), found.df, rtol=1e-9)
-    once = held(found)
-    np.testing.assert_array_equal(once.spread().own, found.spread().own)
-    assert held(of_clusters(np.ones(1), np.ones((3, 1)))).spread is None
+    c = np.array([[0.0, 1.0, -1.0, 0.0], [0.0, 0.5, 0.5, 2.0]])
+    one, two = found.spread(c), found.spread().combined(c)
+    np.testing.assert_allclose(one.own, two.own, rtol=1e-9, atol=1e-15)
+    np.testing.assert_allclose(satterthwaite(two), combined(found, c).df, rtol=1e-9)
 
 
 def test_results_with_estimates_can_be_pickled(frame):

@@ -243,8 +243,8 @@ def estimates_of(work: Work, fit: Fit, vcov: Vcov, combine: Array | None = None)
     )
 
 
-def _spread(by: ByCluster, combine: Array, sigma: float) -> Spread:
-    made = by.adjusted(combine, 0.5)
+def _spread(by: ByCluster, move: Array, sigma: float, combine: Array | None = None) -> Spread:
+    made = by.adjusted(move if combine is None else combine @ move, 0.5)
     return Spread(sigma**2 * made.own, sigma * made.reach)
 
 

@@ -59,7 +59,6 @@ __all__ = [
     "combined",
     "f_test",
     "function",
-    "held",
     "hotelling_test",
     "is_singular",
     "of_clusters",
@@ -135,7 +134,7 @@ def stacked(*estimates: Estimates) -> Estimates:
         estimates[0].cluster,
         names,
         influence,
-        partial(_stacked_spread, spreads, places, len(names)) if whole else None,
+        partial(_stacked_spread, spreads, places, len(names), ends) if whole else None,
     )
 
 
@@ -150,17 +149,6 @@ def _part(e: Estimates) -> tuple[pd.Index[Any], Array]:
             fix="Fit each by least squares with vcov='CR2' and the same cluster=, one column.",
         )
     return e.labels, e.influence
-
-
-def held(estimates: Estimates) -> Estimates:
-    """Return the same with its spread made once, for many combinations of it."""
-    if estimates.spread is None:
-        return estimates
-    return replace(estimates, spread=partial(_itself, estimates.spread()))
-
-
-def _itself(spread: Spread) -> Spread:
-    return spread
 
 
 def _refuse_unlike(estimates: Sequence[Estimates]) -> None:
@@ -184,19 +172,25 @@ def _refuse_unlike(estimates: Sequence[Estimates]) -> None:
 
 
 def _stacked_spread(
-    makers: Sequence[Callable[[], Spread]], places: Sequence[npt.NDArray[np.intp]], clusters: int
+    makers: Sequence[Callable[..., Spread]],
+    places: Sequence[npt.NDArray[np.intp]],
+    clusters: int,
+    ends: npt.NDArray[np.intp],
+    combine: Array | None = None,
 ) -> Spread:
-    """Return the spread of stacked estimates: one design, block by block."""
-    parts = [make() for make in makers]
-    k, c = (sum(p.reach.shape[i] for p in parts) for i in (1, 2))
-    own, reach = np.zeros((clusters, c, c)), np.zeros((clusters, k, c))
-    row = column = 0
+    """Return the spread of stacked estimates: one design, block by block.
+
+    Combinations of several fits add up over their blocks.
+    """
+    c = np.eye(ends[-1]) if combine is None else combine
+    parts = [make(c[:, i:j]) for make, i, j in zip(makers, ends, ends[1:], strict=False)]
+    own = np.zeros((clusters, len(c), len(c)))
+    reach = np.zeros((clusters, sum(p.reach.shape[1] for p in parts), len(c)))
+    row = 0
     for at, part in zip(places, parts, strict=True):
-        of_row = slice(row, row + part.reach.shape[1])
-        of_column = slice(column, column + part.reach.shape[2])
-        own[at, of_column, of_column] = part.own
-        reach[at, of_row, of_column] = part.reach
-        row, column = of_row.stop, of_column.stop
+        own[at] += part.own
+        reach[at, row : row + part.reach.shape[1]] = part.reach
+        row += part.reach.shape[1]
     return Spread(own, reach)
 
 
@@ -243,15 +237,17 @@ def _moved(e: Estimates, values: Array, combine: Array) -> Estimates:
     df = np.where(used, e.df, np.inf).min(axis=1)
     spread = None if e.spread is None else partial(_combined_spread, e.spread, combine)
     if e.spread is not None:
-        df = satterthwaite(e.spread().combined(combine))
+        df = satterthwaite(e.spread(combine))
     df = np.where(untold | ~np.isfinite(df), np.nan, df)
     return replace(
         e, values=values, covariance=covariance, df=df, influence=influence, spread=spread
     )
 
 
-def _combined_spread(make: Callable[[], Spread], combine: Array) -> Spread:
-    return make().combined(combine)
+def _combined_spread(
+    make: Callable[..., Spread], first: Array, combine: Array | None = None
+) -> Spread:
+    return make(first if combine is None else combine @ first)
 
 
 def satterthwaite(spread: Spread) -> Array:

@@ -12,7 +12,7 @@ import pandas as pd
 from .. import plotting
 from ..errors import Caution, OptionError
 from ..models.inference import estimates
-from ..models.joint import combined, f_test, held, hotelling_test, stacked
+from ..models.joint import combined, f_test, hotelling_test, stacked
 from ..models.levels import slopes_of
 from ..results import NUMBERS, Result, fingerprint, identifying, recorded
 
@@ -169,12 +169,11 @@ def _equality(fits: Sequence[Result], heads: Sequence[str]) -> tuple[pd.DataFram
                 places.setdefault((term, level, family), []).append((i, row))
     shared = {key: found for key, found in places.items() if len(found) > 1}
     conf_level = float(fits[0].spec.get("conf_level") or 0.95)
-    used = {i for found in shared.values() for i, _ in found}
-    kept = {i: held(f.estimates) for i, f in enumerate(fits) if i in used and f.estimates}
+    of = {i: f.estimates for i, f in enumerate(fits) if f.estimates}
     rows, cautions = [], []
     for (term, level, _), found in shared.items():
         try:
-            together = stacked(*(combined(kept[i], _unit(fits[i], row)) for i, row in found))
+            together = stacked(*(combined(of[i], _unit(fits[i], row)) for i, row in found))
         except OptionError as error:
             message = f"No test of equal slopes: {error}"
             cautions.append(Caution("no-joint-test", message, "equality", fix=error.fix))

@@ -66,7 +66,8 @@ class Estimates:
         What each cluster adds to the estimates, times the root of the small-sample factor: its
         cross-product is the covariance. None where errors are no sum over one kind of clusters.
     spread : callable or None
-        Makes the :class:`Spread` of the contributions; of CR2 alone.
+        Makes the :class:`Spread` of the contributions to the estimates, or to combinations (q, c)
+        of them; of CR2 alone.
     """
 
     values: Array
@@ -76,4 +77,4 @@ class Estimates:
     cluster: str | tuple[str, ...] | None = None
     labels: pd.Index[Any] | None = None
     influence: Array | None = None
-    spread: Callable[[], Spread] | None = None
+    spread: Callable[..., Spread] | None = None
