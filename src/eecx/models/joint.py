@@ -332,27 +332,28 @@ def hotelling_test(estimates: Estimates) -> JointTest:
 
 def _eta(spread: Spread) -> float:
     """Return the degrees of freedom of the Wishart matrix; NaN where clusters decide alone."""
-    size = np.einsum("gcc->c", spread.own)
-    if not (size > 0).all():
+    flat = spread.reach.reshape(-1, spread.reach.shape[2])
+    omega = spread.own.sum(axis=0)
+    size = np.diag(omega).copy()
+    omega -= flat.T @ flat
+    if not (np.diag(omega) > DECIDED * size).all() or is_singular(omega):
         return np.nan
-    spread = spread.combined(np.diag(1 / np.sqrt(size)))
-    reach, q = spread.reach, len(size)
-    flat = reach.reshape(-1, q)
-    values, vectors = np.linalg.eigh(spread.own.sum(axis=0) - flat.T @ flat)
-    if values[0] <= DECIDED:
-        return np.nan
-    spread = spread.combined(vectors / np.sqrt(values) @ vectors.T)
-    own, reach = spread.own, np.ascontiguousarray(spread.reach.transpose(2, 0, 1))
-    # per cluster own_g and r_g'r_g; then sums over pairs of clusters, which are done first:
-    # sum_gh <r_g, r_h>^2 and tr(r_g'r_h r_g'r_h) from W_ij = sum_g r_gi r_gj', k × k at a time
-    both = np.einsum("igk,jgk->gij", reach, reach)
-    trace, reached = np.einsum("gii->g", own), np.einsum("gii->g", both)
+    root = np.linalg.inv(np.linalg.cholesky(omega))  # any root of it gives the same
+    spread = spread.combined(root)
+    own, reach = spread.own, spread.reach
+    q = len(size)
+    trace, reached = np.einsum("gcc->g", own), np.einsum("gkc,gkc->g", reach, reach)
     total = (trace**2 - 2 * trace * reached).sum()
-    total += (own * own).sum() - 2 * (own * both).sum()
+    total += (own * own).sum() - 2 * ((reach @ own) * reach).sum()
+    # sums over pairs of clusters of <r_g, r_h>^2 and tr(r_g'r_h r_g'r_h): clusters are added up
+    # first, W_ij = sum_g r_gi r_gj' (k × k), so that nothing is as large as pairs of clusters
+    by_estimate = np.ascontiguousarray(reach.transpose(2, 0, 1))
+    g, k = by_estimate.shape[1:]
+    flat = np.ascontiguousarray(reach.transpose(0, 2, 1)).reshape(g, q * k)
     for i in range(q):
-        for j in range(i + 1):
-            w = reach[i].T @ reach[j]
-            total += (2 if j < i else 1) * ((w * w).sum() + (w * w.T).sum())
+        w = (by_estimate[i].T @ flat[:, : (i + 1) * k]).reshape(k, i + 1, k)
+        each = np.einsum("ajb,ajb->j", w, w) + np.einsum("ajb,bja->j", w, w)
+        total += 2 * each.sum() - each[i]
     return float(q * (q + 1) / total)
 
 
