@@ -182,15 +182,19 @@ class Rows:
         return found
 
     @cached_property
-    def _decomposed(self) -> list[tuple[Array, Array, Array]]:
-        """Return :math:`X_g L`, and the smaller of :math:`H_{gg}` and its like decomposed."""
+    def _turned(self) -> Array:
+        """:math:`X L`."""
+        return self.rows @ self._root
+
+    @cached_property
+    def _decomposed(self) -> list[tuple[Array, Array]]:
+        """Return the smaller of :math:`H_{gg}` and its like decomposed."""
         found = []
         for _, rows in self.by_size:
-            z = self.rows[rows] @ self._root
-            turned = np.swapaxes(z, 1, 2)
-            hat = z @ turned if z.shape[1] <= z.shape[2] else turned @ z
-            values, vectors = np.linalg.eigh(hat)
-            found.append((z, np.asarray(values, dtype=float), np.asarray(vectors, dtype=float)))
+            z = self._turned[rows]
+            back = np.swapaxes(z, 1, 2)
+            values, vectors = np.linalg.eigh(z @ back if z.shape[1] <= z.shape[2] else back @ z)
+            found.append((np.asarray(values, dtype=float), np.asarray(vectors, dtype=float)))
         return found
 
     def times(self, vectors: Array) -> Array:
@@ -204,19 +208,20 @@ class Rows:
     def adjusted(self, combine: Array, power: float) -> Adjusted:
         """Return the contributions to combinations (c, k) with residuals weighted (see above)."""
         own_root = (combine @ self._root).T
-        g, c = len(self.count), len(combine)
-        influence, own = np.empty((g, c)), np.empty((g, c, c))
-        reach = np.empty((g, self.rows.shape[1], c))
-        for (at, rows), (z, values, vectors) in zip(self.by_size, self._decomposed, strict=True):
+        g, c, k = len(self.count), *combine.shape
+        influence, own, reach = np.empty((g, c)), np.empty((g, c, c)), np.empty((g, c, k))
+        plain = self._turned @ own_root
+        for (at, rows), (values, vectors) in zip(self.by_size, self._decomposed, strict=True):
             f, turned = decided(1.0 - values, power)[:, :, None], np.swapaxes(vectors, 1, 2)
-            if z.shape[1] <= z.shape[2]:
-                u = vectors @ (f * (turned @ (z @ own_root)))
+            z = self._turned[rows]
+            if z.shape[1] <= k:
+                u = vectors @ (f * (turned @ plain[rows]))
             else:
                 u = z @ (vectors @ (f * (turned @ own_root)))
             back = np.swapaxes(u, 1, 2)
             influence[at] = (back @ self.residual[rows][:, :, None])[:, :, 0]
-            own[at], reach[at] = back @ u, np.swapaxes(z, 1, 2) @ u
-        return Adjusted(influence, own, reach)
+            own[at], reach[at] = back @ u, back @ z
+        return Adjusted(influence, own, np.swapaxes(reach, 1, 2))
 
     def shares(self, combine: Array) -> Array:
         """Return :math:`c'M A_g M c` of combinations (c, k), shape (G, c)."""

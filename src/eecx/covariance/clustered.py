@@ -86,12 +86,10 @@ def _cr2(by: ByCluster, combine: Array) -> tuple[Array, Array]:
     own = np.einsum("gcc->gc", made.own) / scale
     r = made.reach / np.sqrt(scale)
     diagonal = (r**2).sum(axis=1)
-    by_estimate = r.transpose(2, 0, 1)
-    turned = np.swapaxes(by_estimate, 1, 2)
     wide = r.shape[1] > r.shape[0]
-    between = by_estimate @ turned if wide else turned @ by_estimate
+    between = np.array([((x @ x.T if wide else x.T @ x) ** 2).sum() for x in r.transpose(2, 0, 1)])
     trace = (own - diagonal).sum(axis=0)
-    square = (between**2).sum(axis=(1, 2)) + (own**2 - 2 * own * diagonal).sum(axis=0)
+    square = between + (own**2 - 2 * own * diagonal).sum(axis=0)
     told = trace > UNTOLD
     return made.influence, np.where(told, trace**2 / np.where(told, square, 1.0), np.nan)
 

@@ -20,6 +20,7 @@ from ..mediation import mediate
 from ..models.inference import estimates_of, estimates_table, fit_work
 from ..models.joint import combined, stacked
 from ..models.prepare import prepare
+from ..models.waves import two_way_of
 from ..models.work import Effects
 from ..panel import Panel
 from ..regression import regress
@@ -681,14 +682,17 @@ def _robustness_row(claim: _Claim) -> dict[str, Any]:
         )
     model = claim.formula(claim.y, grammar.Name(claim.x), within=True)
     slopes = {}
+    try:
+        rows = prepare(panel, model, "pooled", vcov="HC1")  # whose cells are rows
+    except DataError:
+        return _row(7, claim, Verdict("not_testable", "not testable, because row 2 is not"))
     for wave in np.unique(panel.time):
         try:
-            work = prepare(panel, model, "two-way", vcov="CR1", rows=panel.time != wave)
-            fit = fit_work(work)
+            fit = fit_work(two_way_of(rows, rows.cells.keys["wave"].to_numpy() != wave))
         except DataError:
             continue
         slopes[panel.frame.loc[panel.time == wave, panel.wave].iloc[0]] = (
-            claim.sign * fit.beta[fit.columns.index(work.terms[0])]
+            claim.sign * fit.beta[fit.columns.index(rows.terms[0])]
         )
     if not slopes:
         return _row(7, claim, Verdict("not_testable", "not testable, because row 2 is not"))

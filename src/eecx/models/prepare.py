@@ -38,7 +38,6 @@ def prepare(
     cluster: str | Sequence[str] | None = None,
     vcov: Vcov | None = None,
     wave_effects: bool = False,
-    rows: Mask | None = None,
     gls: bool = False,
     drift: bool = True,
     weights: Weighting | None = None,
@@ -46,10 +45,9 @@ def prepare(
 ) -> Work:
     """Turn data and a formula into cells of sums, or rows where these are less or needed.
 
-    ``wave_effects`` takes the waves out of a pooled model; ``rows`` keeps a part of the panel's
-    rows, after lags were looked up in all of them; ``gls`` weights within-between models by their
-    variance components; ``drift`` gives first differences a constant. With ``sums`` cells are sums
-    by cluster, and waves columns of theirs, for what leaves clusters out or draws them.
+    ``wave_effects`` takes the waves out of a pooled model; ``gls`` weights within-between models
+    by their variance components; ``drift`` gives first differences a constant. With ``sums`` cells
+    are sums by cluster, and waves columns of theirs, for what leaves clusters out or draws them.
     """
     clusters = cluster_names(cluster)
     refuse_arguments(model, effects, {"unit": unit, "wave": wave})
@@ -70,7 +68,7 @@ def prepare(
         return from_moments(data, model, effects, vcov, clusters, unit=unit, gls=gls)
     plan = plan_of(data, model, effects, vcov, clusters, weights, unit=unit, wave=wave)
     made = design(plan.panel, (model.response, *model.terms))
-    table, complete = complete_rows(plan, read(plan, made.x, model), rows, made.names)
+    table, complete = complete_rows(plan, read(plan, made.x, model), made.names)
     if plan.frequency and plan.by_row:
         table = table.written_out()
     columns = columns_of_design(made, (model.response, *model.terms))

@@ -13,12 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ..covariance import Waves
-from ..moments import Moments, group_codes
+from ..errors import DataError
+from ..moments import Moments, group_codes, nothing
 from .capabilities import HAT
 from .two_way_random import Crossing
 from .work import Work
 
-__all__ = ["net_of_waves"]
+__all__ = ["net_of_waves", "two_way_of"]
 
 Array = npt.NDArray[np.float64]
 
@@ -62,10 +63,38 @@ def net_of_waves(work: Work) -> Work:
     return work
 
 
+def two_way_of(work: Work, kept: npt.NDArray[np.bool_]) -> Work:
+    """Return the two-way model of some rows of a pooled model whose cells are rows."""
+    cells = work.cells
+    cells = replace(
+        cells,
+        keys=cells.keys[kept].reset_index(drop=True),
+        n=cells.n[kept],
+        w=cells.w[kept],
+        w2=cells.w2[kept],
+        mean=cells.mean.T[:, kept].T,
+        m2=nothing(int(kept.sum()), cells.m2.shape[1]),
+        mean_rest=None,
+    )
+    if not len(cells.n):
+        raise DataError("No row is left.", code="no-rows", fix="Keep some.")
+    units = int(cells.keys[work.unit].nunique())
+    left = replace(
+        work,
+        cells=cells,
+        effects="two-way",
+        vcov="HC1",
+        units=units,
+        absorbed=units,
+        intercept=False,
+    )
+    return net_of_waves(left)
+
+
 def _centre(cells: Moments) -> Array:
     """Return the mean of the rows: an offset would cost digits."""
     return np.array([np.average(column, weights=cells.w) for column in cells.mean.T])
 
 
 def _squares(x: Array, weight: Array | None) -> Array:
-    return np.array([(c if weight is None else c * weight) @ c for c in x.T])
+    return np.array([(c * c if weight is None else c * c * weight).sum() for c in x.T])

@@ -312,7 +312,7 @@ class Moments:
     def squares(self) -> Array:
         """Return each term's sum of squares about the mean of all cells, shape (p,)."""
         away = self.centred()[0].mean
-        between = np.array([self.w * x @ x for x in away.T])
+        between = np.array([(self.w * x * x).sum() for x in away.T])
         if self.of_rows:
             return between
         i, j = triangle(len(self.terms))
