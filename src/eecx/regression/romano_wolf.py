@@ -120,6 +120,7 @@ def romano_wolf(
             code="too-few-clusters",
             fix="Name other terms in terms=.",
         )
+    p = np.maximum(p, table["p_value"].fillna(0.0).to_numpy(float))  # but for rounding they are
     front = ["model", "term", "level"]
     table = table[[*front, *(c for c in table.columns if c not in front)]]
     table = table.assign(adjusted_p_value=p)
