@@ -323,7 +323,8 @@ def _of_panel(
             )
         table.require(columns, "names")
         used = [*columns, *([cluster] if cluster and cluster not in columns else [])]
-        panel = as_panel(table, used, unit=unit, wave=wave)
+        names = [cluster] if cluster and cluster not in columns else []
+        panel = as_panel(table, used, unit=unit, wave=wave, names=names)
     for name in columns:
         if not pd.api.types.is_numeric_dtype(panel.frame[name]):
             raise DataError(

@@ -14,7 +14,7 @@ from .. import formula as grammar
 from .. import options, plotting
 from ..errors import Caution, OptionError, check_source
 from ..models.capabilities import Asked, Effects, Rule, Uses
-from ..models.clusters import cluster_names
+from ..models.clusters import cluster_names, names_of
 from ..models.inference import covariance_of, estimates, estimates_of
 from ..models.joint import combined, stacked
 from ..models.levels import CONTEXT
@@ -169,7 +169,8 @@ def errors_in_variables(
     source = data
     if unit is not None and not isinstance(data, Panel | Moments):
         columns = [*model.columns, *([cluster] if cluster and cluster not in (unit, wave) else [])]
-        source = as_panel(data, columns, unit=unit, wave=wave)
+        names = names_of(model, clusters)
+        source = as_panel(data, columns, unit=unit, wave=wave, names=names)
         unit = wave = None
     panel = source if isinstance(source, Panel) else None
     parts: tuple[Effects, ...] = (

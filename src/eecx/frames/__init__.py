@@ -23,14 +23,15 @@ from .expressions import (
     zero_if_missing,
 )
 from .files import read_csv
-from .kinds import NUMBERS, Kind
+from .kinds import NUMBERS, WHOLE, Kind
 from .open_table import numbers_from_text, open_table
 from .parse import Parse, looks_numeric, read_numbers
-from .plain import plain, plain_keys
+from .plain import doubles, plain, plain_keys, refuse_rounded, too_long
 from .tables import Table
 
 __all__ = [
     "NUMBERS",
+    "WHOLE",
     "Expr",
     "Kind",
     "Parse",
@@ -39,6 +40,7 @@ __all__ = [
     "choose",
     "column",
     "count",
+    "doubles",
     "every_present",
     "flag",
     "highest",
@@ -52,6 +54,8 @@ __all__ = [
     "read_csv",
     "read_numbers",
     "real",
+    "refuse_rounded",
+    "too_long",
     "total",
     "zero_if_missing",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,10 @@ import pandas as pd
 
 from ..errors import DataError
 from .failures import opening, unreadable
-from .files import open_path
+from .files import WRITTEN, open_path
 from .kinds import kind_of
 from .parse import Parse, read_numbers
-from .plain import plain_pandas
+from .plain import plain_pandas, twins
 from .tables import Table
 
 __all__ = ["numbers_from_text", "open_table"]
@@ -41,12 +42,19 @@ def open_table(
     """
     if isinstance(source, Table):
         return source
+    written: dict[str, str] = {}
     if isinstance(source, str | Path):
         name = name or f"the file {Path(source).name!r}"
         source = open_path(Path(source))
+        if isinstance(source, pd.DataFrame):
+            texts = [c for c in source.columns if c.startswith(WRITTEN)]
+            written = {c.removeprefix(WRITTEN): c for c in texts}
     name = name or "the data frame"
+    alike = {}
     if isinstance(source, pd.DataFrame):
-        source = plain_pandas(source, name)
+        given, source = source, plain_pandas(source, name)
+        found = {str(c): twins(values) for c, values in given.items()}
+        alike = {c: pair for c, pair in found.items() if pair is not None}
     try:
         opened: Any = nw.from_native(source)  # type: ignore[call-overload, unused-ignore]
     except TypeError as error:
@@ -61,7 +69,10 @@ def open_table(
         kinds = {c: kind_of(d) for c, d in rows.collect_schema().items()}
     except Exception as error:  # every engine has its own kinds
         raise unreadable(name, engine, error) from error
-    table = Table(rows, kinds, engine, name, parse)
+    if isinstance(source, pd.DataFrame):
+        kinds |= {c: "complex" for c, d in source.dtypes.items() if d.kind == "c"}
+    kinds = {c: kind for c, kind in kinds.items() if c not in written.values()}
+    table = Table(rows, kinds, engine, name, parse, written=written, alike=alike)
     return numbers_from_text(table, [c for c in dict.fromkeys(numeric) if kinds.get(c) == "text"])
 
 
@@ -69,7 +80,7 @@ def numbers_from_text(table: Table, texts: Sequence[str]) -> Table:
     """Read text columns as numbers, in memory, and keep the record."""
     if not texts:
         return table
-    frame, _ = table.collect(list(table.kinds))
+    frame = table.in_memory(list(table.kinds))
     records = [table.record]
     for name in texts:
         frame[name], record = read_numbers(frame[name], name, table.parse)
@@ -77,7 +88,13 @@ def numbers_from_text(table: Table, texts: Sequence[str]) -> Table:
     kept = [r for r in records if len(r)]
     record = pd.concat(kept, ignore_index=True) if kept else table.record
     rows = nw.from_native(frame).lazy()
-    kinds = {c: kind_of(d) for c, d in rows.collect_schema().items()}
-    return Table(
-        rows, {**kinds, **dict.fromkeys(texts, "parsed")}, "pandas", table.name, table.parse, record
+    kinds = {c: kind_of(d) for c, d in rows.select(*table.kinds).collect_schema().items()}
+    own = {c: k for c, k in table.kinds.items() if k in ("name", "parsed", "complex")}
+    return replace(
+        table,
+        rows=rows,
+        kinds={**kinds, **own, **dict.fromkeys(texts, "parsed")},
+        engine="pandas",
+        record=record,
+        alike={c: pair for c, pair in table.alike.items() if c not in texts},
     )

@@ -113,7 +113,13 @@ def _panel(
     data: object, model: grammar.Formula, spec: Mapping[str, Any], keys: Mapping[str, Any]
 ) -> Panel:
     weights = [c for c in (spec.get("weights") or {}).values() if c]
-    return as_panel(data, [*model.columns, *weights], unit=keys.get("unit"), wave=keys.get("wave"))
+    return as_panel(
+        data,
+        [*model.columns, *weights],
+        unit=keys.get("unit"),
+        wave=keys.get("wave"),
+        names=model.categories,
+    )
 
 
 def _weights(

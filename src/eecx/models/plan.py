@@ -10,6 +10,7 @@ from ..errors import FormulaError, OptionError
 from ..moments import Moments
 from ..panel import Panel, as_panel
 from .capabilities import ROWWISE, Effects, Vcov, clustered
+from .clusters import names_of
 from .weights import Weighting
 
 __all__ = ["Plan", "known_of", "plan_of", "refuse_arguments"]
@@ -110,7 +111,7 @@ def plan_of(
             clusters = (data.cluster,)
     columns = [*model.columns, *(c for c in clusters if c not in (unit, wave))]
     columns += [weights.column] if weights and weights.column else []
-    panel = as_panel(data, columns, unit=unit, wave=wave)
+    panel = as_panel(data, columns, unit=unit, wave=wave, names=names_of(model, clusters))
     own_units = isinstance(data, Panel) or unit is not None
     clusters = clusters or ((panel.unit,) if own_units else ())
     vcov = vcov or ("CR1" if len(clusters) > 1 else "CR2" if clusters else "HC1")

@@ -15,7 +15,7 @@ from .. import formula as grammar
 from .. import plotting
 from ..errors import Caution, DataError, listing
 from ..models.capabilities import Family
-from ..models.clusters import cluster_values
+from ..models.clusters import cluster_values, names_of
 from ..models.columns import INTERCEPT, called, columns_of_design
 from ..models.design import design, unkeyed
 from ..models.inference import UNTOLD, estimates
@@ -63,7 +63,7 @@ def glm(
             cluster = {"unit": data.unit, "wave": data.wave}.get(cluster) or cluster
     used = [*model.columns, *(c for c in [cluster] if c is not None and c not in (unit, wave))]
     used += [weights.column] if weights and weights.column else []
-    panel = as_panel(data, used, unit=unit, wave=wave)
+    panel = as_panel(data, used, unit=unit, wave=wave, names=names_of(model, [cluster]))
     made = design(panel, (model.response, *model.terms))
     columns = columns_of_design(made, (model.response, *model.terms))
     values, names = made.x, called(columns[1:])
