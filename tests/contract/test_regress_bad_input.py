@@ -472,7 +472,7 @@ def test_hausman_refuses(frame, formula, error, text):
 def test_hausman_compares_what_has_both_slopes(frame):
     """Of a balanced panel, what is alike in all units has no slope between them."""
     found = eecx.hausman(frame, "y ~ x + price", **KEYS).table
-    assert found["df"].tolist() == [1.0] * 4
+    assert found["df"].tolist() == [1.0] * 5
     assert found["p_value"].between(0, 1).all()
 
 

@@ -11,6 +11,7 @@ from scipy import special
 
 from .. import options, plotting
 from ..errors import Caution, DataError, OptionError
+from ..models.joint import of_clusters
 from ..panel import Panel
 from ..results import Result, recorded
 from ..sources import unit_waves
@@ -155,8 +156,9 @@ def _correlation(a: Array, b: Array) -> tuple[float, float]:
         return np.nan, np.nan
     za, zb = (a - a.mean()) / a.std(), (b - b.mean()) / b.std()
     r = float(np.mean(za * zb))
-    pull = za * zb - r * (za**2 + zb**2) / 2
-    return r, float(np.sqrt(np.sum(pull**2) / (len(a) * (len(a) - 1))))
+    each = (za * zb - r * (za**2 + zb**2) / 2) / len(a)
+    found = of_clusters(np.array([r]), each[:, None])
+    return r, float(np.sqrt(found.covariance[0, 0]))
 
 
 def _figure(result: Result, ax: Any = None, **options: Any) -> Any:

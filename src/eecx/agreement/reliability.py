@@ -14,6 +14,7 @@ from scipy import special
 
 from .. import options, plotting
 from ..errors import Caution, DataError, OptionError, check_source, listing
+from ..models.joint import of_clusters
 from ..panel import Panel
 from ..results import Result, fingerprint, recorded
 from ..sources import LEAST, Source, people, unit_waves
@@ -214,8 +215,8 @@ def estimate(cells: Cells, name: str, level: str) -> tuple[float, float, float, 
         return None
     ratio = float(e.sum() / s.sum())
     units = len(s)
-    influence = (e - ratio * s) / s.sum()
-    se = float(np.sqrt(units / (units - 1) * np.sum(influence**2)))
+    told = of_clusters(np.array([1 - ratio]), (ratio * s - e)[:, None] / s.sum())
+    se = float(np.sqrt(told.covariance[0, 0]))
     return 1 - ratio, se, float((s.sum() - e.sum()) / free), units
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import partial
 from numbers import Real
 from typing import Any
 
@@ -14,6 +15,7 @@ from scipy import special
 from .. import options, plotting
 from ..agreement import BETWEEN, CHANGE, level_sums, read_cells
 from ..errors import Caution, DataError, OptionError, listing
+from ..models.joint import function, of_clusters
 from ..numerics.intervals import fisher
 from ..resampling import percentile_interval, resampled_sums
 from ..results import NUMBERS, Result, interval_phrase, recorded, tidy
@@ -252,21 +254,16 @@ def _level(
     """Return the figures of one level with delta and bootstrap intervals over units."""
     units = len(sums)
     total = sums.sum(axis=0)
+    # all figures are of degree zero in the sums, so that these need not be centred
+    whole = of_clusters(total, sums)
     t = -float(special.stdtrit(units - 1, (1 - conf_level) / 2))
     sample = resampled_sums(sums, draws, rng) if draws else None
     rows: list[Row] = []
     drawn = {}
     for (kind, term), form in _forms().items():
         value = float(form(total))
-        step = 1e-6 * np.maximum(np.abs(total), 1e-300)
-        slope = np.array(
-            [
-                (float(form(total + d)) - float(form(total - d))) / (2 * step[i])
-                for i, d in enumerate(np.diag(step))
-            ]
-        )
-        # figures of degree zero in the sums: a unit's pull is the slope along its sums
-        se = float(np.sqrt(units / (units - 1) * np.sum((sums @ slope) ** 2)))
+        found = function(whole, form, partial(_gradient, form))
+        se = float(np.sqrt(found.covariance[0, 0]))
         row: Row = {"version": kind, "term": term, "estimate": value, "std_error": se}
         row |= {"conf_low": value - t * se, "conf_high": value + t * se}
         row |= {"df": units - 1 if np.isfinite(se) else np.nan, "interval": "delta method"}
@@ -283,6 +280,13 @@ def _level(
             drawn[f"{kind} {term}"] = values
         rows.append(row)
     return rows, pd.DataFrame(drawn) if sample is not None else None
+
+
+def _gradient(form: Callable[[Array], Array], total: Array) -> Array:
+    """Return the slopes of a figure along the sums, shape (1, 5)."""
+    step = 1e-6 * np.maximum(np.abs(total), 1e-300)
+    ways = zip(np.diag(step), step, strict=True)
+    return np.array([[float(form(total + d) - form(total - d)) / (2 * h) for d, h in ways]])
 
 
 def _table(rows: Sequence[Row]) -> pd.DataFrame:

@@ -15,6 +15,7 @@ from scipy import special
 from .. import options, plotting
 from ..errors import Caution, DataError, OptionError, listing
 from ..models.capabilities import Uses
+from ..models.joint import combined
 from ..numerics.intervals import fisher
 from ..results import NUMBERS, Result, fingerprint, p_phrase, recorded, tidy
 from ..sources import Source, unit_waves
@@ -25,7 +26,7 @@ from .correlations import (
     Level,
     Sums,
     asked_of,
-    pulls,
+    clustered_r,
     read_source,
     robust_ends,
     sums_at,
@@ -386,11 +387,6 @@ def _refuse_perfect(r: Array) -> None:
         )
 
 
-def _se(pull: Array) -> float:
-    """Return the standard error of what clusters pull by."""
-    return float(np.sqrt(len(pull) / (len(pull) - 1) * np.sum(pull**2)))
-
-
 def _one_sample(
     source: Complete, s: Sums, one: tuple[str, str], two: tuple[str, str], mark: str
 ) -> Case:
@@ -406,12 +402,14 @@ def _one_sample(
     stats: dict[str, Any] = {"n": s.n, "left_out": source.left_out}
     robust = None
     if s.groups is not None:
-        psi = pulls(s.whole, s.groups)[1]
-        first, second = psi[:, j_at, k_at], psi[:, h_at, m_at]
-        df = len(psi) - 1.0
+        both = clustered_r(s, [(j_at, k_at), (h_at, m_at)])
+        gap = combined(both, [[1.0, -1.0]])
+        variances = (*np.diag(both.covariance), gap.covariance[0, 0])
+        first, second, differ = (float(np.sqrt(v)) for v in variances)
+        df = len(s.groups) - 1.0
         by = str(source.cluster_name)
-        robust = Robust((_se(first), _se(second)), (df, df), _se(first - second), df, by)
-        stats["clusters"] = len(psi)
+        robust = Robust((first, second), (df, df), differ, df, by)
+        stats["clusters"] = len(s.groups)
     return Case(
         kind,
         (", ".join(one), ", ".join(two)),
@@ -440,7 +438,7 @@ def _two_samples(samples: Sequence[tuple[Complete, Sums]], mark: str) -> Case:
             se.append((1 - r[-1] ** 2) / float(np.sqrt(s.n - 3)))
             df.append(s.n - 3.0)
         else:
-            se.append(_se(pulls(s.whole, s.groups)[1][:, 0, 1]))
+            se.append(float(np.sqrt(clustered_r(s, [(0, 1)]).covariance[0, 0])))
             df.append(len(s.groups) - 1.0)
     (one, s1), (two, s2) = samples
     robust = None

@@ -19,11 +19,12 @@ from ..models.capabilities import Asked, Uses, judge_data
 from ..models.clusters import cluster_names
 from ..models.columns import Column
 from ..models.design import refuse_out_of_range
+from ..models.joint import of_clusters, small_sample
 from ..models.least_squares import independent
 from ..models.levels import level_of
 from ..moments import Moments, from_rows, group_codes, names_of
 from ..numerics.intervals import fisher
-from ..results import Result, coefficient, interval_phrase, recorded
+from ..results import Estimates, Result, coefficient, interval_phrase, recorded
 from ..sources import Source, unit_waves
 
 __all__ = [
@@ -32,8 +33,8 @@ __all__ = [
     "Level",
     "Sums",
     "asked_of",
+    "clustered_r",
     "correlations",
-    "pulls",
     "read_source",
     "robust_ends",
     "sums_at",
@@ -540,6 +541,15 @@ def pulls(whole: Array, groups: Array) -> tuple[Array, Array]:
     return r, groups / scale - r / 2 * (own[:, :, None] + own[:, None, :])
 
 
+def clustered_r(s: Sums, pairs: Sequence[tuple[int, int]]) -> Estimates:
+    """Return the correlations of some pairs of columns, with what each cluster adds to them."""
+    if s.groups is None:
+        raise ValueError("These sums have no clusters.")
+    i, j = np.array(pairs).T
+    r, psi = pulls(s.whole, s.groups)
+    return of_clusters(r[i, j], psi[:, i, j])
+
+
 def robust_ends(r: Array, se: Array, df: Array, conf_level: float) -> tuple[Array, Array]:
     """Return the limits of r from its standard error, symmetric about Fisher's z."""
     z, error = np.arctanh(r), se / (1 - r**2)
@@ -563,9 +573,8 @@ def _estimates(s: Sums, conf_level: float) -> dict[str, Array]:
         else:
             full, psi = pulls(s.whole, s.groups)
             r, psi = np.clip(full[i, j], -1, 1), psi[:, i, j]
-            groups = len(s.groups)
-            df = np.full(len(i), groups - 1.0)
-            se = np.sqrt(groups / (groups - 1) * np.sum(psi**2, axis=0))
+            df = np.full(len(i), len(psi) - 1.0)
+            se = np.sqrt(np.sum(small_sample(psi) ** 2, axis=0))
             statistic = np.arctanh(r) * (1 - r**2) / se
             low, high = robust_ends(r, se, df, conf_level)
         p = 2 * special.stdtr(df, -np.abs(statistic))

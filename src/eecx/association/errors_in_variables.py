@@ -15,13 +15,14 @@ from .. import options, plotting
 from ..errors import Caution, OptionError
 from ..models.capabilities import Asked, Effects, Rule, Uses
 from ..models.clusters import cluster_names, names_of
-from ..models.inference import covariance_of, estimates
+from ..models.inference import covariance_of, estimates, estimates_of
+from ..models.joint import combined, stacked
 from ..models.levels import CONTEXT
 from ..models.prepare import prepare
 from ..panel import Panel
 from ..results import Result, interval_phrase, recorded
 from ..sources import unit_waves
-from .corrected_slopes import Level, corrected_level, left_out_moves, of_people, said, varying
+from .corrected_slopes import Level, corrected_level, of_people, said, varying
 from .given_errors import Given, given_errors
 from .sampling_errors import rows_of
 
@@ -329,23 +330,19 @@ def _freedom(level: Level, observed: Array) -> Array:
 def _contextual(levels: Sequence[Level], conf_level: float) -> list[dict[str, Any]]:
     """Return slopes between less slopes within units: leaving out a cluster moves both."""
     within, between = levels
-    before = [
-        left_out_moves(e.fit.bread, e.fit.cross, e.fit.scores) @ e.fit.move.T
-        for e in (within, between)
-    ]
+    observed = [estimates_of(e.work, e.fit, "CR3") for e in levels]
+    corrected = [e.jackknifed for e in levels]
     rows = []
     for j in between.shown:
         column = between.fit.columns[j]
         if column not in within.fit.columns:
             continue
         i = within.fit.columns.index(column)
-        for version, one, other, moved in (
-            ("observed", within.fit.beta, between.fit.beta, before),
-            ("corrected", within.corrected, between.corrected, [within.moved, between.moved]),
-        ):
-            gap = moved[1][:, j] - moved[0][:, i]
-            se, df = np.sqrt(np.array([gap @ gap])), np.array([len(gap) - 1.0])
-            columns = estimates(np.array([other[j] - one[i]]), se, df, conf_level)
+        for version, both in zip(VERSIONS, (observed, corrected), strict=True):
+            less = np.zeros((1, sum(len(e.values) for e in both)))
+            less[0, i], less[0, len(both[0].values) + j] = -1.0, 1.0
+            gap = combined(stacked(*both), less)
+            columns = estimates(gap.values, np.sqrt(gap.covariance[0]), gap.df, conf_level)
             rows.append(
                 {"term": column.name, "level": CONTEXT, "version": version}
                 | {k: float(c[0]) for k, c in columns.items()}

@@ -17,13 +17,14 @@ from .. import options
 from ..errors import Caution, DataError, OptionError, listing, nearest
 from ..lag import lag_profile
 from ..mediation import mediate
-from ..models.inference import covariance_of, estimates_table, fit_work
+from ..models.inference import estimates_of, estimates_table, fit_work
+from ..models.joint import combined, stacked
 from ..models.prepare import prepare
 from ..models.waves import two_way_of
 from ..models.work import Effects
 from ..panel import Panel
 from ..regression import regress
-from ..results import Result, versions
+from ..results import Estimates, Result, versions
 from ..sources import Source, unit_waves
 from . import gates as gate_rules
 from .evidence import Evidence, interval
@@ -577,7 +578,7 @@ def _described_rows(
 def _lagged_rows(claim: _Claim) -> dict[int, dict[str, Any]]:
     """Describe rows 3 to 5: each side on the other's last wave, given its own last wave."""
     rows: dict[int, dict[str, Any]] = {}
-    influence: dict[int, tuple[float, pd.Series[float]]] = {}
+    scaled: dict[int, Estimates] = {}
     ratio = claim.sd_ratio()
     inverse = 1 / ratio if ratio > 0 else np.nan
     for number, cause, effect, scale in (
@@ -595,19 +596,16 @@ def _lagged_rows(claim: _Claim) -> dict[int, dict[str, Any]]:
         before = grammar.Lag(cause, 1)
         model = claim.formula(effect, before, grammar.Lag(effect, 1))
         try:
-            slope, pull, n = _lagged_slope(claim.panel, model, before.label)
+            found, n = _lagged_slope(claim.panel, model)
         except DataError as error:
             rows[number] = _row(
                 number, claim, Verdict("not_testable", f"not testable, because {_lower(error)}")
             )
             continue
         verdict = Verdict("not_judged", "not judged", STABLE)
-        rows[number] = _row(number, claim, verdict, slope, n=n, scale=scale)
-        influence[number] = (
-            float(slope["estimate"]) * scale * claim.sign,
-            pull * scale * claim.sign,
-        )
-    rows[5] = _difference_row(claim, influence)
+        rows[number] = _row(number, claim, verdict, _as_row(found, before.label), n=n, scale=scale)
+        scaled[number] = combined(found, [[scale]])
+    rows[5] = _difference_row(claim, scaled)
     return rows
 
 
@@ -618,40 +616,31 @@ def _comes_before(panel: Panel, cause: str, effect: str) -> bool:
     return not (gap <= 0).any()
 
 
-def _lagged_slope(
-    panel: Panel, model: grammar.Formula, name: str
-) -> tuple[pd.Series[Any], pd.Series[float], int]:
-    """Return a slope with wave effects and clustered errors, and each unit's pull on it."""
+def _lagged_slope(panel: Panel, model: grammar.Formula) -> tuple[Estimates, int]:
+    """Return the first term's slope with wave effects and CR2 errors, and the rows it rests on."""
     work = prepare(panel, model, "pooled", vcov="CR2", wave_effects=True)
     fit = fit_work(work)
-    covariance, df = covariance_of(work, fit, "CR2")
-    at = fit.columns.index(work.terms[0])
-    table = estimates_table(
-        [name], fit.beta[[at]], np.sqrt(np.diag(covariance))[[at]], df[[at]], 0.95
-    )
-    influence = fit.scores @ fit.bread @ fit.move.T
-    pull = pd.Series(influence[:, at], index=work.clusters[1])
-    return table.iloc[0], pull, int(fit.n)
+    slope = np.zeros((1, len(fit.beta)))
+    slope[0, fit.columns.index(work.terms[0])] = 1.0
+    return estimates_of(work, fit, "CR2", slope), int(fit.n)
 
 
-def _difference_row(
-    claim: _Claim, influence: Mapping[int, tuple[float, pd.Series[float]]]
-) -> dict[str, Any]:
-    if len(influence) < 2:
+def _as_row(found: Estimates, name: str) -> pd.Series[Any]:
+    se = np.sqrt(np.diag(found.covariance))
+    return estimates_table([name], found.values, se, found.df, 0.95).iloc[0]
+
+
+def _difference_row(claim: _Claim, scaled: Mapping[int, Estimates]) -> dict[str, Any]:
+    """Describe row 5: the slopes of rows 3 and 4, which rest on the same units, compared."""
+    if len(scaled) < 2:
         return _row(5, claim, Verdict("not_testable", "not testable, because row 3 or 4 is not"))
-    (forward, a), (backward, b) = influence[3], influence[4]
-    pull = a.sub(b, fill_value=0.0)
-    se = float(np.sqrt((pull**2).sum() * len(pull) / (len(pull) - 1)))
-    df = len(pull) - 1.0
-    value = claim.sign * (forward - backward)
-    at = [np.atleast_1d(v) for v in (value, se, df)]
-    table = estimates_table(["row 3 - row 4"], at[0], at[1], at[2], 0.95)
+    found = combined(stacked(scaled[3], scaled[4]), [[1.0, -1.0]])
     verdict = Verdict(
         "not_judged",
         "not judged",
         "row 3 less row 4 in SD units; stable differences between units bias both",
     )
-    return _row(5, claim, verdict, table.iloc[0], scale=1.0)
+    return _row(5, claim, verdict, _as_row(found, "row 3 - row 4"), scale=1.0)
 
 
 def _mediated_row(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import special
+from scipy import linalg, special
 
 from .. import formula as grammar
 from .. import options, plotting
@@ -19,13 +19,14 @@ from ..models.capabilities import Asked, Effects, Uses, Vcov
 from ..models.clusters import cluster_names
 from ..models.columns import Column
 from ..models.inference import covariance_of, estimates, fit_work
+from ..models.joint import combined, function
 from ..models.least_squares import COLLINEAR
 from ..models.levels import level_of
 from ..models.prepare import prepare
 from ..models.work import Work
 from ..moments import triangle
 from ..resampling import bootstrap_p, percentile_interval, resampled_sums
-from ..results import Result, interval_phrase, labels, recorded
+from ..results import Estimates, Result, interval_phrase, labels, recorded
 from ..sources import Source, unit_waves
 from .product_normal import product_normal_interval
 
@@ -503,14 +504,18 @@ def _normal_theory(model: _Model, parts: _Paths, conf_level: float) -> pd.DataFr
         )
     if len(model.m) > 1 and parts.cov_a is not None:
         slopes, effects = parts.a[:, 0], parts.b[:, 0]
-        joint = np.outer(effects, effects) * parts.cov_a + np.outer(slopes, slopes) * parts.cov_b
+        # by classical errors paths to mediators and from them are unrelated
+        joint = linalg.block_diag(parts.cov_a, parts.cov_b)
+        paths = np.concatenate([slopes, effects])
+        whole = Estimates(paths, joint, np.full(2 * len(slopes), np.nan), "classical")
+        through = function(whole, _products, _gradient_of_products)
         each = np.eye(len(model.m))
         signs = [("total indirect", "", each.sum(axis=0))]
         for g, h in combinations(range(len(model.m)), 2):
             signs.append(("contrast", f"{model.names[g]} - {model.names[h]}", each[g] - each[h]))
         for effect, name, sign in signs:
-            value = float(sign @ (slopes * effects))
-            se = float(np.sqrt(sign @ joint @ sign))
+            found = combined(through, sign)
+            value, se = float(found.values[0]), float(np.sqrt(found.covariance[0, 0]))
             rows.append(
                 {
                     "effect": effect,
@@ -524,6 +529,17 @@ def _normal_theory(model: _Model, parts: _Paths, conf_level: float) -> pd.DataFr
                 }
             )
     return pd.DataFrame(rows)
+
+
+def _products(paths: Array) -> Array:
+    """Return a b of each mediator from all a, then all b."""
+    a, b = np.split(paths, 2)
+    return np.asarray(a * b)
+
+
+def _gradient_of_products(paths: Array) -> Array:
+    a, b = np.split(paths, 2)
+    return np.hstack([np.diag(b), np.diag(a)])
 
 
 def _size(model: _Model, parts: _Paths) -> pd.DataFrame:

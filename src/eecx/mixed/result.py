@@ -30,7 +30,7 @@ from ..models.levels import (
 from ..models.prepare import prepare
 from ..models.weights import Weighting
 from ..models.work import Effects
-from ..results import Result, Tables, labels, versions
+from ..results import Estimates, Result, Tables, labels, versions
 from ..sources import Source
 from .likelihood import Held, newton, root_of, told
 from .predict import MixedErrors, predictor_of_mixed
@@ -95,6 +95,7 @@ def mixed_result(
     df = fit.df
     if len(columns) > len(df):  # of a contrast, not of one of its slopes
         df = np.append(df, MixedErrors(fit).expected(combine[len(df) :])[1])
+    found = Estimates(beta, covariance, df, "model-based")
     numbers = estimates(beta, np.sqrt(np.diag(covariance)), df, conf_level)
     table = identified(numbers, columns, effects, waves)
     if effects == "mixed":
@@ -115,7 +116,7 @@ def mixed_result(
         "r2_conditional": 1 - fit.sigma2 / (fit.fixed_variance + parts),
         "left_out": fit.left_out,
         "condition": fit.condition,
-        **contextual(beta, covariance, columns),
+        **contextual(found, columns),
     }
     arguments = {
         "formula": formula,
@@ -145,6 +146,7 @@ def mixed_result(
         ),
         figure=figure,
         parts=tuple(c.part for c in columns),
+        estimates=found,
     )
 
 

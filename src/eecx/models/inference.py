@@ -239,13 +239,13 @@ def estimates_of(work: Work, fit: Fit, vcov: Vcov, combine: Array | None = None)
         work.cluster if influence is not None or isinstance(work.cluster, tuple) else None,
         None if influence is None else work.clusters[1],
         influence,
-        partial(_spread, fit.by, move) if vcov == "CR2" else None,
+        partial(_spread, fit.by, move, np.sqrt(fit.rss / residual_df)) if vcov == "CR2" else None,
     )
 
 
-def _spread(by: ByCluster, combine: Array) -> Spread:
-    made = by.adjusted(combine, 0.5)
-    return Spread(made.own, made.reach)
+def _spread(by: ByCluster, move: Array, sigma: float, combine: Array | None = None) -> Spread:
+    made = by.adjusted(move if combine is None else combine @ move, 0.5)
+    return Spread(sigma**2 * made.own, sigma * made.reach)
 
 
 def _two_way(work: Work, fit: Fit, vcov: Vcov) -> tuple[Array, int]:

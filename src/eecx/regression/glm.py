@@ -24,7 +24,7 @@ from ..models.predictor import predictor_of_glm
 from ..models.weights import Weighting, weight_column
 from ..models.work import Rows
 from ..panel import Panel
-from ..results import Result, interval_phrase, labels, versions
+from ..results import Estimates, Result, interval_phrase, labels, versions
 from ..sources import Source
 from .marginal_effects import marginal_effects
 
@@ -64,7 +64,9 @@ def glm(
     made = design(panel, (model.response, *model.terms))
     columns = columns_of_design(made, (model.response, *model.terms))
     values, names = made.x, called(columns[1:])
-    groups = np.arange(len(values)) if own is None else pd.factorize(cluster_values(panel, own))[0]
+    groups, named = np.arange(len(values)), None
+    if own is not None:
+        groups, named = pd.factorize(cluster_values(panel, own))
     w = np.ones(len(values))
     if weights is not None:
         w = weight_column(panel, weights, model.response.columns[0])
@@ -125,6 +127,14 @@ def glm(
     untold = at_limit | (np.diag(v) <= UNTOLD * np.diag(move @ fit.normalized_cov_params @ move.T))
     v[untold, :] = v[:, untold] = np.nan
     df = np.where(untold, np.nan, clusters - 1.0)
+    found = Estimates(beta, v, df, "HC1")
+    if named is not None:
+        kept, codes = np.unique(groups, return_inverse=True)
+        moved = (scaled * (w * (y - mu))[:, None]) @ np.asarray(fit.normalized_cov_params) @ move.T
+        sums = np.stack([np.bincount(codes, m, clusters) for m in moved.T], axis=1)
+        factor = clusters / (clusters - 1) * (len(y) - 1) / (len(y) - len(beta))
+        influence = np.asarray(sums * np.sqrt(factor), dtype=float)
+        found = Estimates(beta, v, df, "CR1", own, pd.Index(named)[kept], influence)
     shown = (INTERCEPT, *columns[1:])
     terms = called(shown)
     numbers = estimates(beta, np.sqrt(np.diag(v)), df, conf_level)
@@ -202,6 +212,7 @@ def glm(
         warnings=tuple(cautions),
         figure=_figure,
         predictor=predictor,
+        estimates=found,
     )
 
 

@@ -360,10 +360,10 @@ def _result(
 ) -> Result:
     clusters = len(fit.scores)
     residual_df = fit.n - len(fit.beta) - work.taken_out
-    covariance, df = found.covariance, found.df
-    beta, se = found.values, np.sqrt(np.diag(covariance).clip(0.0))
+    covariance = found.covariance
+    se = np.sqrt(np.diag(covariance).clip(0.0))
     se[np.diag(covariance) < 0] = np.nan
-    numbers = estimates(beta, se, df, conf_level)
+    numbers = estimates(found.values, se, found.df, conf_level)
     table = identified(numbers, columns, work.effects, work.waves)
     keys = labels(table)
     by_cluster = clustered(work.vcov)
@@ -387,7 +387,12 @@ def _result(
         statistics["n_effective"] = work.effective
     if work.tau2 is not None:
         statistics["tau2"] = work.tau2
-    statistics |= contextual(beta, covariance, columns)
+    statistics |= contextual(found, columns)
+    doubts = cautions(work, fit, columns, table, combine, conf_level)
+    if statistics.get("contextual_f", 0.0) is None:
+        effects = sum(c.part == "contextual" for c in columns)
+        message = f"{clusters} clusters are too few to test {effects} contextual effects at once."
+        doubts += (Caution("few-clusters", message, "contextual effects"),)
     spec = {
         "formula": formula,
         "effects": work.effects,
@@ -400,6 +405,7 @@ def _result(
         "versions": versions(),
     }
     references: tuple[str, ...] = ("pustejovsky2018",) if work.vcov == "CR2" else ()
+    references += ("tipton2015",) if "contextual_f" in statistics else ()
     references += ("lewis2005",) if work.tau2 is not None else ()
     if work.effects == "within-between":
         references += ("mundlak1978",)
@@ -410,8 +416,9 @@ def _result(
         statistics,
         _methods(work, columns, table, formula, conf_level),
         vcov=pd.DataFrame(covariance, index=keys, columns=keys),
-        warnings=cautions(work, fit, columns, table, combine, conf_level),
+        warnings=doubts,
         parts=tuple(c.part for c in columns),
+        estimates=found,
         references=references,
         figure=figure,
     )

@@ -30,7 +30,7 @@ from .. import options
 from ..errors import OptionError, listing
 from ..numerics.products import multiplied
 
-__all__ = ["Weights", "WildTest", "wild_tests"]
+__all__ = ["Weights", "WildTest", "cluster_weights", "wild_tests"]
 
 Array = npt.NDArray[np.float64]
 Weights = Literal["rademacher", "webb"]
@@ -42,7 +42,7 @@ FLAT = 1e-12
 WEBB = np.sqrt(np.array([1.5, 1.0, 0.5, 0.5, 1.0, 1.5])) * np.array([-1, -1, -1, 1, 1, 1])
 
 
-def _weights(
+def cluster_weights(
     clusters: int, draws: int, kind: Weights, rng: np.random.Generator
 ) -> tuple[Iterator[Array], bool]:
     """Return the weights of draws and clusters, batch by batch, and whether they are all."""
@@ -150,7 +150,7 @@ def wild_tests(
     sides = combine @ bread
     moved = [pulls[:, :, j] / (combine[j] @ m) for j, m in enumerate(sides)]
     reach = [pulls[:, :, j] @ bread for j in range(len(sides))]
-    batches, complete = _weights(len(scores), int(draws), kind, rng)
+    batches, complete = cluster_weights(len(scores), int(draws), kind, rng)
     top: list[list[Array]] = [[] for _ in sides]
     below: list[list[Array]] = [[] for _ in sides]
     # the pull of cluster g in a draw is v o - t'q, with o = o0 + o1 d and t = t0 + t1 d: squares of
