@@ -219,7 +219,7 @@ def test_a_file_is_its_bytes_and_a_folder_its_files_by_name(tmp_path):
         folder.mkdir()
         for i in order:
             frame.iloc[i::2].to_parquet(folder / f"{i}.parquet")
-    found = [eecx.sources.unit_waves(str(f), "regress").table for f in folders]
+    found = [open_table(str(f)) for f in folders]
     assert found[0].fingerprint == found[1].fingerprint != one
 
 
