@@ -217,6 +217,13 @@ class Formula:
         return tuple(dict.fromkeys(column for term in terms for column in term.columns))
 
     @property
+    def categories(self) -> tuple[str, ...]:
+        """The data columns that are used as categories alone."""
+        factors = [f for term in (self.response, *self.terms) for f in term.factors]
+        numbers = {f.column for f in factors if not isinstance(f, Category)}
+        return tuple(dict.fromkeys(f.column for f in factors if f.column not in numbers))
+
+    @property
     def text(self) -> str:
         """The formula written out; read again, it gives an equal formula."""
         return f"{self.response.label} ~ {' + '.join(term.label for term in self.terms) or '1'}"

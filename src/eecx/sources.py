@@ -7,7 +7,7 @@ opened once, when they are needed, by whichever function asks first: a source pa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
@@ -126,47 +126,29 @@ class Source:
 
     # ------------------------------------------------------------------ rows
 
-    def as_panel(self, columns: Sequence[str]) -> Panel:
+    def as_panel(self, columns: Sequence[str], names: Iterable[str] = ()) -> Panel:
         """Return the panel, or one made of a frame, whose columns become covariates.
 
+        ``names`` are the columns whose values are names, as they are written: clusters, categories.
         Without ``unit`` every row is a unit of its own; without ``wave`` a unit may have several
         rows, such as its people.
         """
         if self.panel is not None:
             return self.panel
-        names = list(dict.fromkeys(columns))
-        self.table.require(names, "The formula")
-        own = [c for c in names if c not in (self.unit, self.wave)]
+        table = self.table.naming(n for n in names if n not in self.keys)
+        own = [c for c in dict.fromkeys(columns) if c not in self.keys]
+        table.require(columns, "The formula")
         if self.unit is None:
-            return self._single_rows(names)
+            return _single_rows(table, list(dict.fromkeys(columns)))
         if self.wave is None:
-            self.table.require([self.unit], "unit")
-            if (people := self._several_a_unit(own)) is not None:
+            table.require([self.unit], "unit")
+            if (people := _several_a_unit(table, self.unit, own)) is not None:
                 return people
-        return Panel.from_frame(self.table, unit=self.unit, wave=self.wave, covariates=own)
+        return Panel.from_frame(table, unit=self.unit, wave=self.wave, covariates=own)
 
     def unkeyed(self, panel: Panel) -> int:
         """Return how many rows of a frame name no unit or wave; a Panel's audit has its own."""
         return 0 if self.panel is not None else int((panel.audit.table["stage"] == "keys").sum())
-
-    def _several_a_unit(self, names: Sequence[str]) -> Panel | None:
-        """Return the rows as they are where units have several and there are no waves: people."""
-        unit, table = str(self.unit), read_covariates(self.table, names)
-        read = _some(read_columns(table, [unit], names), table)
-        cells, lost = drop_rows_without_key(read, [unit])
-        # most tables of people show it in their first rows
-        if not (cells[unit].head(1000).duplicated().any() or cells[unit].duplicated().any()):
-            return None
-        return unlinked(cells, unit, names, table.record, lost)
-
-    def _single_rows(self, names: Sequence[str]) -> Panel:
-        """Return a panel in which every row is a unit of its own: nothing is linked or lost."""
-        table = read_covariates(self.table, names)
-        read = _some(read_columns(table, [], names), table)
-        own = "row"
-        while own in names:
-            own += "_"
-        return unlinked(read.assign(**{own: np.arange(len(read))}), own, names, table.record)
 
     def summed(self, columns: Sequence[str], parse: frames.Parse | None = None) -> Moments:
         """Return sums of these columns: those at hand, or of the rows of a frame, in one cell."""
@@ -213,6 +195,27 @@ class Source:
             values = getattr(cells, part).reshape(len(shown), -1)[shown]
             columns |= {(part, i): _rounded(v) for i, v in zip(cells.names, values.T, strict=True)}
         return frames.fingerprint_of_columns(columns)
+
+
+def _several_a_unit(table: frames.Table, unit: str, names: Sequence[str]) -> Panel | None:
+    """Return the rows as they are where units have several and there are no waves: people."""
+    table = read_covariates(table, names)
+    read = _some(read_columns(table, [unit], names), table)
+    cells, lost = drop_rows_without_key(read, [unit])
+    # most tables of people show it in their first rows
+    if not (cells[unit].head(1000).duplicated().any() or cells[unit].duplicated().any()):
+        return None
+    return unlinked(cells, unit, names, table.record, lost)
+
+
+def _single_rows(table: frames.Table, names: Sequence[str]) -> Panel:
+    """Return a panel in which every row is a unit of its own: nothing is linked or lost."""
+    table = read_covariates(table, names)
+    read = _some(read_columns(table, [], names), table)
+    own = "row"
+    while own in names:
+        own += "_"
+    return unlinked(read.assign(**{own: np.arange(len(read))}), own, names, table.record)
 
 
 def _some(rows: pd.DataFrame, table: frames.Table) -> pd.DataFrame:

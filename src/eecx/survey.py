@@ -23,6 +23,7 @@ from .measures import (
     check_answers,
     related_errors,
     summarise,
+    taken_off,
 )
 
 __all__ = ["Survey"]
@@ -208,8 +209,7 @@ class Survey:
         squares: dict[str, frames.Expr] = {}
         totals = {"rows": frames.count()}
         if self.weight:
-            rows["w"] = frames.real(table.number(self.weight))
-            self._check_weights()
+            rows["w"] = self._weight
         for i, (name, measure) in enumerate(self.measures.items()):
             value = measure.row(table)
             u, origin = f"u{i}", origins[name]
@@ -238,7 +238,7 @@ class Survey:
                 fix="Leave out a key that is missing throughout.",
             )
         for i, (name, measure) in enumerate(self.measures.items()):
-            sums[f"o{i}"] = origins[name]
+            sums[f"o{i}"] = origins[name] + taken_off(measure, table)
             if isinstance(measure, Mean):
                 self._recentre(measure, keys, cells, sums, i)
         return cells, sums
@@ -251,7 +251,10 @@ class Survey:
         size, first, second = (sums[f"{c}{i}"].to_numpy(float) for c in own)
         square = first**2 / np.where(size > 0, size, 1.0)
         spread = second - square
-        if not ((square > moments.FAR * spread) & (spread != 0) & (sums[f"n{i}"] > 1)).any():
+        # equal whole numbers have exact sums, as far as doubles hold them: no spread is none
+        mean = first / np.where(size > 0, size, 1.0)
+        told = (spread == 0) & (mean % 1 == 0) & (second < 2.0**53)
+        if not ((square > moments.FAR * spread) & ~told & (sums[f"n{i}"] > 1)).any():
             return
         term = formula.Term((formula.Name(measure.column),))
         around = moments.from_engine(self.table, keys, [term], self.weight)
@@ -262,16 +265,21 @@ class Survey:
         sums.loc[known, f"{own[1]}{i}"] = around.w[row] * rest
         sums.loc[known, f"{own[2]}{i}"] = around.m2[row, 0] + around.w[row] * rest**2
 
-    def _check_weights(self) -> None:
-        weight = self.table.number(str(self.weight))
-        rows = {"w": frames.real(weight)}
+    @cached_property
+    def _weight(self) -> frames.Expr:
+        """The respondents' weights, checked; what they are all multiplied by makes no difference.
+
+        Those whose squares no double holds are divided by the greatest.
+        """
+        expression = self.table.real(str(self.weight))
         w = frames.column("w")
         totals = {
             "answered": frames.answered("w"),
             "low": frames.flag(w <= 0, w).sum(),
+            "lowest": frames.lowest("w"),
             "highest": frames.highest("w"),
         }
-        seen = self.table.group([], rows, totals)[1].iloc[0].fillna(0)
+        seen = self.table.group([], {"w": expression}, totals)[1].iloc[0].fillna(0)
         low, missing = int(seen["low"]), self._rows - int(seen["answered"])
         if low or missing:
             raise DataError(
@@ -280,12 +288,18 @@ class Survey:
                 code="bad-weight",
                 fix="Remove those rows or correct their weights.",
             )
-        if np.isinf(seen["highest"]):
+        lowest, highest = float(seen["lowest"]), float(seen["highest"])
+        if np.isinf(highest):
             raise DataError(
                 f"Weight {self.weight!r} of {self.table.name} holds infinite values.",
                 code="infinite-values",
                 fix="Correct those weights.",
             )
+        if not (moments.is_extreme(0.0, lowest) or moments.is_extreme(0.0, highest)):
+            return expression
+        if moments.is_extreme(0.0, lowest / highest):
+            raise moments.extreme(f"Weight {self.weight!r} of {self.table.name}", lowest, highest)
+        return expression / highest
 
     def scores(
         self,
@@ -440,7 +454,7 @@ class Survey:
         table, origins = self._checked
         rows: dict[str, frames.Expr] = {}
         if self.weight:
-            rows["w"] = frames.real(table.number(self.weight))
+            rows["w"] = self._weight
         for i, (name, measure) in means.items():
             value = measure.row(table)
             rows[f"u{i}"] = value - origins[name] if origins[name] else value

@@ -447,6 +447,7 @@ def read_people(
     """Return key columns and one score per person who has one, in no order, and the wave's name."""
     survey = as_survey(source, one_name("x", x), parse=parse)
     measure, table = survey.measures[x], survey._checked[0]
+    table = table.as_doubles(measure.columns)
     found, counted = table.tally(survey._unit_wave, measure.row(table))
     known = counted["value"].notna().to_numpy()
     times = counted.loc[known, "cells"].to_numpy(int)

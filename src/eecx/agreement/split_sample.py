@@ -162,7 +162,8 @@ def _checked(survey: Survey, x: object, y: object, splits: object) -> tuple[str,
 
 def _both_answered(survey: Survey, names: tuple[str, str]) -> tuple[pd.DataFrame, Array]:
     """Return keys and scores of the people who answered both."""
-    table, _ = survey._checked
+    table = survey._checked[0]
+    table = table.as_doubles(c for n in names for c in survey.measures[n].columns)
     rows = {f"u{i}": survey.measures[n].row(table) for i, n in enumerate(names)}
     keys, u = table.rows_of(survey._unit_wave, rows)
     values = u.to_numpy(float, copy=True)

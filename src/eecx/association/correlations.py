@@ -304,7 +304,8 @@ def _of_panel(
             )
         table.require(columns, "names")
         used = [*columns, *([cluster] if cluster and cluster not in columns else [])]
-        panel = entered.as_panel(used)
+        named = [cluster] if cluster and cluster not in columns else []
+        panel = entered.as_panel(used, names=named)
     for name in columns:
         if not pd.api.types.is_numeric_dtype(panel.frame[name]):
             raise DataError(

@@ -14,7 +14,7 @@ from .. import formula as grammar
 from .. import options, plotting
 from ..errors import Caution, OptionError
 from ..models.capabilities import Asked, Effects, Rule, Uses
-from ..models.clusters import cluster_names
+from ..models.clusters import cluster_names, names_of
 from ..models.inference import covariance_of, estimates
 from ..models.levels import CONTEXT
 from ..models.prepare import prepare
@@ -159,7 +159,7 @@ def errors_in_variables(
     given = given_errors(reliability, error_covariance, effects)
     if source.own_units and source.sums is None:
         columns = [*model.columns, *([cluster] if cluster and cluster not in own else [])]
-        source = source.made_into(source.as_panel(columns))
+        source = source.made_into(source.as_panel(columns, names_of(model, clusters)))
     panel = source.panel
     parts: tuple[Effects, ...] = (
         ("within", "between") if effects == "within-between" else (effects,)

@@ -24,14 +24,15 @@ from .expressions import (
 )
 from .files import read_csv
 from .fingerprint import fingerprint_of_columns
-from .kinds import NUMBERS, Kind
+from .kinds import NUMBERS, WHOLE, Kind
 from .open_table import numbers_from_text, open_table
 from .parse import Parse, looks_numeric, read_numbers
-from .plain import plain, plain_keys
+from .plain import doubles, plain, plain_keys, refuse_rounded, too_long
 from .tables import Table
 
 __all__ = [
     "NUMBERS",
+    "WHOLE",
     "Expr",
     "Kind",
     "Parse",
@@ -40,6 +41,7 @@ __all__ = [
     "choose",
     "column",
     "count",
+    "doubles",
     "every_present",
     "fingerprint_of_columns",
     "flag",
@@ -54,6 +56,8 @@ __all__ = [
     "read_csv",
     "read_numbers",
     "real",
+    "refuse_rounded",
+    "too_long",
     "total",
     "zero_if_missing",
 ]

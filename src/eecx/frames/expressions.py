@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import reduce
 
@@ -16,6 +17,7 @@ __all__ = [
     "every_present",
     "flag",
     "highest",
+    "known",
     "lowest",
     "present",
     "real",
@@ -59,6 +61,16 @@ def highest(name: str) -> Expr:
 def real(value: Expr) -> Expr:
     """Return the value as a double."""
     return value.cast(nw.Float64)
+
+
+def known(value: Expr) -> Expr:
+    """Return a double, or null where it is NaN; infinite values stay, to be refused.
+
+    Whether a value is NaN is not asked as such: DuckDB answers that from the statistics of a file,
+    in which NaN may not count.
+    """
+    infinite = (value == math.inf) | (value == -math.inf)
+    return nw.when(value.is_finite() | infinite).then(value)
 
 
 def flag(condition: Expr, of: Expr) -> Expr:

@@ -15,7 +15,7 @@ the variance of the adjusted-Wald interval, means the pooled within-cell varianc
 from __future__ import annotations
 
 from .across_touchpoints import AcrossTouchpoints
-from .check_answers import check_answers
+from .check_answers import check_answers, taken_off
 from .dispersion import Dispersion
 from .extreme import Extreme
 from .mean import Mean
@@ -42,4 +42,5 @@ __all__ = [
     "check_answers",
     "related_errors",
     "summarise",
+    "taken_off",
 ]

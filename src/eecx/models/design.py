@@ -9,14 +9,12 @@ import numpy.typing as npt
 
 from .. import formula as grammar
 from ..errors import DataError
+from ..moments import extreme, is_extreme
 from ..panel import Design, Panel
 
 __all__ = ["design", "refuse_out_of_range"]
 
 Array = npt.NDArray[np.float64]
-
-# the largest value of a column, and the inverse of the smallest, that is squared
-LARGEST = 1e100
 
 
 def design(panel: Panel, terms: Sequence[grammar.Term]) -> Design:
@@ -37,10 +35,6 @@ def design(panel: Panel, terms: Sequence[grammar.Term]) -> Design:
 def refuse_out_of_range(names: Sequence[str], x: Array) -> None:
     """Name a column whose squares a double cannot hold."""
     for name, column in zip(names, x.T, strict=True):
-        most = max(np.fmax.reduce(column), -np.fmin.reduce(column))
-        if most > LARGEST or 0 < most < 1 / LARGEST:
-            raise DataError(
-                f"{name!r} has values up to {most:.1g}, whose squares a computer cannot add up.",
-                code="too-large",
-                fix="Divide the column by a constant first.",
-            )
+        low, high = float(np.fmin.reduce(column)), float(np.fmax.reduce(column))
+        if is_extreme(low, high):
+            raise extreme(repr(name), low, high)

@@ -115,7 +115,7 @@ def _panel(
 ) -> Panel:
     weights = [c for c in (spec.get("weights") or {}).values() if c]
     source = unit_waves(data, "fitted", unit=keys.get("unit"), wave=keys.get("wave"), sums=False)
-    return source.as_panel([*model.columns, *weights])
+    return source.as_panel([*model.columns, *weights], model.categories)
 
 
 def _weights(

@@ -405,7 +405,7 @@ def read_values(
                 code="not-numbers",
                 fix="Give numbers.",
             )
-    values = read_columns(opened, [], columns)
+    values = read_columns(opened.naming(inputs.levels), [], columns)
     if not len(values):
         raise DataError(
             f"{what}= has no rows.", code="no-rows", fix="Give a row for each prediction."

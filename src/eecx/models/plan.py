@@ -9,6 +9,7 @@ from ..errors import FormulaError
 from ..panel import Panel
 from ..sources import Source
 from .capabilities import ROWWISE, Effects, Vcov, clustered
+from .clusters import names_of
 from .weights import Weighting
 
 __all__ = ["Plan", "plan_of", "refuse_arguments"]
@@ -86,7 +87,7 @@ def plan_of(
         clusters = (source.panel.cluster,)
     columns = [*model.columns, *(c for c in clusters if c not in (source.unit, source.wave))]
     columns += [weights.column] if weights and weights.column else []
-    panel = source.as_panel(columns)
+    panel = source.as_panel(columns, names_of(model, clusters))
     clusters = clusters or ((panel.unit,) if source.own_units else ())
     vcov = vcov or ("CR1" if len(clusters) > 1 else "CR2" if clusters else "HC1")
     return Plan(panel, tuple(columns), source.own_units, effects, vcov, clusters, weights)

@@ -8,6 +8,7 @@ from .from_engine import FAR, from_engine
 from .from_memory import from_rows
 from .keys import ROW, group_codes, names_of
 from .moments import Moments
+from .refusals import extreme, is_extreme
 
 __all__ = [
     "FAR",
@@ -15,9 +16,11 @@ __all__ = [
     "WIDE",
     "Counts",
     "Moments",
+    "extreme",
     "from_engine",
     "from_rows",
     "group_codes",
+    "is_extreme",
     "is_nothing",
     "names_of",
     "nothing",

@@ -12,6 +12,7 @@ from .. import frames
 from ..errors import ColumnError, DataError, OptionError, check_source, listing, nearest
 from .arrays import Array
 from .keys import group_codes, names_of, stacked
+from .refusals import infinite
 
 __all__ = ["Counts"]
 
@@ -98,6 +99,8 @@ class Counts:
             codes = codes_of_all[start[k] : start[k + 1]]
             answer = counted["value"].to_numpy(float)
             size = counted["cells"].to_numpy(float)
+            if np.isinf(answer).any():
+                raise infinite(item)
             blank = np.isnan(answer)
             np.add.at(missing, (codes[blank], k), size[blank])
             at = np.searchsorted(wanted, answer[~blank]).clip(0, len(wanted) - 1)

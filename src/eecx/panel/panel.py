@@ -371,6 +371,7 @@ class Panel:
         values = self.frame[factor.column]
         numeric = pd.api.types.is_numeric_dtype(values)
         if isinstance(factor, formula.Category):
+            frames.refuse_rounded(values)
             seen = values if rows is None else values[rows]
             levels = sorted(pd.unique(seen.dropna()), key=lambda v: (str(type(v)), v))
             if len(levels) < 2:
@@ -384,7 +385,7 @@ class Panel:
             return [
                 (
                     f"{factor.label}[{level_label(level)}]",
-                    np.where(missing, np.nan, (values == level).to_numpy(float)),
+                    np.where(missing, np.nan, (values == level).to_numpy(float, na_value=np.nan)),
                 )
                 for level in levels[1:]
             ]
@@ -395,7 +396,7 @@ class Panel:
                 code="not-numbers",
                 fix=f"On the right-hand side C({factor.column}) uses it as a category.",
             )
-        number = values.to_numpy(float)
+        number = frames.doubles(values, factor.column)
         if isinstance(factor, formula.Power):
             return [(factor.label, number**factor.exponent)]
         if isinstance(factor, formula.Lag):
@@ -692,18 +693,28 @@ def _roles(
 def read_covariates(table: frames.Table, covariates: Sequence[str]) -> frames.Table:
     """Read covariates that hold numbers as text; leave those without any number as categories."""
     texts = [c for c in covariates if table.kinds[c] == "text"]
-    held, _ = table.collect(texts) if texts else (pd.DataFrame(), None)
-    return frames.numbers_from_text(table, [c for c in texts if frames.looks_numeric(held[c])])
+    held = table.in_memory(texts) if texts else pd.DataFrame()
+    return frames.numbers_from_text(
+        table, [c for c in texts if frames.looks_numeric(pd.unique(held[c]))]
+    )
 
 
 def read_columns(
     table: frames.Table, keys: Sequence[str], names: Sequence[str], numeric: Sequence[str] = ()
 ) -> pd.DataFrame:
-    """Bring keys and columns into memory; what is a number, or must be one, as a double."""
+    """Bring keys and columns into memory; what is a number, or must be one, as a double.
+
+    Whole numbers that a double would round stay whole: they may be names.
+    """
     columns = list(dict.fromkeys(names))
     numbers = [c for c in columns if c in numeric or table.kinds[c] in frames.NUMBERS]
-    held, read = table.collect([*keys, *(c for c in columns if c not in numbers)], numbers)
+    others = [c for c in columns if c not in numbers]
+    held, read = table.collect([*keys, *others], numbers, whole=True)
     for name in numbers:
+        if read[name].dtype != np.float64:
+            if name in numeric:
+                read[name] = frames.doubles(read[name], name)
+            continue
         infinite = np.isinf(read[name].to_numpy(float))
         if infinite.any():
             first = int(np.argmax(infinite))
@@ -736,6 +747,7 @@ def drop_rows_without_key(
     ]
     cells = (rows.loc[~blank] if lost else rows).reset_index(drop=True)
     for name, values in frames.plain_keys(cells[list(keys)]).items():
+        frames.refuse_rounded(values)
         cells[name] = values
     return cells, lost
 

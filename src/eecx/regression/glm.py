@@ -15,7 +15,7 @@ from .. import formula as grammar
 from .. import plotting
 from ..errors import Caution, DataError, listing
 from ..models.capabilities import Family
-from ..models.clusters import cluster_values
+from ..models.clusters import cluster_values, names_of
 from ..models.columns import INTERCEPT, called, columns_of_design
 from ..models.design import design
 from ..models.inference import UNTOLD, estimates
@@ -61,7 +61,7 @@ def glm(
     own = source.unit if cluster is None else source.key(cluster)
     used = [*model.columns, *(c for c in [own] if c is not None and c not in keys)]
     used += [weights.column] if weights and weights.column else []
-    panel = source.as_panel(used)
+    panel = source.as_panel(used, names_of(model, [own]))
     made = design(panel, (model.response, *model.terms))
     columns = columns_of_design(made, (model.response, *model.terms))
     values, names = made.x, called(columns[1:])
