@@ -219,18 +219,19 @@ def _of_scores(survey: Survey, least: int) -> str:
         # a composite may be that of a touchpoint too small to be shown
         hidden = few | (isinstance(measure, AcrossTouchpoints) and measure.least < least)
         columns["n", name] = np.where(few, -1.0, own["n"].to_numpy(float))
-        for part in ("value", "variance"):
+        # fourth powers hold few digits that do not depend on where they were taken about
+        for part in ("value", "variance") if measure.powers <= 2 else ("value",):
             values = np.where(hidden, np.nan, own[part].to_numpy(float))
             columns[part, name] = _rounded(values)
     return frames.fingerprint_of_columns(columns)
 
 
 def _rounded(values: Array) -> Array:
-    """Round to nine digits of the largest: the last ones depend on what else was summed."""
+    """Round to seven digits of the largest: the last ones depend on what else was summed."""
     most = np.fmax.reduce(np.abs(values), initial=0.0)
     if not np.isfinite(most) or most == 0:
         return values
-    unit = 10.0 ** (np.floor(np.log10(most) + 1e-6) - 9)
+    unit = 10.0 ** (np.floor(np.log10(most) + 1e-6) - 6)
     return np.asarray(np.round(values / unit))
 
 

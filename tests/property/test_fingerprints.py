@@ -219,7 +219,7 @@ def test_a_file_is_its_bytes_and_a_folder_its_files_by_name(tmp_path):
         folder.mkdir()
         for i in order:
             frame.iloc[i::2].to_parquet(folder / f"{i}.parquet")
-    found = [eecx.sources.unit_waves(str(f), "regress").table for f in folders]
+    found = [open_table(str(f)) for f in folders]
     assert found[0].fingerprint == found[1].fingerprint != one
 
 
@@ -521,3 +521,22 @@ def test_shown_answers_enter_with_their_units():
     assert len(set(found)) == 3
     by_wave = marks(asked_of_people(frame, unit="store", wave="quarter"))
     assert by_wave.isdisjoint(found)
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e3, 1e9])
+def test_the_last_digits_of_what_is_shown_do_not_tell_of_withheld_answers(offset):
+    """Sums are taken about a point that lies among all answers."""
+    rng = np.random.default_rng(4)
+    store = np.repeat([f"s{i}" for i in range(12)], [9] * 10 + [3, 4])
+    few = np.isin(store, ["s10", "s11"])
+    x = offset + rng.normal(size=len(store))
+    found = set(), set()
+    for scale in (0.1, 1.0, 1.0, 30.0, 100.0, 100.0):
+        x[few] = offset + scale * rng.normal(size=few.sum())
+        frame = pd.DataFrame({"store": store, "x": x.copy()})
+        mean = eecx.Mean("x")
+        measures = {"x": mean, "spread": eecx.Dispersion(mean)}
+        survey = eecx.Survey(frame, unit="store", measures=measures)
+        found[0].add(mark(eecx.icc(survey, "x")))
+        found[1].add(mark(eecx.icc(frame, "x", unit="store")))
+    assert [len(f) for f in found] == [1, 1]

@@ -41,6 +41,8 @@ Bits = npt.NDArray[np.uint64]
 DIGITS = 16
 BLOCK = 1 << 13
 """Rows that are hashed at once: they stay in the cache of the processor."""
+UNTOLD = ("other", "complex")
+"""Lists and the like, which no analysis takes."""
 EXACT = 2**53
 """Up to here a double holds every whole number."""
 MIX = np.uint64(0x9E3779B97F4A7C15)
@@ -83,15 +85,13 @@ def fingerprint_of_table(table: Table) -> str:
         return of_file(table.path)
     if not table.held:
         return of_sums(table)
-    known = [c for c, kind in table.kinds.items() if kind != "other"]
-    if table.engine == "pandas" and not {"huge", "zoned"} & set(table.kinds.values()):
+    known = [c for c, kind in table.kinds.items() if kind not in UNTOLD]
+    if table.engine == "pandas":
         rows = table.rows.collect("pandas").to_native()
-        columns = {c: rows[c] for c in known}
-    else:
-        rows = table.collect(known)[0]
-        columns = {c: rows[c] for c in known}
-    # lists and the like enter no analysis
-    other = sorted(c for c, kind in table.kinds.items() if kind == "other")
+    else:  # Arrow's types know missing whole numbers
+        rows = table.in_arrow(known).to_pandas(types_mapper=pd.ArrowDtype)
+    columns = {c: rows[c] for c in known}
+    other = sorted(c for c, kind in table.kinds.items() if kind in UNTOLD)
     return fingerprint_of_columns(columns, *map(repr, other))
 
 
@@ -122,7 +122,7 @@ def of_sums(table: Table) -> str:
     rounded to nine digits of what they could be at most. Changes that leave all of these as they
     are go unnoticed.
     """
-    names = sorted(c for c, kind in table.kinds.items() if kind != "other")
+    names = sorted(c for c, kind in table.kinds.items() if kind not in UNTOLD)
     plain_table = replace(table, parse=None, full=frozenset())
     rows: dict[str, Expr] = {}
     totals: dict[str, Expr] = {"rows": nw.len()}
@@ -175,7 +175,8 @@ def _in_64_bits(given: Any) -> tuple[npt.NDArray[Any], Bits | None, str]:
     dtype = values.dtype
     if not len(values) or (pd.isna(values.iloc[0]) and values.isna().all()):
         return np.zeros(len(values), np.uint64), None, "missing"  # whose type engines differ in
-    if str(dtype) == "object" or isinstance(dtype, pd.CategoricalDtype | pd.ArrowDtype):
+    arrow = isinstance(dtype, pd.ArrowDtype) and dtype.kind not in "iufb"
+    if arrow or str(dtype) == "object" or isinstance(dtype, pd.CategoricalDtype):
         values = plain(values)
         dtype = values.dtype
     if pd.api.types.is_bool_dtype(dtype) or pd.api.types.is_numeric_dtype(dtype):

@@ -298,6 +298,11 @@ class Table:
         read = {c: raw[c].to_numpy(float, na_value=np.nan) for c in rows}
         return held.reset_index(drop=True), pd.DataFrame(read)
 
+    def in_arrow(self, columns: Sequence[str]) -> Any:
+        """Bring columns into memory as a table of PyArrow."""
+        with self._asking():
+            return self.rows.select(*columns).collect("pyarrow").to_native()
+
     def asked(
         self, rows: Mapping[str, Expr], then: Mapping[str, Expr], totals: Mapping[str, Expr]
     ) -> dict[str, Any]:
