@@ -97,7 +97,7 @@ BY_COLUMN = [
     ("within", "y ~ x*one", DataError, "'one' does not change within units over time"),
     ("within", "y ~ z + nearer", DataError, "'nearer' is collinear: 'z' determines it."),
     ("two-way", "y ~ x + C(year)", DataError, "'C(year)[2021]' changes only from wave to wave"),
-    ("two-way", "y ~ z + twice", DataError, "'twice' is collinear: 'z' determines it."),
+    ("two-way", "y ~ z + twice", DataError, "net of the effects of waves, 'z' determines it."),
     ("first-difference", "y ~ x + age", DataError, "'age' changes in no unit from wave to wave"),
     ("first-difference", "y ~ year", DataError, "or by the same always. Leave it out."),
     ("first-difference", "y ~ blank", DataError, "No unit × wave has a value for all of 'y', 'bl"),

@@ -30,7 +30,7 @@ THEIRS = 1e-10
 def net_of_waves(work: Work) -> Work:
     """Take the waves, and with two-way effects the units, out of cells that are rows."""
     cells = work.cells
-    weight = None if cells.w is cells.n else cells.w
+    weight = None if (cells.w == 1).all() else cells.w
     wave = group_codes(cells.keys, ["wave"])[0]
     size = np.bincount(wave, weight)
     x = cells.away_from(_centre(cells))
