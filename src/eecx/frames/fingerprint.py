@@ -18,6 +18,7 @@ import hashlib
 import string
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -101,9 +102,8 @@ def of_file(path: Path) -> str:
     try:
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
             if file.is_file():
-                with file.open("rb") as stream:
-                    own = hashlib.file_digest(stream, "sha256")
-                digest.update(own.digest())
+                now = file.stat()
+                digest.update(_of_bytes(file.resolve(), now.st_size, now.st_mtime_ns))
     except OSError as error:
         raise DataError(
             f"The file {path.name!r} cannot be read: {error.strerror}.",
@@ -111,6 +111,13 @@ def of_file(path: Path) -> str:
             fix="Give a file that can be read.",
         ) from error
     return digest.hexdigest()[:DIGITS]
+
+
+@lru_cache(maxsize=64)
+def _of_bytes(file: Path, size: int, written: int) -> bytes:
+    """Return the hash of a file's bytes, read again when its size or time of writing changes."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").digest()
 
 
 def of_sums(table: Table) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -152,6 +153,9 @@ def independent(whole: Array, scale: Array) -> npt.NDArray[np.bool_]:
     """Return which columns are neither zero nor determined by the columns before them."""
     safe = np.where(scale > 0, scale, 1.0)
     left = whole / np.outer(safe, safe)
+    with suppress(np.linalg.LinAlgError):  # whose squared diagonal is what each column is left
+        if (scale > 0).all() and (np.diag(np.linalg.cholesky(left)) ** 2 >= COLLINEAR).all():
+            return np.ones(len(scale), dtype=bool)
     kept = np.zeros(len(scale), dtype=bool)
     for j in range(len(scale)):
         if scale[j] <= 0 or left[j, j] < COLLINEAR:
