@@ -405,3 +405,18 @@ def test_prepared_models_and_results_have_the_same_estimates(frame):
     own, result = estimates_of(work, fit_work(work), "CR2"), fit(frame).estimates
     np.testing.assert_array_equal(own.values, result.values)
     np.testing.assert_allclose(own.influence, result.influence, rtol=1e-12)
+
+
+def test_a_slope_whose_p_is_too_small_for_a_double_is_beyond_all_draws():
+    rng = np.random.default_rng(3)
+    n = 3000
+    frame = pd.DataFrame({"unit": np.repeat(np.arange(600), 5), "x": rng.normal(size=n)})
+    frame["sure"] = 50 * frame["x"] + rng.normal(size=n)
+    frame["none"] = rng.normal(size=n)
+    fits = [eecx.regress(frame, f"{y} ~ x", unit="unit") for y in ("sure", "none")]
+    found = eecx.romano_wolf(*fits, terms=["x"], draws=499)
+    assert fits[0]["x"]["p_value"] == 0
+    adjusted = found.table["adjusted_p_value"].to_numpy()
+    assert adjusted[0] == pytest.approx(1 / 500)
+    alone = eecx.romano_wolf(fits[1], terms=["x"], draws=499).table["adjusted_p_value"].iloc[0]
+    assert adjusted[1] == pytest.approx(alone, abs=0.03)

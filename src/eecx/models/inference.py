@@ -26,7 +26,7 @@ from ..covariance import (
     newey_west,
 )
 from ..errors import DataError, OptionError
-from ..moments import group_codes
+from ..moments import Moments, group_codes
 from ..results import Estimates, Spread
 from .capabilities import HETEROSKEDASTIC, UNCOUNTED
 from .columns import INTERCEPT, Column
@@ -54,7 +54,7 @@ UNTOLD = 1e-16
 
 def fit_work(work: Work) -> Fit:
     """Fit by least squares; wave dummies that add nothing are left out first."""
-    _refuse_constant(work)
+    own = _refuse_constant(work)
     waves = _wave_dummies(work)
     x = [*waves, *work.terms]
     n = float(work.cells.n.sum())
@@ -66,11 +66,10 @@ def fit_work(work: Work) -> Fit:
             code="too-few-rows",
             fix=f"Take fewer terms, or add {what}.",
         )
-    cluster = work.clusters[0] if work.cells.of_rows else None
+    cells = work.cells.select([*x, work.y]) if waves else own
+    cluster = work.clusters[0] if cells.of_rows else None
     net_of = "the effects of waves" if work.waves_out else ""
-    fit = least_squares(
-        work.cells, work.y, x, intercept=work.intercept, cluster=cluster, net_of=net_of
-    )
+    fit = least_squares(cells, work.y, x, intercept=work.intercept, cluster=cluster, net_of=net_of)
     if work.net_of is not None and isinstance(fit.by, Rows):
         fit = replace(fit, by=RowsNetOfWaves(fit.by, work.net_of))
     if work.centre is not None:
@@ -126,13 +125,16 @@ def _refused_common(work: Work, name: Column) -> DataError:
     )
 
 
-def _refuse_constant(work: Work) -> None:
-    """Name a column whose variation, after effects are taken out, is rounding error only."""
-    own = work.cells.select([work.y, *work.terms])
+def _refuse_constant(work: Work) -> Moments:
+    """Name a column whose variation, after effects are taken out, is rounding error only.
+
+    Return the columns as they are fitted.
+    """
+    own = work.cells.select([*work.terms, work.y])  # as they are fitted
     rows = f"{own.n.sum():.0f} {'units' if work.effects == 'between' else 'rows'}"
-    spread = own.squares()
+    spread = np.roll(own.squares(), 1)
     noise = float(own.n.sum()) * (1e-14 * work.size[: len(own.terms)]) ** 2
-    for name, found, least in zip(own.terms, spread, noise, strict=True):
+    for name, found, least in zip((work.y, *work.terms), spread, noise, strict=True):
         if found > least or name == INTERCEPT or name in work.common:
             continue
         if work.effects == "first-difference":
@@ -159,6 +161,7 @@ def _refuse_constant(work: Work) -> None:
             code="constant-column",
             fix=work.way_out(name),
         )
+    return own
 
 
 def covariance_of(

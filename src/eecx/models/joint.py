@@ -377,7 +377,9 @@ def romano_wolf_p(
     with np.errstate(divide="ignore", invalid="ignore"):
         t = np.abs(estimates.values / np.sqrt(np.diag(estimates.covariance)))
     single = 2 * special.stdtr(estimates.df, -t)
-    t = np.where(estimates.df == g - 1, t, -special.stdtrit(g - 1.0, single / 2))
+    # p values too small for a double are beyond all draws
+    alike = np.where(single > 0, -special.stdtrit(g - 1.0, single / 2), np.inf)
+    t = np.where((estimates.df == g - 1) | np.isnan(t), t, alike)
     told = np.flatnonzero(~np.isnan(t))
     order = told[np.argsort(-t[told], kind="stable")]
     psi = influence[:, order]

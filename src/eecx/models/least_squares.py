@@ -100,7 +100,8 @@ def least_squares(
         cells, centre = cells.centred()
     about, rows = np.zeros((0, k + 1, k + 1)), np.zeros((0, k + 1))
     if cells.of_rows:
-        rows = np.sqrt(cells.w)[:, None] * cells.away_from(np.zeros(k + 1))
+        rows = cells.away_from(np.zeros(k + 1))
+        rows = rows if (cells.w == 1).all() else np.sqrt(cells.w)[:, None] * rows
         whole = rows.T @ rows
     else:
         about = cells.about(np.zeros(k + 1))

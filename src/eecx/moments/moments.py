@@ -321,6 +321,10 @@ class Moments:
 
     def centred(self) -> tuple[Moments, Array]:
         """Move the mean of all cells to 0, to full precision; return it too."""
+        return self._centred
+
+    @cached_property
+    def _centred(self) -> tuple[Moments, Array]:
         anchor, centre, away = self._centres(np.zeros(len(self.n), dtype=np.intp), 1)
         return replace(self, mean=away, mean_rest=None), (anchor + centre)[0]
 

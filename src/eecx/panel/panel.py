@@ -380,12 +380,13 @@ class Panel:
                     fix="Leave it out.",
                 )
             missing = values.isna().to_numpy()
+            codes = pd.Index(levels).get_indexer(pd.Index(values))
             return [
                 (
                     f"{factor.label}[{level_label(level)}]",
-                    np.where(missing, np.nan, (values == level).to_numpy(float, na_value=np.nan)),
+                    np.where(missing, np.nan, codes == i),
                 )
-                for level in levels[1:]
+                for i, level in enumerate(levels[1:], start=1)
             ]
         if not numeric:
             what = "dates" if pd.api.types.is_datetime64_any_dtype(values) else "text"
