@@ -62,7 +62,8 @@ def unread(monkeypatch):
 
 
 def the_same(found, wanted):
-    assert wanted.spec["rows_read"] and not found.spec["rows_read"]
+    assert wanted.spec["rows_read"]
+    assert not found.spec["rows_read"]
     assert found.table["term"].tolist() == wanted.table["term"].tolist()
     numbers = ["estimate", "std_error", "df", "p_value", "conf_low", "conf_high"]
     np.testing.assert_allclose(found.table[numbers], wanted.table[numbers], rtol=1e-8)

@@ -1,9 +1,12 @@
 """Hat matrices by cluster: sums, rows, and rows net of waves against matrices written out."""
 
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
 
+import eecx
 from eecx import formula
 from eecx.covariance import Rows, RowsNetOfWaves, Sums, Waves, cr2, partial_leverage
 from eecx.models import prepare as preparation
@@ -149,3 +152,21 @@ def test_many_combinations_are_looked_at_in_chunks(wide):
     each = [cr2(fit.by, row[None]) for row in combine]
     np.testing.assert_allclose(influence, np.column_stack([i for i, _ in each]), rtol=1e-9)
     np.testing.assert_allclose(df, np.concatenate([d for _, d in each]), rtol=1e-9)
+
+
+@pytest.mark.parametrize("effects", ["pooled", "two-way"])
+def test_a_stored_result_holds_no_rows_and_predicts_alike(wide, effects):
+    frame = wide.assign(t=wide.groupby("u").cumcount())
+    formula_ = "y ~ x + C(g)" if effects == "pooled" else "y ~ x + I(x^2)"
+    fit = eecx.regress(frame, formula_, effects=effects, unit="u", wave="t")
+    stored = pickle.dumps(fit)
+    number = np.float64(frame["x"].iloc[7]).tobytes()
+    assert number not in stored
+    again = pickle.loads(stored)
+    at = {"x": [0.2, 1.5], **({"g": [3, 4]} if effects == "pooled" else {})}
+    given = {} if effects == "pooled" else {"reference": {"x": 0.0}}
+    one, two = (f.predict(at, **given).table for f in (fit, again))
+    for column in ("estimate", "std_error", "df"):
+        np.testing.assert_allclose(one[column], two[column], rtol=1e-8)
+    tests = [eecx.wald(f, ["x", fit.table["term"].iloc[-1]]).table for f in (fit, again)]
+    np.testing.assert_allclose(tests[0]["statistic"], tests[1]["statistic"], rtol=1e-8)

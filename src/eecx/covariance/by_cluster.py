@@ -21,12 +21,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Adjusted", "ByCluster", "Rows", "RowsNetOfWaves", "Sums", "Waves", "summed_rows"]
+__all__ = [
+    "Adjusted",
+    "ByCluster",
+    "Rows",
+    "RowsNetOfWaves",
+    "Stored",
+    "Sums",
+    "Waves",
+    "summed_rows",
+]
 
 Array = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.intp]
@@ -140,6 +149,10 @@ class Rows:
     rows: Array
     residual: Array
     of: Codes | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Store sums by cluster: what is stored holds no rows."""
+        return Sums, (self.bread, self.times(np.eye(len(self.bread))), self.scores)
 
     @property
     def cluster(self) -> Codes:
@@ -277,6 +290,10 @@ class RowsNetOfWaves:
     rows: Rows
     waves: Waves
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Store what clusters add to the coefficients: what is stored holds no rows."""
+        return Stored, (self.bread, self.adjusted(np.eye(len(self.bread)), 0.5))
+
     @property
     def bread(self) -> Array:
         """:math:`(X'X)^{-1}` of the columns that are left."""
@@ -364,6 +381,21 @@ class RowsNetOfWaves:
             back = np.swapaxes(u, 1, 2)
             made.influence[at] = (back @ self.rows.residual[rows][:, :, None])[:, :, 0]
             made.own[at], made.reach[at] = back @ u, np.swapaxes(wide, 1, 2) @ u
+
+
+@dataclass(frozen=True, eq=False)
+class Stored:
+    """What clusters add to each coefficient in CR2 errors: all that is left when rows are gone."""
+
+    bread: Array
+    made: Adjusted
+
+    def adjusted(self, combine: Array, power: float) -> Adjusted:
+        """Return the contributions to combinations (c, k) of the coefficients."""
+        if power != 0.5:
+            raise TypeError("Only CR2 errors were stored.")
+        own = combine @ self.made.own @ combine.T
+        return Adjusted(self.made.influence @ combine.T, own, self.made.reach @ combine.T)
 
 
 def summed_rows(values: Array, codes: Codes, groups: int) -> Array:

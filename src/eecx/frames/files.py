@@ -6,12 +6,13 @@ import importlib.util
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from ..errors import DataError, EecxError, EngineError, listing
 from .failures import unreadable
 from .parse import LEADING_ZERO, NUMBER, WHOLE, same_as_written
-from .plain import nullable, plain_nullable, plain_text
+from .plain import plain_nullable, plain_text
 
 __all__ = ["open_path", "read_csv"]
 
@@ -133,7 +134,7 @@ def _read_csv(path: Path, *, written: bool = False) -> pd.DataFrame:
         )
     columns = {str(name): _typed(body[i]) for i, name in header.items()}
     for i, name in header.items() if written else ():
-        if columns[str(name)].dtype.kind in "iufb" and not same_as_written(body[i]):
+        if columns[str(name)].dtype.kind in "iufb" and not same_as_written(pd.unique(body[i])):
             columns[f"{WRITTEN}{name}"] = plain_text(body[i])
     return pd.DataFrame(columns)
 
@@ -141,17 +142,17 @@ def _read_csv(path: Path, *, written: bool = False) -> pd.DataFrame:
 def _typed(cells: pd.Series[Any]) -> pd.Series[Any]:
     """Type a column of text cells; one that is short of a cell has a blank there."""
     texts = cells.str.strip()
-    texts = texts.where(texts != "", None)
-    distinct = list(pd.unique(texts.dropna()))
+    codes, levels = pd.factorize(texts.where(texts != "", None))
+    distinct, blank = list(levels), codes < 0
     if distinct and all(t.casefold() in ("true", "false") for t in distinct):
-        true = {t: t.casefold() == "true" for t in distinct}
-        return plain_nullable(nullable([true.get(t) for t in texts], pd.BooleanDtype()))
+        true = np.array([t.casefold() == "true" for t in distinct])
+        return plain_nullable(pd.Series(pd.arrays.BooleanArray(true[codes], blank), cells.index))
     named = any(LEADING_ZERO.fullmatch(t) for t in distinct)
     if named or not distinct or not all(NUMBER.fullmatch(t) for t in distinct):
         return plain_text(cells)
     if not all(WHOLE.fullmatch(t) for t in distinct):
-        return texts.map({t: float(t) for t in distinct}).astype(float)
+        return pd.Series(np.array([*map(float, distinct), np.nan])[codes], cells.index)
     if any(abs(int(t)) >= 2**63 for t in distinct):
         return plain_text(cells)
-    whole = {t: int(t) for t in distinct}
-    return plain_nullable(nullable([whole.get(t) for t in texts], pd.Int64Dtype()))
+    whole = np.array([int(t) for t in distinct], dtype=np.int64)
+    return plain_nullable(pd.Series(pd.arrays.IntegerArray(whole[codes], blank), cells.index))
