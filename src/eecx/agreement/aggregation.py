@@ -229,7 +229,7 @@ def _examined(
     shown = n >= disclosure_n
     answered_all = np.zeros(len(n))
     if consensus and not survey.weight:
-        answers = read_answers(survey, name, unit=None)
+        answers = read_answers(survey, name, unit=None, counts=True)
         at = pd.MultiIndex.from_frame(answers.keys).get_indexer(pd.MultiIndex.from_frame(keys))
         nulls = read_nulls(null, answers.options) if answers.options else []
         agreed, extra = _agreement(answers, nulls, disclosure_n)

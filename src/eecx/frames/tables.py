@@ -41,6 +41,11 @@ class Table:
         """The name where a sentence starts with it."""
         return opening(self.name)
 
+    @property
+    def costly(self) -> bool:
+        """Whether a query that only looks at the answers costs about as much as one that sums."""
+        return bool(self.rows.implementation.is_spark_like())
+
     def require(self, columns: Iterable[str], role: str) -> None:
         """Raise :class:`ColumnError` for the first column that is not there."""
         for column in columns:
@@ -114,6 +119,23 @@ class Table:
             found, sums = self._aggregate(frame, len(keys), totals)
         return found.set_axis(list(keys), axis=1), sums
 
+    def group_all(
+        self,
+        keys: Sequence[str],
+        rows: Mapping[str, Expr],
+        totals: Mapping[str, Expr],
+        *,
+        then: Mapping[str, Expr] | None = None,
+    ) -> tuple[pd.DataFrame, pd.DataFrame, pd.Series[Any]]:
+        """As :meth:`group`, and the sums of the totals over all rows, with and without keys."""
+        with self._asking():
+            frame = self._rows_only(keys, rows)
+            frame = frame.with_columns(**then) if then else frame
+            found, sums = self._aggregate(frame, len(keys), totals, every=True)
+        named = found.notna().all(axis=1)
+        cells = plain_keys(found[named]).reset_index(drop=True).set_axis(list(keys), axis=1)
+        return cells, sums[named].reset_index(drop=True), sums.sum()
+
     def tally(self, keys: Sequence[str], answer: Expr) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Count rows per keys and value of ``answer`` (null too): keys, and ``value, cells``."""
         last = len(keys)
@@ -169,11 +191,18 @@ class Table:
         return self.rows.select(**{f"key_{i}": self.key(k) for i, k in enumerate(keys)}, **rows)
 
     def _aggregate(
-        self, frame: nw.LazyFrame[Any], keys: int, totals: Mapping[str, Expr]
+        self,
+        frame: nw.LazyFrame[Any],
+        keys: int,
+        totals: Mapping[str, Expr],
+        *,
+        every: bool = False,
     ) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Aggregate by the keys; rows that lack one are left out unless ``every`` row counts."""
         at = [f"key_{i}" for i in range(keys)]
         if keys:
-            out = frame.filter(every_present(at)).group_by(*at).agg(**totals)
+            kept = frame if every else frame.filter(every_present(at))
+            out = kept.group_by(*at).agg(**totals)
         else:
             out = frame.select(**totals)
         if self.engine == "duckdb":  # sums integers in 128 bits, which pandas knows as floats
@@ -183,7 +212,7 @@ class Table:
         result = _pandas(out)
         found = plain_keys(result[at])
         known = found.notna().all(axis=1)
-        if not known.all():
+        if not (every or known.all()):
             result, found = result[known], plain_keys(found[known])
         order = found.sort_values(at).index if keys else found.index
         sums = result.loc[order, list(totals)].apply(pd.to_numeric)
@@ -255,7 +284,8 @@ class Table:
 
 def _pandas(frame: nw.LazyFrame[Any]) -> pd.DataFrame:
     if frame.implementation.is_spark_like():  # its own way warns of pandas 3 and goes row by row
-        return frame.collect("pyarrow").to_pandas()
+        # a missing whole number would make the others floats, and round large ones
+        return frame.collect("pyarrow").to_pandas(integer_object_nulls=True)
     return pd.DataFrame(frame.collect("pandas").to_native())
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import reduce
+from operator import or_
 
 import numpy as np
 
@@ -13,7 +16,7 @@ from .mean import Mean
 from .measure import Measure
 from .shares import Rate
 
-__all__ = ["check_answers"]
+__all__ = ["check_answers", "judge_answers", "look_at_answers"]
 
 
 def check_answers(
@@ -24,7 +27,7 @@ def check_answers(
     Returns the table, which then knows its columns without a gap, and an origin per measure: where
     an unbounded mean is to be summed around, so that no digits are lost.
     """
-    columns = list(dict.fromkeys(c for m in measures.values() for c in m.columns))
+    columns = _columns(measures)
     rows = {f"c{i}": table.untouched(c) for i, c in enumerate(columns)}
     totals: dict[str, frames.Expr] = {"rows": frames.count()}
     for name in rows:
@@ -67,6 +70,44 @@ def check_answers(
     )
     table = replace(table, full=full, count=int(seen["rows"]))
     return table, {name: origins.get(name, 0.0) for name in measures}
+
+
+def look_at_answers(
+    table: frames.Table, measures: Mapping[str, Measure]
+) -> tuple[dict[str, frames.Expr], dict[str, frames.Expr]]:
+    """Return what a query of sums counts besides, so that nothing need be asked before it.
+
+    A row expression and its totals, which :func:`judge_answers` reads: whether an answer of the row
+    is one that no measure can take, null where that is not so but an answer is missing.
+    """
+    largest = sys.float_info.max
+    outside = []
+    for measure in measures.values():
+        for column in measure.columns:
+            answer, kind = table.untouched(column), table.kinds[column]
+            if isinstance(measure, Rate) and kind not in ("integer", "boolean"):
+                outside.append((answer != 0) & (answer != 1))
+            else:
+                low, high = measure.bounds or (-largest, largest)
+                outside.append((answer < low) | (answer > high))
+    rows = {"refused": frames.holds(reduce(or_, outside))}
+    return rows, {"refused": frames.total("refused"), "judged": frames.answered("refused")}
+
+
+def judge_answers(
+    table: frames.Table, measures: Mapping[str, Measure], seen: Mapping[str, float]
+) -> frames.Table:
+    """Refuse what :func:`check_answers` refuses, from totals that were counted on the way."""
+    rows, complete = int(seen["rows"]), int(seen["judged"])
+    if seen["refused"] or not complete:  # then a column may be empty
+        return check_answers(table, measures)[0]
+    return replace(
+        table, full=frozenset(_columns(measures) if complete == rows else ()), count=rows
+    )
+
+
+def _columns(measures: Mapping[str, Measure]) -> list[str]:
+    return list(dict.fromkeys(c for m in measures.values() for c in m.columns))
 
 
 def _raise_if_outside(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .arrays import pack, triangle, unpack
-from .counts import Counts
+from .counts import Counts, histograms
 from .from_engine import FAR, from_engine
 from .from_memory import from_rows
 from .keys import ROW, group_codes, names_of
@@ -17,6 +17,7 @@ __all__ = [
     "from_engine",
     "from_rows",
     "group_codes",
+    "histograms",
     "names_of",
     "pack",
     "triangle",
