@@ -237,7 +237,7 @@ class Survey:
             cells, sums, seen = table.group_all(
                 keys, asked.rows | rows, asked.totals | totals, then=asked.then
             )
-            self.__dict__["_checked"] = judge_answers(table, self.measures, seen.to_dict()), origins
+            self.__dict__["_checked"] = judge_answers(table, self.measures, dict(seen)), origins
             sums = sums.drop(columns=list(totals))
         else:
             cells, sums = table.group(keys, asked.rows, asked.totals, then=asked.then)

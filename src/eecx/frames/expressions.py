@@ -76,7 +76,7 @@ def holds(condition: Expr) -> Expr:
 def one_of(name: str, values: Mapping[int, int]) -> Expr:
     """Return a whole number for each of some values of a row expression, 0 for others."""
     out: Expr = nw.lit(0, nw.Int64)
-    for value, number in reversed(values.items()):
+    for value, number in reversed(list(values.items())):
         out = nw.when(nw.col(name) == value).then(nw.lit(number, nw.Int64)).otherwise(out)
     return out
 

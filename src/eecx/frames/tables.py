@@ -35,6 +35,8 @@ class Table:
     """Numeric columns known to have an answer in every row: nothing need be guarded there."""
     count: int | None = None
     """How many rows there are, where they were counted."""
+    extents: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    """Lowest and highest answer of the columns that were looked at."""
 
     @property
     def subject(self) -> str:
@@ -285,7 +287,8 @@ class Table:
 def _pandas(frame: nw.LazyFrame[Any]) -> pd.DataFrame:
     if frame.implementation.is_spark_like():  # its own way warns of pandas 3 and goes row by row
         # a missing whole number would make the others floats, and round large ones
-        return frame.collect("pyarrow").to_pandas(integer_object_nulls=True)
+        rows: Any = frame.collect("pyarrow").to_native()
+        return pd.DataFrame(rows.to_pandas(integer_object_nulls=True))
     return pd.DataFrame(frame.collect("pandas").to_native())
 
 

@@ -68,7 +68,11 @@ def check_answers(
     full = frozenset(
         c for c, at in zip(columns, rows, strict=True) if seen[f"n_{at}"] == seen["rows"]
     )
-    table = replace(table, full=full, count=int(seen["rows"]))
+    ends = {
+        c: (float(seen[f"lo_{at}"]), float(seen[f"hi_{at}"]))
+        for c, at in zip(columns, rows, strict=True)
+    }
+    table = replace(table, full=full, count=int(seen["rows"]), extents=ends)
     return table, {name: origins.get(name, 0.0) for name in measures}
 
 

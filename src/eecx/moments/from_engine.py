@@ -64,6 +64,8 @@ def _pilot(
 ) -> tuple[bool, list[float], int]:
     """Look at all rows once: whether to sum integers exactly, where terms lie, how many rows."""
     columns = columns_of(parsed, weight)
+    if not weight and (known := _known(table, parsed)):
+        return known
     rows = {f"t{i}": _term_expression(table, t, exact=False) for i, t in enumerate(parsed)}
     rows |= {f"c{i}": frames.real(table.number(c)) for i, c in enumerate(columns)}
     totals = {"rows": frames.count()}
@@ -85,9 +87,29 @@ def _pilot(
     ends = np.array([[seen[f"lo_t{i}"], seen[f"hi_t{i}"]] for i in range(len(parsed))])
     shift = [float(seen[f"mid{i}"]) for i in range(len(parsed))]
     whole = all(table.kinds[c] in ("integer", "boolean") for c in columns)
-    room = (np.ptp(ends, axis=1) + 1) ** 2 * seen["rows"]
-    exact = bool(whole and not weight and (room < 2.0**62).all() and (abs(ends) < 2.0**53).all())
+    exact = whole and not weight and _has_room(ends, seen["rows"])
     return exact, [round(s) for s in shift] if exact else shift, int(seen["rows"])
+
+
+def _known(
+    table: frames.Table, parsed: Sequence[formula.Term]
+) -> tuple[bool, list[float], int] | None:
+    """Return what a look at whole-number columns would tell, where it was taken before."""
+    names = [c for t in parsed for c in columns_of([t], None)]
+    plain = all(t.factors == (formula.Name(c),) for t, c in zip(parsed, names, strict=False))
+    looked = all(c in table.extents and table.kinds[c] in ("integer", "boolean") for c in names)
+    if not (plain and looked and table.count and len(names) == len(parsed)):
+        return None
+    ends = np.array([table.extents[c] for c in names])
+    if not _has_room(ends, table.count):
+        return None
+    return True, [round(middle) for middle in ends.mean(axis=1)], table.count
+
+
+def _has_room(ends: Array, rows: float) -> bool:
+    """Whether sums of products of whole numbers between these ends fit 64 bits."""
+    room = (np.ptp(ends, axis=1) + 1) ** 2 * rows
+    return bool((room < 2.0**62).all() and (abs(ends) < 2.0**53).all())
 
 
 def _term_expression(table: frames.Table, term: formula.Term, exact: bool) -> frames.Expr:

@@ -605,14 +605,14 @@ def _stages(
     few: dict[str, npt.NDArray[np.bool_]],
     coverage: pd.DataFrame,
     disclosure_n: int,
-    both: Survey | None,
+    of_both: Survey | None,
 ) -> pd.DataFrame:
     rows: list[tuple[str, str, int, int, str]] = []
     for side, survey in sides.items():
         other = "customer" if side == "employee" else "employee"
         cells, here = len(wide[side].keys), joined[f"_{side}"].to_numpy()
         rows.append(("read", side, cells, 0, ""))
-        if nowhere := (both or survey).rows_without_key:
+        if nowhere := (of_both or survey).rows_without_key:
             reason = (
                 f"{nowhere} respondents named no {survey.unit}"
                 f"{f' or no {survey.wave}' if survey.wave else ''}"
