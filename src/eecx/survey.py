@@ -248,7 +248,8 @@ class Survey:
                 fix="Leave out a key that is missing throughout.",
             )
         own = {name: sums[of] for name, of in asked.same.items()}
-        raw = sums.assign(**own, **{f"o_{i}": o for i, o in enumerate(origins.values())})
+        own |= {f"o_{i}": pd.Series(o, sums.index) for i, o in enumerate(origins.values())}
+        raw = pd.concat([sums, pd.DataFrame(own)], axis=1)
         sums = raw.copy()
         for i, measure in enumerate(self.measures.values()):
             if isinstance(measure, Mean):
