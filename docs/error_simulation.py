@@ -145,7 +145,7 @@ def part(cells: Moments, which: slice) -> Moments:
 
 def fits(table: pd.DataFrame, panels: int, **options: object) -> Iterator[tuple[Work, Fit]]:
     """Yield every panel of a table of many, with its fit."""
-    whole = prepare(table, MODEL, unit="unit", wave="wave", **options)
+    whole = prepare(table, MODEL, unit="unit", wave="wave", sums=True, **options)
     size = len(whole.cells.n) // panels
     for start in range(0, size * panels, size):
         cells = part(whole.cells, slice(start, start + size))
@@ -162,7 +162,7 @@ def judged(
         usual = "webb" if len(fit.scores) < 12 else "rademacher"
         test = wild_tests(
             fit.bread,
-            fit.cross,
+            fit.by.times(fit.bread @ (pick @ fit.move).T),
             fit.scores,
             pick @ fit.move,
             pick @ fit.beta,

@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from .panel import Audit, Panel, link
     from .regression.compare import compare
     from .regression.regress import regress
+    from .regression.romano_wolf import romano_wolf
     from .regression.wald import hausman, wald
     from .results import Result
     from .storage import Saved, load, save
@@ -134,7 +135,7 @@ _WHERE = {
         ),
         "association",
     ),
-    **dict.fromkeys(("compare", "hausman", "regress", "wald"), "regression"),
+    **dict.fromkeys(("compare", "hausman", "regress", "romano_wolf", "wald"), "regression"),
     "report": "dossier",
     "lag_profile": "lag",
     "mediate": "mediation",
@@ -194,6 +195,7 @@ __all__ = [
     "release",
     "reliability",
     "report",
+    "romano_wolf",
     "rwg",
     "save",
     "simulate",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 __all__ = [
     "Caution",
@@ -19,6 +20,7 @@ __all__ = [
     "FormulaError",
     "OptionError",
     "check_source",
+    "into_a_frame",
     "listing",
     "meant",
     "nearest",
@@ -108,8 +110,8 @@ MADE = {
 def check_source(function: str, given: object, *takes: type, frames: bool = False) -> None:
     """Refuse data of a kind that a function does not take; say which it takes, and how to make it.
 
-    ``takes`` are classes of eecx, the usual one first. With ``frames`` all else passes that eecx
-    does not make: opening it tells whether it is a data frame.
+    ``takes`` are classes of eecx, the usual one first. With ``frames`` a path passes too, and what
+    has columns and is none of these classes: opening it tells whether it is a data frame.
 
     Examples
     --------
@@ -119,7 +121,7 @@ def check_source(function: str, given: object, *takes: type, frames: bool = Fals
     eecx.errors.OptionError: lag_profile takes an eecx.Panel, not an int. Make one from two
     surveys with eecx.link(), or from scores of units with eecx.Panel.from_frame().
     """
-    if not (isinstance(given, takes) or (frames and not _made_here(given))):
+    if not (isinstance(given, takes) or (frames and _has_rows(given))):
         raise wrong_source(function, given, *takes, frames=frames)
 
 
@@ -131,17 +133,35 @@ def wrong_source(function: str, given: object, *takes: type, frames: bool = Fals
     taken = " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
     kind = type(given).__name__
     held = f" ({HOLDS[kind]})" if _made_here(given) else ""
+    what = "None" if given is None else f"{'an' if kind[0] in 'AEIOUaeiou' else 'a'} {kind}{held}"
+    fix = MADE.get(names[0] if names else "", MADE["data frame"])
     return OptionError(
-        f"{function} takes {taken}, not {'an' if kind[0] in 'AEIOUaeiou' else 'a'} {kind}{held}.",
+        f"{function} takes {taken}, not {what}.",
         code="wrong-source",
-        fix=MADE.get(names[0] if names else "", MADE["data frame"]),
+        fix=into_a_frame(given) if frames and not _made_here(given) else fix,
     )
+
+
+def into_a_frame(given: object) -> str:
+    """Return how what is no data frame becomes one."""
+    if callable(getattr(given, "to_frame", None)):
+        return "Make a data frame of it first, with its to_frame()."
+    if isinstance(given, Iterable) and not isinstance(given, str | bytes):
+        return "Make a data frame of it first, with named columns: pandas.DataFrame(…)."
+    return MADE["data frame"]
 
 
 def _made_here(given: object) -> bool:
     """Whether this is something that eecx makes of data."""
     kind = type(given)
     return kind.__name__ in HOLDS and kind.__module__.partition(".")[0] == "eecx"
+
+
+def _has_rows(given: object) -> bool:
+    """Whether this may be a data frame of some engine, or the path of a file."""
+    # asked of the class: a lazy frame would have to look for its columns
+    rows = isinstance(given, str | Path) or hasattr(type(given), "columns")
+    return rows and not _made_here(given)
 
 
 @dataclass(frozen=True)

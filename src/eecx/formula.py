@@ -28,7 +28,18 @@ from typing import TypeAlias
 
 from .errors import FormulaError, listing
 
-__all__ = ["Category", "Factor", "Formula", "Lag", "Name", "Power", "Term", "parse", "parse_terms"]
+__all__ = [
+    "Category",
+    "Factor",
+    "Formula",
+    "Lag",
+    "Level",
+    "Name",
+    "Power",
+    "Term",
+    "parse",
+    "parse_terms",
+]
 
 MAX_LENGTH = 10_000
 MAX_DEPTH = 20
@@ -160,7 +171,28 @@ class Lag:
         return f"lag({Name(self.column).label}{steps})"
 
 
-Factor: TypeAlias = Name | Power | Category | Lag
+@dataclass(frozen=True)
+class Level:
+    """One level of a category as a column of 0 and 1: what a category becomes where it is summed.
+
+    Examples
+    --------
+    >>> Level("region", "north", ("east", "north")).label
+    'C(region)[north]'
+    """
+
+    column: str
+    value: object
+    known: tuple[object, ...]
+    """All levels; a row of none of them is missing."""
+
+    @property
+    def label(self) -> str:
+        """The factor as it is printed."""
+        return f"{Category(self.column).label}[{self.value}]"
+
+
+Factor: TypeAlias = Name | Power | Category | Lag | Level
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,6 +247,13 @@ class Formula:
         """All data columns that the formula needs, the response first."""
         terms = (self.response, *self.terms)
         return tuple(dict.fromkeys(column for term in terms for column in term.columns))
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """The data columns that are used as categories alone."""
+        factors = [f for term in (self.response, *self.terms) for f in term.factors]
+        numbers = {f.column for f in factors if not isinstance(f, Category)}
+        return tuple(dict.fromkeys(f.column for f in factors if f.column not in numbers))
 
     @property
     def text(self) -> str:

@@ -21,11 +21,13 @@ from .measures import (
     Mean,
     Measure,
     check_answers,
+    is_mean,
     judge_answers,
     look_at_answers,
     related_errors,
     row_sums,
     summarise,
+    taken_off,
 )
 
 __all__ = ["Survey"]
@@ -228,10 +230,9 @@ class Survey:
         table, origins = self.table, dict.fromkeys(self.measures, 0.0)
         if not (on_the_way := self._checks_on_the_way):
             table, origins = self._checked
-        if self.weight:
-            self._check_weights()
+        weight = self._weight if self.weight else None
         pairs = combinations(self._means, 2) if products else ()
-        asked = row_sums(table, self.measures, origins, self.weight, pairs)
+        asked = row_sums(table, self.measures, origins, weight, pairs)
         if on_the_way:
             rows, totals = look_at_answers(table, self.measures)
             cells, sums, seen = table.group_all(
@@ -248,7 +249,8 @@ class Survey:
                 fix="Leave out a key that is missing throughout.",
             )
         own = {name: sums[of] for name, of in asked.same.items()}
-        own |= {f"o_{i}": pd.Series(o, sums.index) for i, o in enumerate(origins.values())}
+        for i, (name, measure) in enumerate(self.measures.items()):
+            own[f"o_{i}"] = pd.Series(origins[name] + taken_off(measure, table), sums.index)
         raw = pd.concat([sums, pd.DataFrame(own)], axis=1)
         sums = raw.copy()
         for i, measure in enumerate(self.measures.values()):
@@ -275,9 +277,9 @@ class Survey:
 
         Not where the sums rest on a look at the answers: where means have their origins.
         """
-        means = (isinstance(getattr(m, "of", m), Mean) for m in self.measures.values())
         seen = "_checked" in self.__dict__
-        return self.table.costly and not (seen or self.weight or any(means))
+        means = any(map(is_mean, self.measures.values()))
+        return self.table.costly and not (seen or self.weight or means)
 
     def _recentre(
         self, measure: Mean, keys: list[str], cells: pd.DataFrame, sums: pd.DataFrame, i: int
@@ -287,7 +289,10 @@ class Survey:
         size, first, second = (sums[f"{c}_{i}"].to_numpy(float) for c in own)
         square = first**2 / np.where(size > 0, size, 1.0)
         spread = second - square
-        if not ((square > moments.FAR * spread) & (spread != 0) & (sums[f"n_{i}"] > 1)).any():
+        # equal whole numbers have exact sums, as far as doubles hold them: no spread is none
+        mean = first / np.where(size > 0, size, 1.0)
+        told = (spread == 0) & (mean % 1 == 0) & (second < 2.0**53)
+        if not ((square > moments.FAR * spread) & ~told & (sums[f"n_{i}"] > 1)).any():
             return
         term = formula.Term((formula.Name(measure.column),))
         around = moments.from_engine(self.table, keys, [term], self.weight)
@@ -298,16 +303,21 @@ class Survey:
         sums.loc[known, f"{own[1]}_{i}"] = around.w[row] * rest
         sums.loc[known, f"{own[2]}_{i}"] = around.m2[row, 0] + around.w[row] * rest**2
 
-    def _check_weights(self) -> None:
-        weight = self.table.number(str(self.weight))
-        rows = {"w": frames.real(weight)}
+    @cached_property
+    def _weight(self) -> frames.Expr:
+        """The respondents' weights, checked; what they are all multiplied by makes no difference.
+
+        Those whose squares no double holds are divided by the greatest.
+        """
+        expression = self.table.real(str(self.weight))
         w = frames.column("w")
         totals = {
             "answered": frames.answered("w"),
             "low": frames.flag(w <= 0, w).sum(),
+            "lowest": frames.lowest("w"),
             "highest": frames.highest("w"),
         }
-        seen = self.table.group([], rows, totals)[1].iloc[0].fillna(0)
+        seen = self.table.group([], {"w": expression}, totals)[1].iloc[0].fillna(0)
         low, missing = int(seen["low"]), self._rows - int(seen["answered"])
         if low or missing:
             raise DataError(
@@ -316,12 +326,18 @@ class Survey:
                 code="bad-weight",
                 fix="Remove those rows or correct their weights.",
             )
-        if np.isinf(seen["highest"]):
+        lowest, highest = float(seen["lowest"]), float(seen["highest"])
+        if np.isinf(highest):
             raise DataError(
                 f"Weight {self.weight!r} of {self.table.name} holds infinite values.",
                 code="infinite-values",
                 fix="Correct those weights.",
             )
+        if not (moments.is_extreme(0.0, lowest) or moments.is_extreme(0.0, highest)):
+            return expression
+        if moments.is_extreme(0.0, lowest / highest):
+            raise moments.extreme(f"Weight {self.weight!r} of {self.table.name}", lowest, highest)
+        return expression / highest
 
     def scores(
         self,

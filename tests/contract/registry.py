@@ -340,12 +340,13 @@ def predictions() -> Calls:
 
 
 def tests_of_fits() -> Calls:
-    """Results of wald, hausman and compare, which rest on regressions."""
+    """Results of wald, hausman, compare and romano_wolf, which rest on regressions."""
     levels = [("ex", "within"), ("ex", "between")]
     many = ("two clusters", "sampling", "mixed", "binomial")
     return {
         "wald": lambda: eecx.wald(fit("pooled")),
         "wald of levels": lambda: eecx.wald(fit("within-between"), levels, equal=True),
+        "wald of two slopes": lambda: eecx.wald(fit("within-between"), values={levels[0]: 0.5}),
         "wald of values": lambda: eecx.wald(fit("mixed"), values={"ex": 0.5}),
         "wald, wild": lambda: eecx.wald(fit("wild"), ["ex"]),
         "hausman": lambda: eecx.hausman(chain(), "cx ~ ex + m"),
@@ -353,8 +354,13 @@ def tests_of_fits() -> Calls:
             repeated(), "cx ~ ex", unit="store", wave="quarter"
         ),
         "compare": lambda: eecx.compare(fit("between"), fit("within-between")),
+        "compare of slopes": lambda: eecx.compare(fit("pooled"), fit("of a frame")),
         "compare of many kinds": lambda: eecx.compare(
             *map(fit, many), names=["a", "b", "c", "d"], digits=2
+        ),
+        "romano_wolf": lambda: eecx.romano_wolf(fit("pooled"), fit("of a frame")),
+        "romano_wolf of a term": lambda: eecx.romano_wolf(
+            fit("within-between"), terms="ex", names=["both"], draws=99
         ),
     }
 

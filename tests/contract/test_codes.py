@@ -123,7 +123,11 @@ def caught(call) -> eecx.EecxError:
     ("call", "code", "fix"),
     [
         (lambda: eecx.NPS("q", better="up"), "not-accepted", ""),
-        (lambda: eecx.Moments.from_frame({}, terms=["x"]), "wrong-type", ""),
+        (
+            lambda: eecx.Moments.from_frame({}, terms=["x"]),
+            "wrong-source",
+            "Make a data frame of it first, with named columns: pandas.DataFrame(…).",
+        ),
         (lambda: eecx.load("nowhere.json"), "no-file", "Give its full path."),
         (
             lambda: eecx.Moments.from_correlations([[1, 0.2], [0.2, 1]], n=9).select(["v3"]),

@@ -97,7 +97,7 @@ BY_COLUMN = [
     ("within", "y ~ x*one", DataError, "'one' does not change within units over time"),
     ("within", "y ~ z + nearer", DataError, "'nearer' is collinear: 'z' determines it."),
     ("two-way", "y ~ x + C(year)", DataError, "'C(year)[2021]' changes only from wave to wave"),
-    ("two-way", "y ~ z + twice", DataError, "'twice' is collinear: 'z' determines it."),
+    ("two-way", "y ~ z + twice", DataError, "net of the effects of waves, 'z' determines it."),
     ("first-difference", "y ~ x + age", DataError, "'age' changes in no unit from wave to wave"),
     ("first-difference", "y ~ year", DataError, "or by the same always. Leave it out."),
     ("first-difference", "y ~ blank", DataError, "No unit × wave has a value for all of 'y', 'bl"),
@@ -329,7 +329,8 @@ def test_empty_parts_of_a_formula(frame, formula, text):
 
 @pytest.mark.parametrize("data", [None, 3, [1, 2], {"y": [1]}, np.zeros((3, 3))], ids=str)
 def test_data_that_are_no_frame(data):
-    refuses(DataError, "accepted are pandas, Polars, PyArrow", eecx.regress, data, "y ~ x")
+    said = "regress takes an eecx.Panel, eecx.Moments or a data frame, not "
+    refuses(OptionError, said, eecx.regress, data, "y ~ x")
 
 
 # ---------------------------------------------------------------------- mixed models
@@ -471,7 +472,7 @@ def test_hausman_refuses(frame, formula, error, text):
 def test_hausman_compares_what_has_both_slopes(frame):
     """Of a balanced panel, what is alike in all units has no slope between them."""
     found = eecx.hausman(frame, "y ~ x + price", **KEYS).table
-    assert found["df"].tolist() == [1.0] * 4
+    assert found["df"].tolist() == [1.0] * 5
     assert found["p_value"].between(0, 1).all()
 
 

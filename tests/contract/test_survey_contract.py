@@ -127,11 +127,8 @@ def test_half_of_the_items_make_a_score_unless_said():
 def test_answers_that_are_not_possible_are_listed(held, frame, measure, answers, says):
     q = [1.0 if isinstance(measure, Rate) else 3.0] * 20
     q[: len(answers)] = answers
-    data = held(frame.assign(q=q))
-    if "infinite" in says and str(data).endswith(".csv"):
-        says = "Column 'q' should hold numbers, but 1 cells hold text: '-?inf'"
     with pytest.raises(DataError, match=says):
-        Survey(data, **KEYS, measures={"m": measure}).scores()
+        Survey(held(frame.assign(q=q)), **KEYS, measures={"m": measure}).scores()
 
 
 def test_a_column_named_like_the_count_of_offenders(held, frame):
@@ -160,11 +157,8 @@ def test_each_measure_of_a_column_keeps_its_own_range(frame):
 )
 def test_weights_are_positive_numbers(held, frame, weights, says):
     frame["w"] = [*weights, *[1.0] * (20 - len(weights))]
-    data = held(frame)
-    if "infinite" in says and str(data).endswith(".csv"):
-        says = "Column 'w' should hold numbers, but 1 cells hold text: 'inf'"
     with pytest.raises(DataError, match=says):
-        Survey(data, **KEYS, weight="w", measures={"m": Mean("e1")}).scores()
+        Survey(held(frame), **KEYS, weight="w", measures={"m": Mean("e1")}).scores()
 
 
 def test_text_where_numbers_should_be_is_listed_at_once(held, frame):

@@ -116,7 +116,7 @@ def test_a_weighted_family_and_a_comparison_say_so(frame):
 
 
 def test_cr2_of_weighted_rows_is_that_of_rows_times_the_root_of_their_weight(frame):
-    from eecx.covariance import cr2
+    from eecx.covariance import Sums, cr2
 
     fit = eecx.regress(frame, "y ~ x", unit="store", weights={"precision": "w"})
     root = np.sqrt(frame["w"].to_numpy())
@@ -125,6 +125,9 @@ def test_cr2_of_weighted_rows_is_that_of_rows_times_the_root_of_their_weight(fra
     e = root * frame["y"].to_numpy() - x @ (bread @ x.T @ (root * frame["y"].to_numpy()))
     at = [(frame["store"] == s).to_numpy() for s in "abcdefgh"]
     cross = np.stack([x[rows].T @ x[rows] for rows in at])
-    v, df = cr2(bread, cross, np.stack([x[rows].T @ e[rows] for rows in at]))
-    np.testing.assert_allclose(fit.table["std_error"], np.sqrt(np.diag(v)), rtol=1e-9)
+    scores = np.stack([x[rows].T @ e[rows] for rows in at])
+    influence, df = cr2(Sums(bread, cross, scores), np.eye(2))
+    np.testing.assert_allclose(
+        fit.table["std_error"], np.sqrt((influence**2).sum(axis=0)), rtol=1e-9
+    )
     np.testing.assert_allclose(fit.table["df"], df, rtol=1e-9)

@@ -14,6 +14,7 @@ from eecx.mixed.likelihood import Held, newton
 from eecx.mixed.random_effects import fit_mixed
 from eecx.mixed.result import mixed_result
 from eecx.moments import Moments
+from eecx.sources import people
 
 METHODS = ("reml", "ml")
 
@@ -137,7 +138,7 @@ def test_every_start_leads_to_the_same_maximum(covariance):
 def test_one_way_equals_variance_components_of_icc(method):
     frame = simulated(2)
     found = fit(frame, x=[], method=method)
-    wanted = variance_components(read_scores(frame, "y", unit="unit"), method)
+    wanted = variance_components(read_scores(people(frame, "icc", unit="unit"), "y"), method)
     np.testing.assert_allclose([found.cov[0, 0], found.sigma2], wanted, rtol=1e-9)
 
 

@@ -273,9 +273,7 @@ def test_partial_leverage_is_the_share_of_what_other_columns_leave(frame, effect
     shares = (left**2).groupby(frame["unit"]).sum() / (left**2).sum()
     model = formula.parse("y ~ x + z")
     work = fit_work(prepare(frame, model, effects, unit="unit", wave="wave", vcov="CR2"))
-    ours = partial_leverage(work.bread, work.cross, work.move)[
-        :, [str(c) for c in work.columns].index("x")
-    ]
+    ours = partial_leverage(work.by, work.move)[:, [str(c) for c in work.columns].index("x")]
     np.testing.assert_allclose(ours, shares, rtol=1e-8, atol=1e-14)
 
 

@@ -11,6 +11,7 @@ from eecx.agreement.answers import read_answers
 from eecx.frames import tables
 from eecx.frames.tables import Table
 from eecx.panel.audit import near_misses
+from eecx.sources import people as people_of
 
 SCALE = {"engagement": eecx.Scale(["e1", "e2", "e3"], range=(1, 5))}
 SHARES = {"nps": eecx.NPS("r"), "csat": eecx.TopBox("c", range=(1, 5))}
@@ -85,9 +86,10 @@ def test_aggregation_counts_answers_by_one_query(people, asked):
 @pytest.mark.parametrize("most", [45, 10_000, 2**28, 2**40])
 def test_counted_answers_are_those_of_one_query_an_item(gaps, monkeypatch, most):
     held = survey(relation(gaps), SCALE)
-    one_by_one = read_answers(held, "engagement", unit=None)
+    source = people_of(held, "rwg")
+    one_by_one = read_answers(source, "engagement")
     monkeypatch.setattr(eecx.Survey, "_most_rows", most)
-    at_once = read_answers(held, "engagement", unit=None, counts=True)
+    at_once = read_answers(source, "engagement", counts=True)
     assert at_once.counts.shape == (60, 3, 5)
     for part in ("n", "mean", "m2"):
         assert (getattr(at_once, part) == getattr(one_by_one, part)).all()
@@ -106,6 +108,47 @@ def test_answers_are_checked_by_the_query_of_their_sums_where_queries_are_costly
     pd.testing.assert_frame_equal(held.scores(), expected, rtol=1e-12)
     assert held.rows_without_key == int(gaps[["unit", "wave"]].isna().any(axis=1).sum())
     assert len(asked) == 1
+
+
+def test_such_a_query_keeps_all_digits_of_keys_beside_missing_ones(gaps, monkeypatch):
+    gaps["unit"] += 2**62
+    expected = survey(gaps, SCALE | SHARES).scores()
+    monkeypatch.setattr(Table, "costly", True)
+    found = survey(relation(gaps), SCALE | SHARES).scores()
+    assert expected["unit"].nunique() == 20
+    pd.testing.assert_frame_equal(found, expected, rtol=1e-12)
+
+
+def test_such_a_query_refuses_keys_that_floats_have_rounded(people, monkeypatch):
+    rounded = people.assign(unit=people["unit"] + 2.0**60)
+    for costly in (False, True):
+        monkeypatch.setattr(Table, "costly", costly)
+        with pytest.raises(eecx.DataError) as found:
+            survey(relation(rounded), SHARES).scores()
+        assert found.value.code == "too-many-digits"
+
+
+@pytest.mark.parametrize("factor", [1e-300, 1e300])
+def test_weights_times_a_constant_leave_scores_and_related_errors(people, factor):
+    people["w"] = np.random.default_rng(5).uniform(0.5, 2, len(people))
+    times = people.assign(w=people["w"] * factor)
+    one, other = (
+        eecx.link(survey(d, SCALE, weight="w"), survey(d, SHARES, weight="w"))
+        for d in (people, times)
+    )
+    assert np.isfinite(one.covariance.to_numpy()).all()
+    same(one, other)
+
+
+def test_sums_of_whole_numbers_near_2_to_the_62_are_exact_where_surveys_are_linked(people):
+    means = {"x": eecx.Mean("x"), "y": eecx.Mean("y")}
+    people = people.assign(x=people["e1"] + people["e2"], y=people["e1"] - people["e3"])
+    far = people.assign(x=people["x"] + 2**62, y=people["y"] + 2**62)
+    near = eecx.link(survey(people, means), survey(people, SHARES))
+    for data in (far, relation(far)):
+        found = eecx.link(survey(data, means), survey(data, SHARES))
+        for part in ("variance", "covariance"):
+            pd.testing.assert_frame_equal(getattr(found, part), getattr(near, part), rtol=1e-10)
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,8 @@ def test_residuals_are_orthogonal_to_the_columns(frame, effects, vcov):
     fitted = fit_work(prepare(frame, model, effects, unit="unit", wave="wave", vcov=vcov))
     size = np.abs(fitted.scores).sum(axis=0)
     np.testing.assert_allclose(fitted.scores.sum(axis=0), 0, atol=1e-10 * (1 + size.max()))
-    np.testing.assert_allclose(fitted.influence.sum(axis=0), 0, atol=1e-10)
+    moved = fitted.scores @ fitted.bread @ fitted.move.T
+    np.testing.assert_allclose(moved.sum(axis=0), 0, atol=1e-10)
 
 
 @FEW

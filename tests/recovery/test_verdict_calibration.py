@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 import eecx
-from eecx.covariance import cr2
+from eecx.covariance import Sums, cr2
 from eecx.evidence import holm, judge
 
 PANELS = 400
@@ -57,8 +57,8 @@ def clustered_slope(y, x, rows):
     cross = (member @ (x[:, :, None] * x[:, None, :]).reshape(len(x), -1)).reshape(
         len(rows), x.shape[1], x.shape[1]
     )
-    covariance, df = cr2(bread, cross, scores)
-    return float((bread @ (x.T @ y))[0]), float(np.sqrt(covariance[0, 0])), float(df[0])
+    influence, df = cr2(Sums(bread, cross, scores), np.eye(len(bread))[:1])
+    return float((bread @ (x.T @ y))[0]), float(np.sqrt((influence**2).sum())), float(df[0])
 
 
 def between(x, y):

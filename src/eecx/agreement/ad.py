@@ -10,10 +10,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from .. import frames, options, plotting
-from ..errors import DataError, OptionError, check_source, listing
+from ..errors import DataError, OptionError, listing
 from ..moments import Moments, group_codes
 from ..results import Result, recorded
-from ..survey import Survey
+from ..sources import people
 from .answers import (
     NO_INTERVAL,
     Answers,
@@ -87,8 +87,8 @@ def ad_index(
     least, centres = options.disclosure_n(disclosure_n), _centres(around)
     if isinstance(data, Moments):
         raise _no_sums()
-    check_source("ad_index", data, Survey, frames=True)
-    answers = read_answers(data, items, unit=unit, wave=wave, range=range, parse=parse, counts=True)
+    source = people(data, "ad_index", unit=unit, wave=wave, parse=parse, sums=False)
+    answers = read_answers(source, items, range=range, parse=parse, counts=True)
     found = ad_values(answers)
     values = {a: found[a] for a in centres}
     shown = answers.n >= least
@@ -102,7 +102,7 @@ def ad_index(
     return Result(
         "ad_index",
         rows_as_table(rows, ("around",), MORE),
-        recorded(ad_index, asked, data=answers.mark(shown), **answers.settled(asked)),
+        recorded(ad_index, asked, data=source.of_people(least, answers), **answers.settled(asked)),
         answers.basis(shown),
         f"The average deviation of answers to {answers.name} within units was, {said}"
         f"{f'; the customary limit for agreement is {limit:.2f}' if answers.options else ''}.",

@@ -12,9 +12,10 @@ import pandas as pd
 from scipy import special
 
 from .. import options, plotting
-from ..errors import Caution, DataError, OptionError, check_source, listing
+from ..errors import Caution, DataError, OptionError, listing
 from ..measures import AcrossTouchpoints, Dispersion, Extreme, Favorable, Mean, Measure, Scale
-from ..results import Result, fingerprint, recorded
+from ..results import Result, recorded
+from ..sources import Source, people
 from ..survey import Survey
 from .ad import ad_values
 from .alpha import alpha
@@ -129,7 +130,7 @@ def aggregation(
     [0.213]
     """
     asked = dict(locals())
-    check_source("aggregation", survey, Survey)
+    source = people(survey, "aggregation", rows=False, sums=False)
     options.conf_level(conf_level)
     least = options.disclosure_n(disclosure_n)
     names = distinct_names("measures", measures) or list(survey.measures)
@@ -139,8 +140,8 @@ def aggregation(
             code="unknown-measure",
             fix="Name one of these.",
         )
-    cells, _, _ = read_cells(survey, names)
-    found = [_examined(survey, name, cells, null, least, conf_level) for name in names]
+    cells, _ = read_cells(source, names)
+    found = [_examined(source, name, cells, null, least, conf_level) for name in names]
     rows = [row for one in found for row in one.rows]
     table = rows_as_table(rows, ("measure", "index", "null"), MORE)
     conventions = pd.DataFrame(rows)[["index", "convention"]].drop_duplicates(ignore_index=True)
@@ -153,7 +154,7 @@ def aggregation(
         recorded(
             aggregation,
             asked,
-            data=fingerprint(*(one.mark for one in found)),
+            data=source.of_people(least),
             of=survey.spec,
             measures=names,
         ),
@@ -173,7 +174,6 @@ class _Found:
     rows: list[dict[str, Any]]
     units: pd.DataFrame
     cautions: list[Caution]
-    mark: str
 
 
 def composition_of(measure: Measure) -> str:
@@ -194,13 +194,14 @@ def composition_of(measure: Measure) -> str:
 
 
 def _examined(
-    survey: Survey,
+    source: Source,
     name: str,
     cells: Cells,
     null: str | float | Sequence[str | float],
     disclosure_n: int,
     conf_level: float,
 ) -> _Found:
+    survey = source.people
     measure = survey.measures[name]
     composition = composition_of(measure)
     consensus = composition in CONSENSUS
@@ -217,12 +218,10 @@ def _examined(
     if derived or survey.weight:
         keys, _ = survey._sums(survey._unit_wave)
         n = cells.n[name].to_numpy(float)
-        mark = fingerprint(name, n, cells.value[name].to_numpy(float))
         per_unit["reliability"] = np.full(len(n), np.nan)
     else:
-        scores = read_scores(survey, name, unit=None)
+        scores = read_scores(source, name)
         keys, n = scores.keys, scores.n
-        mark = fingerprint(name, n, scores.mean, scores.m2)
         components = variance_components(scores, "reml")
         variance = anova(scores)
         tau2, sigma2 = components
@@ -230,7 +229,7 @@ def _examined(
     shown = n >= disclosure_n
     answered_all = np.zeros(len(n))
     if consensus and not survey.weight:
-        answers = read_answers(survey, name, unit=None, counts=True)
+        answers = read_answers(source, name, counts=True)
         at = pd.MultiIndex.from_frame(answers.keys).get_indexer(pd.MultiIndex.from_frame(keys))
         nulls = read_nulls(null, answers.options) if answers.options else []
         agreed, extra = _agreement(answers, nulls, disclosure_n)
@@ -264,7 +263,7 @@ def _examined(
         message = f"The reliability of {name} cannot be told: its sampling error is not known."
         cautions.append(Caution("unknown-reliability", message, name))
     if isinstance(measure, Scale) and len(measure.items) > 1 and not survey.weight:
-        inner = alpha(survey, name, conf_level=conf_level)
+        inner = alpha(source, name, conf_level=conf_level)
         first = inner["alpha"]
         limits = {"conf_low": first["conf_low"], "conf_high": first["conf_high"]}
         add("alpha (persons)", float(first["estimate"]), "alpha", **limits)
@@ -281,7 +280,7 @@ def _examined(
         **{c: np.where(few, np.nan, v) for c, v in {"n": n, **columns}.items()},
         status=np.where(few, "withheld", "shown"),
     )
-    return _Found(rows, units, cautions, mark)
+    return _Found(rows, units, cautions)
 
 
 def _agreement(

@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import special, stats
+from scipy import special
 
 from .. import frames, options, plotting
-from ..errors import Caution, DataError, OptionError, check_source, listing
-from ..moments import Moments
+from ..errors import Caution, DataError, OptionError, listing
 from ..results import Result, recorded, tidy
-from ..survey import Survey
+from ..sources import people
 from .answers import Answers, Range, read_whole
 
 __all__ = ["UNTESTED", "alpha", "consistency_figure", "covariance", "spearman_brown"]
@@ -121,9 +120,9 @@ def alpha(
     0.6667
     """
     asked = dict(locals())
-    check_source("alpha", data, Survey, Moments, frames=True)
+    source = people(data, "alpha", parse=parse, grouped=False)
     options.conf_level(conf_level)
-    answers = read_whole(data, items, range=range, reverse=reverse, parse=parse)
+    answers = read_whole(source, items, range=range, reverse=reverse, parse=parse)
     s, n = covariance(answers)
     k = len(s)
     value, se = _alpha(s), _standard_error(s, n)
@@ -132,7 +131,7 @@ def alpha(
     average = float((r.sum() - k) / (k * (k - 1)))
     tail = (1 - conf_level) / 2
     df = (n - 1, (n - 1) * (k - 1))
-    feldt = [1 - (1 - value) * float(stats.f.isf(p, *df)) for p in (tail, 1 - tail)]
+    feldt = [1 - (1 - value) * float(special.fdtri(*df, 1 - p)) for p in (tail, 1 - tail)]
     z = -float(special.ndtri(tail))
     off = s - np.diag(np.diag(s))
     rows: list[Coefficient] = [
@@ -164,7 +163,7 @@ def alpha(
     return Result(
         "alpha",
         coefficients_table(rows),
-        recorded(alpha, asked, data=answers.mark(), **answers.settled(asked)),
+        recorded(alpha, asked, data=source.fingerprint, **answers.settled(asked)),
         {"n": int(n), "items": k, "left_out": answers.left_out},
         f"Cronbach's alpha of {answers.name} ({k} items, {int(n)} people) was {value:.3f} "
         f"({100 * conf_level:g}% CI {min(feldt):.3f} to {max(feldt):.3f}, Feldt).",

@@ -23,9 +23,10 @@ from ..measures import (
     check_answers,
 )
 from ..moments import Moments, group_codes, histograms
-from ..results import NUMBERS, Result, fingerprint, tidy
+from ..results import NUMBERS, Result, tidy
+from ..sources import Source
 from ..survey import Survey
-from .arguments import Range, key_names, no_rows, one_name, read_range, several_names
+from .arguments import Range, no_rows, one_name, read_range, several_names
 
 __all__ = [
     "Answers",
@@ -110,13 +111,10 @@ class Answers:
             "withheld": int((~shown).sum()),
         }
 
-    def mark(self, shown: npt.NDArray[np.bool_] | None = None) -> str:
-        """Return the fingerprint of the sums, of those that are shown."""
-        kept = slice(None) if shown is None else shown
-        n = self.n[kept]
-        # the last digits depend on where sums were centred, and so on those not shown
-        sums = (np.round(v, 9) + 0.0 for v in (n[:, None] * self.mean[kept], self.m2[kept]))
-        return fingerprint("|".join(self.items), n, *sums)
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What ``mean`` and ``m2`` have columns of."""
+        return self.items
 
     def settled(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         """Return what the arguments came to, for the record: items, range, keys or reversed."""
@@ -127,11 +125,9 @@ class Answers:
 
 
 def read_answers(
-    data: object,
+    source: Source,
     items: str | Sequence[str] | None,
     *,
-    unit: str | None,
-    wave: str | None = None,
     range: Range | None = None,
     reverse: Sequence[str] = (),
     parse: frames.Parse | None = None,
@@ -141,19 +137,18 @@ def read_answers(
 
     With ``counts``, the sums are those of counted answers, where an engine can count them at once.
     """
-    if isinstance(data, Survey):
-        if any((unit, wave, range, reverse, parse)):
-            raise _known("unit, wave, range, reversed items and parse=")
-        name, names, reverse, range, table = _of_survey(data, items)
-        most = data._most_rows if counts else None
-        return _summed(table, name, names, reverse, range, data._unit_wave, most)
-    keys, range, reverse = key_names(unit, wave), read_range(range), _reversed(reverse)
-    if isinstance(data, Moments):
-        names = _distinct(items or data.terms, reverse)
-        cells = data.select(names).collapse(keys)
+    if source.survey is not None:
+        _refuse_known(range, reverse)
+        name, names, reverse, range, table = _of_survey(source.survey, items)
+        most = source.survey._most_rows if counts else None
+        return _summed(table, name, names, reverse, range, source.keys, most)
+    keys, range, reverse = source.keys, read_range(range), _reversed(reverse)
+    if source.sums is not None:
+        names = _distinct(items or source.columns, reverse)
+        cells = source.sums.select(names).collapse(keys)
         return _from_moments(cells, title(names), names, tuple(reverse), range, None)
     names = _distinct(items, reverse)
-    table = frames.open_table(data, numeric=names, parse=parse)
+    table = source.numbers(names, parse)
     table.require(names, "items")
     table.require(keys, "unit or wave")
     if table.engine != "pandas":
@@ -163,7 +158,7 @@ def read_answers(
 
 
 def read_whole(
-    data: object,
+    source: Source,
     items: str | Sequence[str] | None,
     *,
     range: Range | None = None,
@@ -171,19 +166,18 @@ def read_whole(
     parse: frames.Parse | None = None,
 ) -> Answers:
     """Sum items and their products over all people: what internal consistency needs."""
-    if isinstance(data, Survey):
-        if any((range, reverse, parse)):
-            raise _known("range, reversed items and parse=")
-        name, names, reverse, range, table = _of_survey(data, items)
+    if source.survey is not None:
+        _refuse_known(range, reverse)
+        name, names, reverse, range, table = _of_survey(source.survey, items)
         cells = Moments.from_frame(table, terms=[f"`{i}`" for i in names])
         return _from_moments(replace(cells, terms=names), name, names, reverse, range, table)
     range, reverse = read_range(range), _reversed(reverse)
-    if isinstance(data, Moments):
-        names = _distinct(items or data.terms, reverse)
-        cells = data.select(names).collapse()
+    if source.sums is not None:
+        names = _distinct(items or source.columns, reverse)
+        cells = source.sums.select(names).collapse()
         return _from_moments(cells, title(names), names, tuple(reverse), range, None)
     names = _distinct(items, reverse)
-    table = frames.open_table(data, numeric=names, parse=parse)
+    table = source.numbers(names, parse)
     table.require(names, "items")
     table = _checked(table, names, range)
     cells = Moments.from_frame(table, terms=[f"`{i}`" for i in names])
@@ -192,8 +186,13 @@ def read_whole(
     )
 
 
-def _known(what: str) -> OptionError:
-    return OptionError(f"A Survey knows its {what}.", code="not-accepted", fix="Leave them out.")
+def _refuse_known(range: object, reverse: object) -> None:
+    if range is not None or reverse:
+        raise OptionError(
+            "A Survey knows its range and reversed items.",
+            code="not-accepted",
+            fix="Leave them out.",
+        )
 
 
 def _reversed(reverse: object) -> tuple[str, ...]:
@@ -420,6 +419,11 @@ class Scores:
     left_out: int
 
     @property
+    def names(self) -> tuple[str]:
+        """What ``mean`` and ``m2`` are of."""
+        return (self.name,)
+
+    @property
     def block(self) -> npt.NDArray[np.intp]:
         """The number of the wave of each cell: 0 where there are no waves."""
         if self.wave is None:
@@ -428,27 +432,20 @@ class Scores:
 
 
 def read_scores(
-    data: object,
+    source: Source,
     x: str,
     *,
-    unit: str | None,
-    wave: str | None = None,
     parse: frames.Parse | None = None,
 ) -> Scores:
     """Sum one score per unit × wave: a survey's measure, a column of a frame, or a term."""
     x = one_name("x", x)
-    if isinstance(data, Moments):
-        if unit is None:
-            raise OptionError(
-                "Moments need unit=, the key of the units.",
-                code="needs-unit",
-                fix="Name it, as in unit='store'.",
-            )
-        cells = data.select([x]).collapse(key_names(unit, wave))
+    if source.sums is not None:
+        unit = source.keys[0]
+        cells = source.sums.select([x]).collapse(source.keys)
         _refuse_weights(cells)
-        m2 = cells.m2[:, 0]
-        return Scores(x, unit, wave, cells.keys, cells.n, cells.mean[:, 0], m2, data.left_out)
-    survey = as_survey(data, x, unit=unit, wave=wave, parse=parse)
+        mean, m2 = cells.mean[:, 0], cells.m2[:, 0]
+        return Scores(x, unit, source.wave, cells.keys, cells.n, mean, m2, cells.left_out)
+    survey = as_survey(source, x, parse=parse)
     i = list(survey.measures).index(x)
     keys, sums = survey._sums(survey._unit_wave)
     start, factor = survey.measures[x].affine
@@ -472,16 +469,12 @@ def title(names: Sequence[str]) -> str:
 
 
 def read_people(
-    data: object,
-    x: str,
-    *,
-    unit: str | None,
-    wave: str | None = None,
-    parse: frames.Parse | None = None,
+    source: Source, x: str, *, parse: frames.Parse | None = None
 ) -> tuple[pd.DataFrame, Array, str | None]:
     """Return key columns and one score per person who has one, in no order, and the wave's name."""
-    survey = as_survey(data, one_name("x", x), unit=unit, wave=wave, parse=parse)
+    survey = as_survey(source, one_name("x", x), parse=parse)
     measure, table = survey.measures[x], survey._checked[0]
+    table = table.as_doubles(measure.columns)
     found, counted = table.tally(survey._unit_wave, measure.row(table))
     known = counted["value"].notna().to_numpy()
     times = counted.loc[known, "cells"].to_numpy(int)
@@ -492,28 +485,18 @@ def read_people(
     return keys.take(at).reset_index(drop=True), np.repeat(value, times), survey.wave
 
 
-def as_survey(
-    data: object,
-    x: str,
-    *,
-    unit: str | None,
-    wave: str | None,
-    parse: frames.Parse | None = None,
-) -> Survey:
+def as_survey(source: Source, x: str, *, parse: frames.Parse | None = None) -> Survey:
     """Return the survey, or one made of a frame whose column x is its measure."""
-    if isinstance(data, Survey):
-        if any((unit, wave, parse)):
-            raise _known("unit, wave and parse=")
-        survey = data
-    else:
-        names = key_names(unit, wave)
-        if x in names:
+    survey = source.survey
+    if survey is None:
+        if x in source.keys:
             raise OptionError(
                 f"x={x!r} is the column of the units or waves.",
                 code="named-twice",
                 fix="Name the column of the scores.",
             )
-        survey = Survey(data, unit=names[0], wave=wave or None, measures={x: Mean(x)}, parse=parse)
+        unit, measures = source.keys[0], {x: Mean(x)}
+        survey = Survey(source.table, unit, source.wave, measures=measures, parse=parse)
     if x not in survey.measures:
         raise ColumnError(
             f"{x!r} is not a measure of the survey.",

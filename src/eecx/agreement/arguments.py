@@ -12,7 +12,6 @@ from ..errors import DataError, OptionError, listing
 __all__ = [
     "Range",
     "distinct_names",
-    "key_names",
     "no_rows",
     "one_name",
     "read_range",
@@ -56,34 +55,6 @@ def distinct_names(role: str, value: object) -> list[str]:
             fix="Name each once.",
         )
     return names
-
-
-def key_names(unit: object, wave: object) -> list[str]:
-    """Return the names of the columns that say which people belong together."""
-    if unit is None:
-        raise OptionError(
-            "unit= names the column that tells which people belong together.",
-            code="needs-unit",
-            fix="Name it, as in unit='store'.",
-        )
-    keys = [one_key("unit", unit), *([] if wave is None else [one_key("wave", wave)])]
-    if len(set(keys)) < len(keys):
-        raise OptionError(
-            f"unit= and wave= both name {keys[0]!r}.",
-            code="named-twice",
-            fix="Leave wave= out, or name the column of the waves.",
-        )
-    return keys
-
-
-def one_key(role: str, value: object) -> str:
-    if not isinstance(value, str):
-        raise OptionError(
-            f"{role}={value!r:.60}: the name of one column.",
-            code="wrong-type",
-            fix="Where several columns tell units apart, make one of them.",
-        )
-    return value
 
 
 def read_range(given: object) -> Range | None:

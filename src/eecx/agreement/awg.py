@@ -10,10 +10,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from .. import frames, options, plotting
-from ..errors import Caution, OptionError, check_source
-from ..moments import Moments
+from ..errors import Caution, OptionError
 from ..results import Result, recorded
-from ..survey import Survey
+from ..sources import people
 from .answers import (
     NO_INTERVAL,
     Answers,
@@ -80,9 +79,9 @@ def awg(
     0.875
     """
     asked = dict(locals())
-    check_source("awg", data, Survey, Moments, frames=True)
+    source = people(data, "awg", unit=unit, wave=wave, parse=parse)
     least = options.disclosure_n(disclosure_n)
-    answers = read_answers(data, items, unit=unit, wave=wave, range=range, parse=parse)
+    answers = read_answers(source, items, range=range, parse=parse)
     n, values = answers.n, awg_values(answers)
     shown = n >= least
     undefined = int((np.isnan(values) & shown).sum())
@@ -95,7 +94,7 @@ def awg(
     return Result(
         "awg",
         rows_as_table([r], ("index",), MORE),
-        recorded(awg, asked, data=answers.mark(shown), **answers.settled(asked)),
+        recorded(awg, asked, data=source.of_people(least, answers), **answers.settled(asked)),
         answers.basis(shown),
         f"Agreement within units on {answers.name} by a_wg was {r['estimate']:.2f} on average over "
         f"{r['groups']} {answers.groups} ({r['minimum']:.2f} to {r['maximum']:.2f}).",

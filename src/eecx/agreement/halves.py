@@ -9,14 +9,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special, stats
+from scipy import special
 
 from .. import frames, options
-from ..errors import Caution, DataError, OptionError, check_source, listing
-from ..moments import Moments
+from ..errors import Caution, DataError, OptionError, listing
 from ..numerics.intervals import fisher
-from ..results import NUMBERS, Result, fingerprint, recorded, tidy
-from ..survey import Survey
+from ..results import NUMBERS, Result, recorded, tidy
+from ..sources import people, sums
 from .alpha import consistency_figure, covariance, spearman_brown
 from .answers import Range, read_whole
 from .arguments import distinct_names, several_names
@@ -61,9 +60,9 @@ def split_half(
     0.6667
     """
     asked = dict(locals())
-    check_source("split_half", data, Survey, Moments, frames=True)
+    source = people(data, "split_half", parse=parse, grouped=False)
     options.conf_level(conf_level)
-    answers = read_whole(data, items, range=range, reverse=reverse, parse=parse)
+    answers = read_whole(source, items, range=range, reverse=reverse, parse=parse)
     s, n = covariance(answers)
     names = list(answers.items)
     first, second = _halves(halves, names)
@@ -87,7 +86,7 @@ def split_half(
     return Result(
         "split_half",
         tidy({"term": HALVES}, numbers),
-        recorded(split_half, asked, data=answers.mark(), **own),
+        recorded(split_half, asked, data=source.fingerprint, **own),
         {"n": int(n), "items": len(names), "left_out": answers.left_out},
         f"The split-half reliability of {answers.name} was {steps[0]:.3f} (Spearman-Brown; "
         f"{100 * conf_level:g}% CI {steps[1]:.3f} to {steps[2]:.3f}; {int(n)} people).",
@@ -157,7 +156,7 @@ def test_retest(
     0.943
     """
     asked = dict(locals())
-    check_source("test_retest", data, Moments, frames=True)
+    source = sums(data, "test_retest", parse=parse)
     options.conf_level(conf_level)
     columns = distinct_names("columns", columns)
     if len(columns) < 2:
@@ -166,11 +165,7 @@ def test_retest(
             code="too-few-columns",
             fix="Name them in order, as in columns=['may', 'june'].",
         )
-    terms = [f"`{c}`" for c in columns]
-    cells = data.select(columns) if isinstance(data, Moments) else None
-    if cells is None:
-        cells = Moments.from_frame(data, terms=terms, parse=parse)
-    whole = cells.collapse()
+    whole = source.summed(columns, parse).collapse()
     n, k = float(whole.n[0]), len(columns)
     if n < 4:
         raise DataError(
@@ -218,7 +213,7 @@ def test_retest(
         recorded(
             test_retest,
             asked,
-            data=fingerprint("|".join(columns), whole.n, whole.mean, whole.m2),
+            data=source.fingerprint,
             columns=columns,
         ),
         {"n": int(n), "occasions": k, "left_out": whole.left_out},
@@ -252,8 +247,8 @@ def _six(s: Array, mean: Array, n: float, conf_level: float) -> list[tuple[Any, 
     dfr, dfe, dfw = n - 1, (n - 1) * (k - 1), n * (k - 1)
 
     def limits(f: float, df2: float) -> tuple[float, float]:
-        low = f / float(stats.f.isf(tail, dfr, df2))
-        return low, f * float(stats.f.isf(tail, df2, dfr))
+        low = f / float(special.fdtri(dfr, df2, 1 - tail))
+        return low, f * float(special.fdtri(df2, dfr, 1 - tail))
 
     def single(f: float) -> float:
         return (f - 1) / (f + k - 1)
@@ -267,7 +262,7 @@ def _six(s: Array, mean: Array, n: float, conf_level: float) -> list[tuple[Any, 
     a = k * two / (n * (1 - two))
     b = 1 + k * two * (n - 1) / (n * (1 - two))
     v = (a * msc + b * mse) ** 2 / ((a * msc) ** 2 / (k - 1) + (b * mse) ** 2 / dfe)
-    f_low, f_high = float(stats.f.isf(tail, dfr, v)), float(stats.f.isf(tail, v, dfr))
+    f_low, f_high = float(special.fdtri(dfr, v, 1 - tail)), float(special.fdtri(v, dfr, 1 - tail))
     low2 = n * (msr - f_low * mse) / (f_low * (k * msc + (k * n - k - n) * mse) + n * msr)
     high2 = n * (f_high * msr - mse) / (k * msc + (k * n - k - n) * mse + n * f_high * msr)
     ends1, ends3 = limits(one, dfw), limits(three, dfe)

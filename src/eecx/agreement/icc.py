@@ -9,13 +9,13 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import optimize, special, stats
+from scipy import special
 
 from .. import frames, options, plotting
-from ..errors import Caution, DataError, check_source, listing
-from ..moments import Moments
-from ..results import Result, fingerprint, p_phrase, recorded, tidy
-from ..survey import Survey
+from ..errors import Caution, DataError, listing
+from ..numerics.roots import root
+from ..results import Result, p_phrase, recorded, tidy
+from ..sources import people
 from .answers import Scores, by_unit, counted, read_scores, withheld
 
 __all__ = ["Anova", "anova", "icc", "variance_components"]
@@ -88,19 +88,20 @@ def icc(
     0.667
     """
     asked = dict(locals())
-    check_source("icc", data, Survey, Moments, frames=True)
+    source = people(data, "icc", unit=unit, wave=wave, parse=parse)
     options.conf_level(conf_level)
     least = options.disclosure_n(disclosure_n)
-    scores = read_scores(data, x, unit=unit, wave=wave, parse=parse)
+    scores = read_scores(source, x, parse=parse)
     found = anova(scores)
     tau2, sigma2 = variance_components(scores, "reml")
     table = _table(found, scores, (tau2, sigma2), conf_level)
     units = _units(scores, tau2, sigma2, least)
-    mark = fingerprint(scores.n, scores.mean, scores.m2)
     return Result(
         "icc",
         table,
-        recorded(icc, asked, data=mark, unit=scores.unit, wave=scores.wave),
+        recorded(
+            icc, asked, data=source.of_people(least, scores), unit=scores.unit, wave=scores.wave
+        ),
         {
             "n": int(found.n),
             **counted(scores.keys),
@@ -178,8 +179,8 @@ class Anova:
     def limits(self, conf_level: float) -> tuple[float, float]:
         """Return the F values that bound the interval of F's population value."""
         tail = (1 - conf_level) / 2
-        low = self.f / float(stats.f.isf(tail, self.dfb, self.dfw))
-        return low, self.f * float(stats.f.isf(tail, self.dfw, self.dfb))
+        low = self.f / float(special.fdtri(self.dfb, self.dfw, 1 - tail))
+        return low, self.f * float(special.fdtri(self.dfw, self.dfb, 1 - tail))
 
 
 def anova(scores: Scores) -> Anova:
@@ -247,7 +248,7 @@ def variance_components(scores: Scores, method: Literal["reml", "ml"]) -> tuple[
         high *= 4
         if high > 1e12:
             return float(np.var(mean, ddof=1)), ssw / (total - len(n))
-    theta = float(optimize.brentq(slope, 0.0, high, xtol=1e-15, rtol=1e-14))
+    theta = root(slope, 0.0, high, within=1e-15)
     sigma2 = parts(theta)[3]
     return theta * sigma2, sigma2
 

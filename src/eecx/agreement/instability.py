@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 
 from .. import plotting
-from ..errors import Caution, DataError, OptionError, check_source
+from ..errors import Caution, DataError, OptionError
 from ..panel import Panel
 from ..results import Result, recorded
+from ..sources import unit_waves
 from .answers import NO_INTERVAL, rows_as_table, spread
 from .arguments import one_name
 
@@ -68,7 +69,7 @@ def instability(panel: Panel, x: str, *, norm: float | None = None) -> Result:
     ['instability', 'share above norm']
     """
     asked = dict(locals())
-    check_source("instability", panel, Panel)
+    source = unit_waves(panel, "instability", rows=False, sums=False)
     panel.require(one_name("x", x), "x")
     if panel.wave is None:
         raise DataError(
@@ -137,7 +138,7 @@ def instability(panel: Panel, x: str, *, norm: float | None = None) -> Result:
         recorded(
             instability,
             asked,
-            data=panel.fingerprint,
+            data=source.fingerprint,
             norm=limit,
             norm_given=norm is not None,
             better=panel.roles[x].better,

@@ -7,13 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import optimize, special
+from scipy import special
 
 from .. import frames, options
-from ..errors import Caution, DataError, OptionError, check_source, listing
-from ..moments import Moments
+from ..errors import Caution, DataError, OptionError, listing
 from ..results import Result, recorded
-from ..survey import Survey
+from ..sources import people
 from .alpha import UNTESTED, Coefficient, coefficients_table, consistency_figure, covariance
 from .answers import Range, read_whole
 
@@ -68,9 +67,9 @@ def omega(
     0.75
     """
     asked = dict(locals())
-    check_source("omega", data, Survey, Moments, frames=True)
+    source = people(data, "omega", parse=parse, grouped=False)
     options.conf_level(conf_level)
-    answers = read_whole(data, items, range=range, reverse=reverse, parse=parse)
+    answers = read_whole(source, items, range=range, reverse=reverse, parse=parse)
     s, n = covariance(answers)
     if len(s) < 3:
         raise OptionError(
@@ -116,7 +115,7 @@ def omega(
     return Result(
         "omega",
         coefficients_table(rows),
-        recorded(omega, asked, data=answers.mark(), **answers.settled(asked)),
+        recorded(omega, asked, data=source.fingerprint, **answers.settled(asked)),
         {
             "n": int(n),
             "items": len(s),
@@ -148,6 +147,8 @@ def one_factor(s: Array, n: float) -> tuple[Array, Array, float]:
     :math:`\theta` are searched. Returns loadings, residual variances and chi-square (n times the
     discrepancy).
     """
+    from scipy import optimize  # slow to load, and seldom needed
+
     own = np.diag(s)
 
     def loadings(theta: Array) -> tuple[Array, Array]:
@@ -205,6 +206,8 @@ def _omega_and_error(loading: Array, residual: Array, n: float) -> tuple[float, 
 
 def _minres(r: Array) -> Array:
     """Return loadings of one factor by least squares on the correlations off the diagonal."""
+    from scipy import optimize  # slow to load, and seldom needed
+
     k = len(r)
 
     def misfit(loading: Array) -> tuple[float, Array]:

@@ -10,9 +10,11 @@ import pandas as pd
 from scipy import special
 
 from .. import options, plotting
-from ..errors import Caution, DataError, OptionError, check_source
+from ..errors import Caution, DataError, OptionError
+from ..models.joint import of_clusters
 from ..panel import Panel
 from ..results import Result, recorded
+from ..sources import unit_waves
 from .answers import rows_as_table
 from .arguments import one_name
 
@@ -61,7 +63,7 @@ def perception_gap(panel: Panel, staff: str, customers: str, *, conf_level: floa
     """
     asked = dict(locals())
     options.conf_level(conf_level)
-    check_source("perception_gap", panel, Panel)
+    source = unit_waves(panel, "perception_gap", rows=False, sums=False)
     names = [staff, customers]
     for role, name in zip(("staff", "customers"), names, strict=True):
         panel.require(one_name(role, name), role)
@@ -112,7 +114,7 @@ def perception_gap(panel: Panel, staff: str, customers: str, *, conf_level: floa
     return Result(
         "perception_gap",
         table,
-        recorded(perception_gap, asked, data=panel.fingerprint),
+        recorded(perception_gap, asked, data=source.fingerprint),
         {
             "n": int(both.sum()),
             "units": g,
@@ -154,8 +156,9 @@ def _correlation(a: Array, b: Array) -> tuple[float, float]:
         return np.nan, np.nan
     za, zb = (a - a.mean()) / a.std(), (b - b.mean()) / b.std()
     r = float(np.mean(za * zb))
-    pull = za * zb - r * (za**2 + zb**2) / 2
-    return r, float(np.sqrt(np.sum(pull**2) / (len(a) * (len(a) - 1))))
+    each = (za * zb - r * (za**2 + zb**2) / 2) / len(a)
+    found = of_clusters(np.array([r]), each[:, None])
+    return r, float(np.sqrt(found.covariance[0, 0]))
 
 
 def _figure(result: Result, ax: Any = None, **options: Any) -> Any:

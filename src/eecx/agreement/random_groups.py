@@ -10,11 +10,11 @@ import pandas as pd
 from scipy import special
 
 from .. import frames, options, plotting
-from ..errors import DataError, check_source
+from ..errors import DataError
 from ..moments import group_codes
-from ..results import Result, fingerprint, p_phrase, recorded, tidy
-from ..survey import Survey
-from .answers import counted, read_people
+from ..results import Result, p_phrase, recorded, tidy
+from ..sources import LEAST, people
+from .answers import Scores, counted, read_people
 
 __all__ = ["random_groups"]
 
@@ -76,11 +76,14 @@ def random_groups(
     True
     """
     asked = dict(locals())
-    check_source("random_groups", data, Survey, frames=True)
+    source = people(data, "random_groups", unit=unit, wave=wave, parse=parse, sums=False)
     draws = options.draws(draws, usual=1000)
-    keys, value, wave_name = read_people(data, x, unit=unit, wave=wave, parse=parse)
+    keys, value, wave_name = read_people(source, x, parse=parse)
     codes, groups = group_codes(keys, list(keys.columns))
     n = np.bincount(codes).astype(float)
+    means = np.bincount(codes, value) / n
+    squares = np.bincount(codes, (value - means[codes]) ** 2).astype(float)
+    cells = Scores(x, str(keys.columns[0]), wave_name, groups, n, means, squares, 0)
     several = n > 1
     if several.sum() < 2:
         raise DataError(
@@ -108,15 +111,14 @@ def random_groups(
     p = float((np.sum(sample <= real * (1 + 1e-12)) + 1) / (draws + 1))
     low, high = np.quantile(sample, [0.025, 0.975])
     drawn = {"random_mean": mean, "random_sd": sd, "random_low": low, "random_high": high}
-    unit_name = str(keys.columns[0])
     return Result(
         "random_groups",
         tidy({"term": [TERM]}, {"estimate": real, "statistic": z, "p_value": p}, drawn),
         recorded(
             random_groups,
             asked,
-            data=fingerprint(value, codes),
-            unit=unit_name,
+            data=source.of_people(LEAST, cells),
+            unit=cells.unit,
             wave=wave_name,
         ),
         {

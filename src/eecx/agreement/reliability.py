@@ -13,9 +13,11 @@ import pandas as pd
 from scipy import special
 
 from .. import options, plotting
-from ..errors import Caution, DataError, OptionError, listing, wrong_source
+from ..errors import Caution, DataError, OptionError, check_source, listing
+from ..models.joint import of_clusters
 from ..panel import Panel
 from ..results import Result, fingerprint, recorded
+from ..sources import LEAST, Source, people, unit_waves
 from ..survey import Survey
 from .answers import rows_as_table, title
 from .arguments import distinct_names
@@ -110,10 +112,11 @@ def level_sums(cells: Cells, names: Sequence[str], level: str) -> tuple[Array, A
 
 
 def read_cells(
-    data: object, names: Sequence[str], population: object = None
-) -> tuple[Cells, int, str]:
-    """Return the cells of a panel or survey, the minimum of respondents, and what they are."""
-    if isinstance(data, Panel):
+    source: Source, names: Sequence[str], population: object = None
+) -> tuple[Cells, int]:
+    """Return the cells of a panel or survey, and the minimum of respondents."""
+    if source.panel is not None:
+        data = source.panel
         for name in names:
             data.require(name, "measure")
         columns = list(names)
@@ -123,24 +126,22 @@ def read_cells(
         value, variance, n = (p.reindex(columns=columns).reset_index(drop=True) for p in parts)
         cells = Cells(frame, value.astype(float), variance.astype(float), n.astype(float))
         keys = pd.DataFrame({"unit": frame["unit"], "wave": wave.to_numpy()})
-        minimum, mark = data.disclosure_n, data.fingerprint
-    elif isinstance(data, Survey):
-        long = data._cells()
-        count = len(data.measures)
+        minimum = data.disclosure_n
+    else:
+        survey = source.people
+        long = survey._cells()
+        count = len(survey.measures)
         first = long.iloc[::count].reset_index(drop=True)
-        wave = first[data.wave] if data.wave else pd.Series("all", first.index)
-        frame = pd.DataFrame({"unit": first[data.unit], "time": pd.factorize(wave, sort=True)[0]})
-        at = {m: i for i, m in enumerate(data.measures)}
+        wave = first[survey.wave] if survey.wave else pd.Series("all", first.index)
+        frame = pd.DataFrame({"unit": first[survey.unit], "time": pd.factorize(wave, sort=True)[0]})
+        at = {m: i for i, m in enumerate(survey.measures)}
         value, variance, n = (
             pd.DataFrame({m: long[c].to_numpy(float)[at[m] :: count] for m in names})
             for c in ("value", "variance", "n")
         )
         cells = Cells(frame, value, variance, n)
         keys = pd.DataFrame({"unit": frame["unit"], "wave": wave.to_numpy()})
-        minimum = 5
-        mark = fingerprint(value.to_numpy(), n.to_numpy())
-    else:
-        raise wrong_source("reliability", data, Survey, Panel)
+        minimum = LEAST
     if population is not None:
         people = _headcount(population, keys)
         share = cells.n.div(people, axis=0)
@@ -155,7 +156,7 @@ def read_cells(
             )
         variance = cells.variance * (1 - share)
         cells = Cells(cells.frame, cells.value, variance, cells.n, people)
-    return cells, minimum, mark
+    return cells, minimum
 
 
 def _headcount(population: object, keys: pd.DataFrame) -> Array:
@@ -214,8 +215,8 @@ def estimate(cells: Cells, name: str, level: str) -> tuple[float, float, float, 
         return None
     ratio = float(e.sum() / s.sum())
     units = len(s)
-    influence = (e - ratio * s) / s.sum()
-    se = float(np.sqrt(units / (units - 1) * np.sum(influence**2)))
+    told = of_clusters(np.array([1 - ratio]), (ratio * s - e)[:, None] / s.sum())
+    se = float(np.sqrt(told.covariance[0, 0]))
     return 1 - ratio, se, float((s.sum() - e.sum()) / free), units
 
 
@@ -284,20 +285,23 @@ def reliability(
     """
     asked = dict(locals())
     options.conf_level(conf_level)
+    check_source("reliability", data, Survey, Panel)
+    by_waves = isinstance(data, Panel)
+    source = unit_waves(data, "reliability") if by_waves else people(data, "reliability")
     if isinstance(target, bool) or not (isinstance(target, Real) and 0 < target < 1):
         raise OptionError(
             f"target={target!r:.60}: a reliability between 0 and 1, such as 0.7.",
             code="out-of-range",
             fix="Leave it out for 0.7.",
         )
-    names = distinct_names("measures", measures) or _all(data)
-    if isinstance(data, Survey) and (stray := [m for m in names if m not in data.measures]):
+    names = distinct_names("measures", measures) or _all(source)
+    if source.survey is not None and (stray := [m for m in names if m not in source.columns]):
         raise OptionError(
             f"{listing(stray)} is no measure of the survey.",
             code="unknown-measure",
-            fix=f"It has {listing(data.measures)}.",
+            fix=f"It has {listing(source.columns)}.",
         )
-    cells, minimum, mark = read_cells(data, names, population)
+    cells, minimum = read_cells(source, names, population)
     rows: list[dict[str, Any]] = []
     warned: list[Caution] = []
     for name in names:
@@ -321,13 +325,13 @@ def reliability(
         recorded(
             reliability,
             asked,
-            data=mark,
+            data=source.fingerprint,
             measures=names,
             population=None if cells.people is None else fingerprint(cells.people),
         ),
         {
             "units": int(cells.frame["unit"].nunique()),
-            "waves": int(cells.frame["time"].nunique()) if getattr(data, "wave", None) else None,
+            "waves": int(cells.frame["time"].nunique()) if source.wave else None,
             "groups": len(cells.frame),
         },
         f"Reliability of the units' scores, that is the share of their variance that is not "
@@ -400,12 +404,11 @@ def _scatter(cells: Cells, name: str) -> tuple[float, float]:
     return float((v * n / left)[asked].mean()), float((1 / cells.people).mean())
 
 
-def _all(data: object) -> list[str]:
-    if isinstance(data, Survey):
-        return list(data.measures)
-    if isinstance(data, Panel):
-        return [m for m in (*data.employee, *data.customer) if m in data.variance.columns]
-    return []
+def _all(source: Source) -> list[str]:
+    if source.panel is None:
+        return list(source.columns)
+    measures = (*source.panel.employee, *source.panel.customer)
+    return [m for m in measures if m in source.panel.variance.columns]
 
 
 def _units(cells: Cells, names: Sequence[str], minimum: int) -> pd.DataFrame:

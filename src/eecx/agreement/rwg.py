@@ -10,10 +10,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from .. import frames, options, plotting
-from ..errors import Caution, check_source
-from ..moments import Moments
+from ..errors import Caution
 from ..results import Result, recorded
-from ..survey import Survey
+from ..sources import people
 from .answers import (
     NO_INTERVAL,
     Answers,
@@ -127,9 +126,9 @@ def rwg(
     1    b  5.0      0.0  shown
     """
     asked = dict(locals())
-    check_source("rwg", data, Survey, Moments, frames=True)
+    source = people(data, "rwg", unit=unit, wave=wave, parse=parse)
     least = options.disclosure_n(disclosure_n)
-    answers = read_answers(data, items, unit=unit, wave=wave, range=range, parse=parse)
+    answers = read_answers(source, items, range=range, parse=parse)
     nulls = read_nulls(null, answers.options)
     shown = answers.n >= least
     index = "r_wg(j)" if len(answers.items) > 1 else "r_wg"
@@ -139,7 +138,7 @@ def rwg(
     return Result(
         "rwg",
         rows_as_table(rows, ("index", "null"), (*MORE, "clipped", "undefined")),
-        recorded(rwg, asked, data=answers.mark(shown), **answers.settled(asked)),
+        recorded(rwg, asked, data=source.of_people(least, answers), **answers.settled(asked)),
         answers.basis(shown),
         _methods(answers, index, rows, shown),
         tables={

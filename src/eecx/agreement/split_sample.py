@@ -9,9 +9,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from .. import options, plotting
-from ..errors import Caution, DataError, OptionError, check_source, listing
+from ..errors import Caution, DataError, OptionError, listing
 from ..moments import group_codes
-from ..results import Result, fingerprint, recorded, tidy
+from ..results import Result, recorded, tidy
+from ..sources import people
 from ..survey import Survey
 from .answers import NO_INTERVAL, counted, refuse_not_of_persons
 from .arguments import one_name
@@ -85,7 +86,7 @@ def split_sample(
     [0.54, 0.48, 0.37]
     """
     asked = dict(locals())
-    check_source("split_sample", survey, Survey)
+    source = people(survey, "split_sample", rows=False, sums=False)
     names = _checked(survey, x, y, splits)
     keys, values = _both_answered(survey, names)
     codes, cells = group_codes(keys, survey._unit_wave)
@@ -121,7 +122,7 @@ def split_sample(
     return Result(
         "split_sample",
         found,
-        recorded(split_sample, asked, data=fingerprint(values, codes), of=survey.spec),
+        recorded(split_sample, asked, data=source.fingerprint, of=survey.spec),
         {
             "n": len(codes),
             **counted(cells.iloc[kept]),
@@ -144,14 +145,8 @@ def split_sample(
     )
 
 
-def _checked(survey: object, x: object, y: object, splits: object) -> tuple[str, str]:
+def _checked(survey: Survey, x: object, y: object, splits: object) -> tuple[str, str]:
     """Return the names of two measures that single people have a score on."""
-    if not isinstance(survey, Survey):
-        raise OptionError(
-            f"split_sample takes an eecx.Survey, not a {type(survey).__name__}.",
-            code="wrong-source",
-            fix="Make one of the people's answers: eecx.Survey(frame, unit=…, measures={…}).",
-        )
     options.draws(splits, usual=200, least=20, name="splits")
     names = one_name("x", x), one_name("y", y)
     if x == y or any(n not in survey.measures for n in names):
@@ -167,7 +162,8 @@ def _checked(survey: object, x: object, y: object, splits: object) -> tuple[str,
 
 def _both_answered(survey: Survey, names: tuple[str, str]) -> tuple[pd.DataFrame, Array]:
     """Return keys and scores of the people who answered both."""
-    table, _ = survey._checked
+    table = survey._checked[0]
+    table = table.as_doubles(c for n in names for c in survey.measures[n].columns)
     rows = {f"u{i}": survey.measures[n].row(table) for i, n in enumerate(names)}
     keys, u = table.rows_of(survey._unit_wave, rows)
     values = u.to_numpy(float, copy=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import partial
 from numbers import Real
 from typing import Any
 
@@ -13,12 +14,12 @@ from scipy import special
 
 from .. import options, plotting
 from ..agreement import BETWEEN, CHANGE, level_sums, read_cells
-from ..errors import Caution, DataError, OptionError, check_source, listing
-from ..moments import Moments
+from ..errors import Caution, DataError, OptionError, listing
+from ..models.joint import function, of_clusters
 from ..numerics.intervals import fisher
-from ..panel import Panel
 from ..resampling import percentile_interval, resampled_sums
-from ..results import NUMBERS, Result, fingerprint, interval_phrase, recorded, tidy
+from ..results import NUMBERS, Result, interval_phrase, recorded, tidy
+from ..sources import Source, unit_waves
 
 __all__ = ["attenuation"]
 
@@ -88,11 +89,11 @@ def attenuation(
     """
     asked = dict(locals())
     options.conf_level(conf_level)
-    check_source("attenuation", data, Panel, Moments, frames=True)
+    source = unit_waves(data, "attenuation")
     options.draws(draws, usual=2000, conf_level=conf_level, none=True)
     given = _checked(x, y, reliability)
-    if isinstance(data, Panel):
-        return _of_panel(data, given, asked)
+    if source.panel is not None:
+        return _of_panel(source, given, asked)
     if not given:
         raise OptionError(
             "reliability= is needed: {x: 0.8, y: 0.9}. Only a Panel with sampling variances tells "
@@ -100,8 +101,7 @@ def attenuation(
             code="needs-reliability",
             fix=f"Give it, as in reliability={{{x!r}: 0.8}}.",
         )
-    moments = data if isinstance(data, Moments) else Moments.from_frame(data, terms=_names(x, y))
-    cell = moments.select([x, y]).collapse()
+    cell = source.summed([x, y]).collapse()
     n = float(cell.n[0])
     s = cell.cross[0] / (n - 1)
     if n < 4 or min(np.diag(s)) <= 0:
@@ -110,9 +110,8 @@ def attenuation(
             code="too-few-rows" if n < 4 else "constant-column",
             fix="Add rows." if n < 4 else "Take columns that vary.",
         )
-    mark = fingerprint("|".join((x, y)), cell.n, cell.mean, cell.m2)
     basis = {"n": int(n), "units": None, "left_out": cell.left_out}
-    return _result(_of_rows(s, n, x, y, given, conf_level), asked, given, basis, mark)
+    return _result(_of_rows(s, n, x, y, given, conf_level), asked, given, basis, source.fingerprint)
 
 
 def _checked(x: object, y: object, reliability: object) -> dict[str, float]:
@@ -175,14 +174,10 @@ def _of_rows(
     return rows
 
 
-def _names(*columns: str) -> list[str]:
-    return [f"`{c}`" for c in columns]
-
-
-def _of_panel(panel: Panel, given: Mapping[str, float], asked: Mapping[str, Any]) -> Result:
+def _of_panel(source: Source, given: Mapping[str, float], asked: Mapping[str, Any]) -> Result:
     x, y = asked["x"], asked["y"]
-    cells, _, mark = read_cells(panel, [x, y])
-    cells = cells.complete([x, y])
+    cells, _ = read_cells(source, [x, y])
+    read, cells = len(cells.frame), cells.complete([x, y])
     unknown = [n for n in (x, y) if n not in given and cells.variance[n].isna().any()]
     if len(unknown) == 2:
         raise DataError(
@@ -219,8 +214,7 @@ def _of_panel(panel: Panel, given: Mapping[str, float], asked: Mapping[str, Any]
         message = f"The reliability of {unknown[0]!r} is not known and counted as 1."
         fix = f"Where it is known, give it: reliability={{{unknown[0]!r}: 0.8}}."
         cautions.append(Caution("unknown-reliability", message, unknown[0], fix=fix))
-    if shared := panel.shared_source([x, y]):
-        cautions.append(shared)
+    cautions += source.shared_source([x, y])
     drawn = None
     if samples:
         drawn = pd.concat(samples, axis=1)
@@ -228,9 +222,9 @@ def _of_panel(panel: Panel, given: Mapping[str, float], asked: Mapping[str, Any]
     basis = {
         "n": len(cells.frame),
         "units": int(cells.frame["unit"].nunique()),
-        "left_out": len(panel.frame) - len(cells.frame),
+        "left_out": read - len(cells.frame),
     }
-    return _result(rows, asked, given, basis, mark, cautions, drawn)
+    return _result(rows, asked, given, basis, source.fingerprint, cautions, drawn)
 
 
 def _forms() -> dict[tuple[str, str], Callable[[Array], Array]]:
@@ -260,21 +254,16 @@ def _level(
     """Return the figures of one level with delta and bootstrap intervals over units."""
     units = len(sums)
     total = sums.sum(axis=0)
+    # all figures are of degree zero in the sums, so that these need not be centred
+    whole = of_clusters(total, sums)
     t = -float(special.stdtrit(units - 1, (1 - conf_level) / 2))
     sample = resampled_sums(sums, draws, rng) if draws else None
     rows: list[Row] = []
     drawn = {}
     for (kind, term), form in _forms().items():
         value = float(form(total))
-        step = 1e-6 * np.maximum(np.abs(total), 1e-300)
-        slope = np.array(
-            [
-                (float(form(total + d)) - float(form(total - d))) / (2 * step[i])
-                for i, d in enumerate(np.diag(step))
-            ]
-        )
-        # figures of degree zero in the sums: a unit's pull is the slope along its sums
-        se = float(np.sqrt(units / (units - 1) * np.sum((sums @ slope) ** 2)))
+        found = function(whole, form, partial(_gradient, form))
+        se = float(np.sqrt(found.covariance[0, 0]))
         row: Row = {"version": kind, "term": term, "estimate": value, "std_error": se}
         row |= {"conf_low": value - t * se, "conf_high": value + t * se}
         row |= {"df": units - 1 if np.isfinite(se) else np.nan, "interval": "delta method"}
@@ -291,6 +280,13 @@ def _level(
             drawn[f"{kind} {term}"] = values
         rows.append(row)
     return rows, pd.DataFrame(drawn) if sample is not None else None
+
+
+def _gradient(form: Callable[[Array], Array], total: Array) -> Array:
+    """Return the slopes of a figure along the sums, shape (1, 5)."""
+    step = 1e-6 * np.maximum(np.abs(total), 1e-300)
+    ways = zip(np.diag(step), step, strict=True)
+    return np.array([[float(form(total + d) - form(total - d)) / (2 * h) for d, h in ways]])
 
 
 def _table(rows: Sequence[Row]) -> pd.DataFrame:

@@ -13,20 +13,20 @@ import pandas as pd
 from scipy import special
 
 from .. import options, plotting
-from ..errors import Caution, DataError, OptionError, check_source, listing
+from ..errors import Caution, DataError, OptionError, listing
 from ..models.capabilities import Uses
-from ..moments import Moments
+from ..models.joint import combined
 from ..numerics.intervals import fisher
-from ..panel import Panel
 from ..results import NUMBERS, Result, fingerprint, p_phrase, recorded, tidy
+from ..sources import Source, unit_waves
 from .correlations import (
     LEAST,
     LEVELS,
+    Complete,
     Level,
-    Source,
     Sums,
     asked_of,
-    pulls,
+    clustered_r,
     read_source,
     robust_ends,
     sums_at,
@@ -328,11 +328,12 @@ def _of_data(
 ) -> Case:
     one = _pair(first, "first")
     two = one if second is None and other is not None else _pair(second, "second")
-    for sample in (data, other):
-        if sample is not None:
-            check_source("compare_correlations", sample, Panel, Moments, frames=True)
-            USES.judge(asked_of(sample, level, unit, wave, cluster))
-    keys: dict[str, str | None] = {"unit": unit, "wave": wave, "cluster": cluster}
+    samples = [
+        unit_waves(sample, "compare_correlations", unit=unit, wave=wave)
+        for sample in (data, *([] if other is None else [other]))
+    ]
+    for sample in samples:
+        USES.judge(asked_of(sample, level, cluster))
     if other is None:
         if set(one) == set(two):
             raise OptionError(
@@ -340,9 +341,10 @@ def _of_data(
                 code="named-twice",
                 fix="Name another pair, or give a second sample as other=.",
             )
-        source, sums = _read(data, list(dict.fromkeys((*one, *two))), level, keys)
-        return _one_sample(source, sums, one, two)
-    return _two_samples([_read(d, p, level, keys) for d, p in ((data, one), (other, two))])
+        source, sums = _read(samples[0], list(dict.fromkeys((*one, *two))), level, cluster)
+        return _one_sample(source, sums, one, two, samples[0].fingerprint)
+    read = [_read(s, p, level, cluster) for s, p in zip(samples, (one, two), strict=True)]
+    return _two_samples(read, fingerprint(*(s.fingerprint for s in samples)))
 
 
 def _pair(given: Sequence[str] | None, role: str) -> tuple[str, str]:
@@ -357,9 +359,9 @@ def _pair(given: Sequence[str] | None, role: str) -> tuple[str, str]:
 
 
 def _read(
-    data: object, names: Sequence[str], level: Level, keys: dict[str, str | None]
-) -> tuple[Source, Sums]:
-    source = read_source(data, names, [level], **keys)
+    entered: Source, names: Sequence[str], level: Level, cluster: str | None
+) -> tuple[Complete, Sums]:
+    source = read_source(entered, names, [level], cluster=cluster)
     sums = sums_at(source, level)
     if np.isnan(sums.spread).any():
         still = source.names[int(np.argmax(np.isnan(sums.spread)))]
@@ -385,12 +387,9 @@ def _refuse_perfect(r: Array) -> None:
         )
 
 
-def _se(pull: Array) -> float:
-    """Return the standard error of what clusters pull by."""
-    return float(np.sqrt(len(pull) / (len(pull) - 1) * np.sum(pull**2)))
-
-
-def _one_sample(source: Source, s: Sums, one: tuple[str, str], two: tuple[str, str]) -> Case:
+def _one_sample(
+    source: Complete, s: Sums, one: tuple[str, str], two: tuple[str, str], mark: str
+) -> Case:
     kind, order = "non-overlapping", (*one, *two)
     if shared := set(one) & set(two):
         j = next(iter(shared))
@@ -403,19 +402,21 @@ def _one_sample(source: Source, s: Sums, one: tuple[str, str], two: tuple[str, s
     stats: dict[str, Any] = {"n": s.n, "left_out": source.left_out}
     robust = None
     if s.groups is not None:
-        psi = pulls(s.whole, s.groups)[1]
-        first, second = psi[:, j_at, k_at], psi[:, h_at, m_at]
-        df = len(psi) - 1.0
+        both = clustered_r(s, [(j_at, k_at), (h_at, m_at)])
+        gap = combined(both, [[1.0, -1.0]])
+        variances = (*np.diag(both.covariance), gap.covariance[0, 0])
+        first, second, differ = (float(np.sqrt(v)) for v in variances)
+        df = len(s.groups) - 1.0
         by = str(source.cluster_name)
-        robust = Robust((_se(first), _se(second)), (df, df), _se(first - second), df, by)
-        stats["clusters"] = len(psi)
+        robust = Robust((first, second), (df, df), differ, df, by)
+        stats["clusters"] = len(s.groups)
     return Case(
         kind,
         (", ".join(one), ", ".join(two)),
         r,
         (float(s.n), float(s.n)),
         stats,
-        source.fingerprint,
+        mark,
         (
             float(whole[j_at, h_at]),
             float(whole[j_at, m_at]),
@@ -426,7 +427,7 @@ def _one_sample(source: Source, s: Sums, one: tuple[str, str], two: tuple[str, s
     )
 
 
-def _two_samples(samples: Sequence[tuple[Source, Sums]]) -> Case:
+def _two_samples(samples: Sequence[tuple[Complete, Sums]], mark: str) -> Case:
     """Return the comparison of one pair of columns in two samples."""
     r, se, df = [], [], []
     for _, s in samples:
@@ -437,7 +438,7 @@ def _two_samples(samples: Sequence[tuple[Source, Sums]]) -> Case:
             se.append((1 - r[-1] ** 2) / float(np.sqrt(s.n - 3)))
             df.append(s.n - 3.0)
         else:
-            se.append(_se(pulls(s.whole, s.groups)[1][:, 0, 1]))
+            se.append(float(np.sqrt(clustered_r(s, [(0, 1)]).covariance[0, 0])))
             df.append(len(s.groups) - 1.0)
     (one, s1), (two, s2) = samples
     robust = None
@@ -452,7 +453,7 @@ def _two_samples(samples: Sequence[tuple[Source, Sums]]) -> Case:
         (r[0], r[1]),
         (float(s1.n), float(s2.n)),
         {"n1": s1.n, "n2": s2.n, "left_out": one.left_out + two.left_out},
-        fingerprint(one.fingerprint, two.fingerprint),
+        mark,
         robust=robust,
     )
 

@@ -26,6 +26,7 @@ from ..models.levels import level_of
 from ..models.work import Work
 from ..moments import Moments
 from ..panel import Panel
+from ..results import Estimates
 from .given_errors import GivenErrors, refuse_covariances
 from .sampling_errors import (
     Rows,
@@ -34,7 +35,7 @@ from .sampling_errors import (
     known_errors,
 )
 
-__all__ = ["Level", "corrected_level", "left_out_moves", "of_people", "said", "varying"]
+__all__ = ["Level", "corrected_level", "of_people", "said", "varying"]
 
 Array = npt.NDArray[np.float64]
 
@@ -59,6 +60,14 @@ class Level:
     corrected: Array
     moved: Array
     covariance: Array
+
+    @property
+    def jackknifed(self) -> Estimates:
+        """The corrected coefficients with how far leaving out each cluster moves them."""
+        df = np.full(len(self.corrected), len(self.moved) - 1.0)
+        spread = self.moved.T @ self.moved
+        labels, cluster = self.work.clusters[1], self.work.cluster
+        return Estimates(self.corrected, spread, df, "jackknife", cluster, labels, self.moved)
 
     @property
     def shown(self) -> list[int]:
@@ -218,7 +227,7 @@ def _corrected(fit: Fit, parts: Array) -> tuple[Array, Array]:
     # cluster g's part of the estimating equations: s_g - S_g b, less its part of the error in them
     pull = fit.scores + np.einsum("gij,j->gi", fit.cross, observed - corrected)
     pull = pull - parts[:, :k, k] + parts[:, :k, :k] @ corrected
-    moved = left_out_moves(np.linalg.inv(left), fit.cross - parts[:, :k, :k], pull)
+    moved = _left_out_moves(np.linalg.inv(left), fit.cross - parts[:, :k, :k], pull)
     return corrected, moved @ fit.move.T
 
 
@@ -236,7 +245,7 @@ def _covariance_if_normal(fit: Fit, error: Array, corrected: Array) -> Array:
     return np.asarray(fit.move @ inverse @ meat @ inverse @ fit.move.T)
 
 
-def left_out_moves(bread: Array, cross: Array, scores: Array) -> Array:
+def _left_out_moves(bread: Array, cross: Array, scores: Array) -> Array:
     r"""Return how far the coefficients move when each cluster is left out, shape (G, k).
 
     With :math:`A_g, u_g` a cluster's part of the estimating equations' matrix and of the equations

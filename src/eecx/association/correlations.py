@@ -14,27 +14,27 @@ from scipy import special
 
 from .. import frames, options, plotting
 from ..agreement import BETWEEN, CHANGE, estimate, read_cells
-from ..errors import Caution, DataError, OptionError, check_source, listing, nearest
+from ..errors import Caution, DataError, OptionError, listing, nearest
 from ..models.capabilities import Asked, Uses, judge_data
 from ..models.clusters import cluster_names
 from ..models.columns import Column
-from ..models.design import refuse_out_of_range, unkeyed
+from ..models.design import refuse_out_of_range
+from ..models.joint import of_clusters, small_sample
 from ..models.least_squares import independent
 from ..models.levels import level_of
-from ..models.plan import known_of
 from ..moments import Moments, from_rows, group_codes, names_of
 from ..numerics.intervals import fisher
-from ..panel import Panel, as_panel
-from ..results import Result, coefficient, fingerprint, interval_phrase, recorded
+from ..results import Estimates, Result, coefficient, interval_phrase, recorded
+from ..sources import Source, unit_waves
 
 __all__ = [
     "LEVELS",
+    "Complete",
     "Level",
-    "Source",
     "Sums",
     "asked_of",
+    "clustered_r",
     "correlations",
-    "pulls",
     "read_source",
     "robust_ends",
     "sums_at",
@@ -157,23 +157,22 @@ def correlations(
     """
     asked = dict(locals())
     options.conf_level(conf_level)
-    check_source("correlations", data, Panel, Moments, frames=True)
+    entered = unit_waves(data, "correlations", unit=unit, wave=wave)
     levels = _levels(level)
     for one in levels:
-        USES.judge(asked_of(data, one, unit, wave, cluster))
+        USES.judge(asked_of(entered, one, cluster))
     if not levels or len(set(levels)) < len(levels):
         raise OptionError(
             f"level={level!r}: one or several of {listing(LEVELS)}, each once.",
             code="levels",
             fix="Name each level once.",
         )
-    source = read_source(data, names, levels, unit=unit, wave=wave, cluster=cluster)
+    source = read_source(entered, names, levels, cluster=cluster)
     columns = list(source.names)
     given = _given(reliability, columns)
     found = [sums_at(source, one) for one in levels]
     cautions = _cautions(source, found)
-    if isinstance(data, Panel) and (shared := data.shared_source(columns)):
-        cautions.append(shared)
+    cautions += entered.shared_source(columns)
     table = pd.concat([_rows(columns, s, conf_level) for s in found], ignore_index=True)
     perfect = table["estimate"].abs() >= 1 - 1e-14
     for row in table[perfect].to_dict("records"):
@@ -183,7 +182,7 @@ def correlations(
         )
         cautions.append(Caution("perfect-correlation", message, f"{row['x']}, {row['y']}"))
     variables = pd.concat(
-        [_variables(columns, s, _reliabilities(data, columns, s, given)) for s in found],
+        [_variables(columns, s, _reliabilities(entered, columns, s, given)) for s in found],
         ignore_index=True,
     )
     robust = any(s.groups is not None for s in found)
@@ -193,7 +192,7 @@ def correlations(
         recorded(
             correlations,
             asked,
-            data=source.fingerprint,
+            data=entered.fingerprint,
             names=columns,
             level=levels,
             cluster=source.cluster_name if robust else None,
@@ -223,7 +222,7 @@ def correlations(
 
 
 @dataclass(frozen=True, eq=False)
-class Source:
+class Complete:
     """Complete rows as cells of sums, and which keys say what belongs together.
 
     The first terms of ``cells`` are the columns; the others are wave dummies. ``unit`` and
@@ -237,7 +236,6 @@ class Source:
     cluster_name: str | None
     waves: int
     left_out: int
-    fingerprint: str
 
     @property
     def n(self) -> int:
@@ -251,33 +249,23 @@ class Source:
 
 
 def read_source(
-    data: object,
+    entered: Source,
     names: Sequence[str] | str | None,
     levels: Sequence[Level],
     *,
-    unit: str | None,
-    wave: str | None,
     cluster: str | None,
-) -> Source:
+) -> Complete:
     """Sum the rows in which all columns have a value, per unit and cluster."""
-    for role, column in (("unit", unit), ("wave", wave)):
-        if column is not None and not isinstance(column, str):
-            raise OptionError(
-                f"{role}={column!r}: the name of one column.",
-                code="column-name",
-                fix="Name the column, as text.",
-            )
-    known = known_of(data, unit, wave)
     for level in levels:
-        judge_data(asked_of(data, level, unit, wave, cluster), known)
-    cluster = next(iter(cluster_names(cluster, 1)), None)
-    if isinstance(data, Moments):
-        columns = _checked(names, data.terms)
-        cells = data.select(columns)
-    elif known["units"]:
-        return _of_panel(data, names, levels, unit=unit, wave=wave, cluster=cluster)
+        judge_data(asked_of(entered, level, cluster), entered.known)
+    cluster, unit = next(iter(cluster_names(cluster, 1)), None), entered.unit
+    if entered.sums is not None:
+        columns = _checked(names, entered.sums.terms)
+        cells = entered.sums.select(columns)
+    elif entered.own_units:
+        return _of_panel(entered, names, levels, cluster=cluster)
     else:
-        table = frames.open_table(data)
+        table = entered.table
         numbers = [c for c, kind in table.kinds.items() if kind in frames.NUMBERS and c != cluster]
         columns = _checked(names, numbers)
         table.require(columns, "names")
@@ -287,29 +275,24 @@ def read_source(
     keys = [k for k in dict.fromkeys((unit, cluster)) if k]
     cells.require_keys(keys)
     cells = cells.collapse(keys)
-    mark = fingerprint("|".join(columns), cells.n, cells.w, cells.mean, cells.m2)
-    return Source(cells, tuple(columns), unit, cluster, cluster, 0, cells.left_out, mark)
+    return Complete(cells, tuple(columns), unit, cluster, cluster, 0, cells.left_out)
 
 
 def _of_panel(
-    data: object,
+    entered: Source,
     names: Sequence[str] | str | None,
     levels: Sequence[Level],
     *,
-    unit: str | None,
-    wave: str | None,
     cluster: str | None,
-) -> Source:
-    if isinstance(data, Panel):
-        columns = _checked(names, [*data.employee, *data.customer])
+) -> Complete:
+    if entered.panel is not None:
+        panel = entered.panel
+        columns = _checked(names, [*panel.employee, *panel.customer])
         for name in columns:
-            data.require(name, "names")
-        if cluster is not None and cluster not in data.roles:
-            cluster = {"unit": data.unit, "wave": data.wave}.get(cluster) or cluster
-        cluster = cluster or data.cluster
-        panel = as_panel(data, columns, unit=unit, wave=wave)
+            panel.require(name, "names")
+        cluster = panel.cluster if cluster is None else entered.key(cluster)
     else:
-        table = frames.open_table(data)
+        table, unit, wave = entered.table, entered.unit, entered.wave
         keys = [k for k in (unit, wave, cluster) if k]
         table.require(keys, "unit, wave or cluster")
         numbers = [c for c, k in table.kinds.items() if k in frames.NUMBERS and c not in keys]
@@ -322,7 +305,8 @@ def _of_panel(
             )
         table.require(columns, "names")
         used = [*columns, *([cluster] if cluster and cluster not in columns else [])]
-        panel = as_panel(table, used, unit=unit, wave=wave)
+        names = [cluster] if cluster and cluster not in columns else []
+        panel = entered.as_panel(used, names=names)
     for name in columns:
         if not pd.api.types.is_numeric_dtype(panel.frame[name]):
             raise DataError(
@@ -357,15 +341,14 @@ def _of_panel(
         labels += tuple(Column(f"wave {w}", "wave") for w in waves[1:])
         x = np.column_stack([x, *[(time == w).astype(float) for w in waves[1:]]])
     cells = from_rows(x, labels, keys_of[complete].reset_index(drop=True))
-    return Source(
+    return Complete(
         cells,
         tuple(columns),
         "unit",
         "cluster",
         cluster or panel.unit,
         len(waves),
-        int((~complete).sum()) + unkeyed(data, panel),
-        fingerprint(panel.fingerprint, x, "|".join(columns)),
+        int((~complete).sum()) + entered.unkeyed(panel),
     )
 
 
@@ -375,16 +358,14 @@ def _levels(level: Level | Sequence[Level]) -> list[Level]:
     return levels
 
 
-def asked_of(
-    data: object, level: Level, unit: str | None, wave: str | None, cluster: str | None
-) -> Asked:
+def asked_of(entered: Source, level: Level, cluster: str | None) -> Asked:
     """Return what is asked, a level standing for effects."""
     return Asked(
         level,
         clusters=cluster_names(cluster, 1),
-        unit=unit,
-        wave=wave,
-        source="sums" if isinstance(data, Moments) else "rows",
+        unit=entered.unit,
+        wave=entered.wave,
+        source=entered.kind,
         called="level",
     )
 
@@ -455,7 +436,7 @@ class Sums:
     groups: Array | None
 
 
-def sums_at(source: Source, level: Level) -> Sums:
+def sums_at(source: Complete, level: Level) -> Sums:
     """Return the sums of one level; raise where too few rows are left."""
     p, words = len(source.names), level_of(level, source.waves)
     cells, units, singles, dummies = source.cells, source.units, 0, 0
@@ -504,7 +485,7 @@ def sums_at(source: Source, level: Level) -> Sums:
     return Sums(level, words, round(n), units, singles, mean, spread, whole, groups)
 
 
-def _unit_means(cells: Moments, source: Source) -> Moments:
+def _unit_means(cells: Moments, source: Complete) -> Moments:
     """Return every unit as one row; a unit lies in one cluster."""
     unit, cluster = str(source.unit), str(source.cluster)
     units = cells.collapse(list(dict.fromkeys((unit, cluster)))).means()
@@ -560,6 +541,15 @@ def pulls(whole: Array, groups: Array) -> tuple[Array, Array]:
     return r, groups / scale - r / 2 * (own[:, :, None] + own[:, None, :])
 
 
+def clustered_r(s: Sums, pairs: Sequence[tuple[int, int]]) -> Estimates:
+    """Return the correlations of some pairs of columns, with what each cluster adds to them."""
+    if s.groups is None:
+        raise ValueError("These sums have no clusters.")
+    i, j = np.array(pairs).T
+    r, psi = pulls(s.whole, s.groups)
+    return of_clusters(r[i, j], psi[:, i, j])
+
+
 def robust_ends(r: Array, se: Array, df: Array, conf_level: float) -> tuple[Array, Array]:
     """Return the limits of r from its standard error, symmetric about Fisher's z."""
     z, error = np.arctanh(r), se / (1 - r**2)
@@ -583,9 +573,8 @@ def _estimates(s: Sums, conf_level: float) -> dict[str, Array]:
         else:
             full, psi = pulls(s.whole, s.groups)
             r, psi = np.clip(full[i, j], -1, 1), psi[:, i, j]
-            groups = len(s.groups)
-            df = np.full(len(i), groups - 1.0)
-            se = np.sqrt(groups / (groups - 1) * np.sum(psi**2, axis=0))
+            df = np.full(len(i), len(psi) - 1.0)
+            se = np.sqrt(np.sum(small_sample(psi) ** 2, axis=0))
             statistic = np.arctanh(r) * (1 - r**2) / se
             low, high = robust_ends(r, se, df, conf_level)
         p = 2 * special.stdtr(df, -np.abs(statistic))
@@ -618,13 +607,13 @@ def _rows(names: Sequence[str], s: Sums, conf_level: float) -> pd.DataFrame:
 
 
 def _reliabilities(
-    data: object, names: Sequence[str], s: Sums, given: Mapping[str, float]
+    entered: Source, names: Sequence[str], s: Sums, given: Mapping[str, float]
 ) -> list[tuple[float, str]]:
     """Return each column's reliability at a level, and where it is from."""
     cells = None
-    if isinstance(data, Panel):
-        known = [n for n in names if n in data.variance.columns]
-        cells = read_cells(data, names)[0].complete(names) if known else None
+    if entered.panel is not None:
+        known = [n for n in names if n in entered.panel.variance.columns]
+        cells = read_cells(entered, names)[0].complete(names) if known else None
     out = []
     for name, spread in zip(names, s.spread, strict=True):
         if name in given:
@@ -665,7 +654,7 @@ def _clusters(s: Sums) -> int:
     return 0 if s.groups is None else len(s.groups)
 
 
-def _cautions(source: Source, found: Sequence[Sums]) -> list[Caution]:
+def _cautions(source: Complete, found: Sequence[Sums]) -> list[Caution]:
     """Return what to doubt; raise for a column that varies at no level that was asked for."""
     cautions = []
     for s in found:
@@ -713,7 +702,7 @@ def _cautions(source: Source, found: Sequence[Sums]) -> list[Caution]:
     return cautions
 
 
-def _level_table(source: Source, found: Sequence[Sums]) -> pd.DataFrame:
+def _level_table(source: Complete, found: Sequence[Sums]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "level": [s.words for s in found],
@@ -725,7 +714,7 @@ def _level_table(source: Source, found: Sequence[Sums]) -> pd.DataFrame:
     )
 
 
-def _basis(source: Source, s: Sums, conf_level: float) -> str:
+def _basis(source: Complete, s: Sums, conf_level: float) -> str:
     """Say over what a level's correlations are, and how their intervals are made."""
     robust = (
         f"cluster-robust by {source.cluster_name}: delta method on Fisher's z, t with "
@@ -742,11 +731,13 @@ def _basis(source: Source, s: Sums, conf_level: float) -> str:
     return f"{s.words} ({rows}{taken}; {how})"
 
 
-def _taken(source: Source) -> str:
+def _taken(source: Complete) -> str:
     return f", unit {'and wave ' if source.waves > 1 else ''}means taken out"
 
 
-def _methods(source: Source, found: Sequence[Sums], table: pd.DataFrame, conf_level: float) -> str:
+def _methods(
+    source: Complete, found: Sequence[Sums], table: pd.DataFrame, conf_level: float
+) -> str:
     parts = []
     for s in found:
         own = table[table["level"] == s.words]

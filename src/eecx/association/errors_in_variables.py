@@ -12,17 +12,17 @@ import pandas as pd
 
 from .. import formula as grammar
 from .. import options, plotting
-from ..errors import Caution, OptionError, check_source
+from ..errors import Caution, OptionError
 from ..models.capabilities import Asked, Effects, Rule, Uses
-from ..models.clusters import cluster_names
-from ..models.inference import covariance_of, estimates
+from ..models.clusters import cluster_names, names_of
+from ..models.inference import covariance_of, estimates, estimates_of
+from ..models.joint import combined, stacked
 from ..models.levels import CONTEXT
-from ..models.plan import known_of
 from ..models.prepare import prepare
-from ..moments import Moments
-from ..panel import Panel, as_panel
+from ..panel import Panel
 from ..results import Result, interval_phrase, recorded
-from .corrected_slopes import Level, corrected_level, left_out_moves, of_people, said, varying
+from ..sources import unit_waves
+from .corrected_slopes import Level, corrected_level, of_people, said, varying
 from .given_errors import Given, given_errors
 from .sampling_errors import rows_of
 
@@ -149,34 +149,25 @@ def errors_in_variables(
     """
     arguments = dict(locals())
     options.conf_level(conf_level)
-    check_source("errors_in_variables", data, Panel, Moments, frames=True)
-    for option, name in (("unit", unit), ("wave", wave)):
-        if name is not None and not isinstance(name, str):
-            raise OptionError(
-                f"{option}={name!r}: the name of one column.",
-                code="column-name",
-                fix="Name the column, as text.",
-            )
-    sums = isinstance(data, Moments)
+    source = unit_waves(data, "errors_in_variables", unit=unit, wave=wave)
     clusters = cluster_names(cluster, 1)
-    asked = Asked(effects, None, clusters, unit=unit, wave=wave, source="sums" if sums else "rows")
+    own = (source.unit, source.wave)
+    asked = Asked(effects, None, clusters, unit=own[0], wave=own[1], source=source.kind)
     cluster = next(iter(clusters), None)
     USES.judge(asked)
-    USES.judge_data(asked, known_of(data, unit, wave))
+    USES.judge_data(asked, source.known)
     model = grammar.parse(formula)
     given = given_errors(reliability, error_covariance, effects)
-    source = data
-    if unit is not None and not isinstance(data, Panel | Moments):
-        columns = [*model.columns, *([cluster] if cluster and cluster not in (unit, wave) else [])]
-        source = as_panel(data, columns, unit=unit, wave=wave)
-        unit = wave = None
-    panel = source if isinstance(source, Panel) else None
+    if source.own_units and source.sums is None:
+        columns = [*model.columns, *([cluster] if cluster and cluster not in own else [])]
+        source = source.made_into(source.as_panel(columns, names=names_of(model, clusters)))
+    panel = source.panel
     parts: tuple[Effects, ...] = (
         ("within", "between") if effects == "within-between" else (effects,)
     )
     levels, cautions = [], []
     for part in parts:
-        work = prepare(source, model, part, unit=unit, wave=wave, cluster=cluster)
+        work = prepare(source, model, part, cluster=cluster, sums=True)
         rows = None if panel is None else rows_of(panel, model, work)
         if len(parts) > 1:
             work = varying(work)
@@ -200,7 +191,7 @@ def errors_in_variables(
         recorded(
             errors_in_variables,
             arguments,
-            data=last.work.fingerprint,
+            data=source.fingerprint,
             reliability=known,
             error_covariance=given.covariance,
             cluster=last.work.cluster,
@@ -339,23 +330,19 @@ def _freedom(level: Level, observed: Array) -> Array:
 def _contextual(levels: Sequence[Level], conf_level: float) -> list[dict[str, Any]]:
     """Return slopes between less slopes within units: leaving out a cluster moves both."""
     within, between = levels
-    before = [
-        left_out_moves(e.fit.bread, e.fit.cross, e.fit.scores) @ e.fit.move.T
-        for e in (within, between)
-    ]
+    observed = [estimates_of(e.work, e.fit, "CR3") for e in levels]
+    corrected = [e.jackknifed for e in levels]
     rows = []
     for j in between.shown:
         column = between.fit.columns[j]
         if column not in within.fit.columns:
             continue
         i = within.fit.columns.index(column)
-        for version, one, other, moved in (
-            ("observed", within.fit.beta, between.fit.beta, before),
-            ("corrected", within.corrected, between.corrected, [within.moved, between.moved]),
-        ):
-            gap = moved[1][:, j] - moved[0][:, i]
-            se, df = np.sqrt(np.array([gap @ gap])), np.array([len(gap) - 1.0])
-            columns = estimates(np.array([other[j] - one[i]]), se, df, conf_level)
+        for version, both in zip(VERSIONS, (observed, corrected), strict=True):
+            less = np.zeros((1, sum(len(e.values) for e in both)))
+            less[0, i], less[0, len(both[0].values) + j] = -1.0, 1.0
+            gap = combined(stacked(*both), less)
+            columns = estimates(gap.values, np.sqrt(gap.covariance[0]), gap.df, conf_level)
             rows.append(
                 {"term": column.name, "level": CONTEXT, "version": version}
                 | {k: float(c[0]) for k, c in columns.items()}

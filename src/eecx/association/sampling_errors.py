@@ -50,7 +50,7 @@ class Rows:
 def rows_of(panel: Panel, model: grammar.Formula, work: Work) -> Rows:
     """Return the complete rows of a panel with the clusters of a model prepared from it."""
     x = panel.design((model.response, *model.terms)).x
-    names = pd.Index([work.cluster_name(i) for i in range(len(work.cells.w))])
+    names = work.clusters[1]
     cell = names.get_indexer(pd.Index(panel.frame[str(work.cluster)]))
     at = np.flatnonzero(~np.isnan(x).any(axis=1) & (cell >= 0))
     unit = pd.factorize(panel.frame[panel.unit].iloc[at])[0]

@@ -21,18 +21,20 @@ Array = npt.NDArray[np.float64]
 _DECIDED = 1e-10
 
 
-def leverage(bread: Array, cross: Array) -> Array:
-    """Return :math:`x_i' M x_i` from rows' cross-products, shape (n, k, k)."""
-    return np.asarray(np.einsum("iab,ab->i", cross, bread))
+def leverage(bread: Array, rows: Array) -> Array:
+    """Return :math:`x_i' M x_i` of rows (n, k)."""
+    return np.asarray(((rows @ bread) * rows).sum(axis=1))
 
 
-def hc(kind: str, bread: Array, scores: Array, h: Array, parameters: int) -> Array:
-    """Return HC0, HC1, HC2 or HC3; ``parameters`` counts absorbed effects too."""
+def hc(kind: str, bread: Array, scores: Array, h: Array | None, parameters: int) -> Array:
+    """Return HC0, HC1, HC2 or HC3 (these need h); ``parameters`` counts absorbed effects too."""
     n = len(scores)
     if kind == "HC0":
         return cr0(bread, scores)
     if kind == "HC1":
         return cr0(bread, scores) * (n / (n - parameters))
+    if h is None:
+        raise TypeError(f"{kind} needs leverages.")
     left = np.where(1 - h > _DECIDED, 1 - h, np.inf)
     power = 0.5 if kind == "HC2" else 1.0
     return cr0(bread, scores / left[:, None] ** power)

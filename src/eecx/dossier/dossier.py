@@ -7,10 +7,9 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 from string import Template
+from typing import TYPE_CHECKING
 
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from .. import plotting
 from ..errors import DataError, check_source
@@ -18,6 +17,10 @@ from ..evidence import Evidence
 from ..plotting import figure_of
 from ..results import Result, escape, json_ready, printed, safe_csv
 from .references import bibliography
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 __all__ = ["report"]
 
@@ -129,6 +132,8 @@ def _figures(evidence: Evidence) -> dict[str, tuple[str, Figure]]:
 
 
 def _figure_of(drawn: Axes | Figure) -> Figure:
+    from matplotlib.figure import Figure
+
     return drawn if isinstance(drawn, Figure) else figure_of(drawn)
 
 

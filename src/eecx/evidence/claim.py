@@ -10,19 +10,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import stats
+from scipy import special
 
 from .. import formula as grammar
 from .. import options
-from ..errors import Caution, DataError, OptionError, check_source, listing, nearest
+from ..errors import Caution, DataError, OptionError, listing, nearest
 from ..lag import lag_profile
 from ..mediation import mediate
-from ..models.inference import covariance_of, estimates_table, fit_work
+from ..models.inference import estimates_of, estimates_table, fit_work
+from ..models.joint import combined, stacked
 from ..models.prepare import prepare
+from ..models.waves import two_way_of
 from ..models.work import Effects
 from ..panel import Panel
 from ..regression import regress
-from ..results import Result, versions
+from ..results import Estimates, Result, versions
+from ..sources import Source, unit_waves
 from . import gates as gate_rules
 from .evidence import Evidence, interval
 from .gates import Gate, Reliability
@@ -125,6 +128,7 @@ def examine_claim(
     """
     mediators = [mediators] if isinstance(mediators, str) else list(mediators or ())
     extra = [covariates] if isinstance(covariates, str) else list(covariates or ())
+    source = unit_waves(panel, "examine_claim", rows=False, sums=False)
     _check(panel, x, y, mediators, alpha)
     options.draws(draws, usual=2000, conf_level=0.95)
     options.rng(rng)
@@ -140,7 +144,9 @@ def examine_claim(
     unreliable = gate_rules.unreliable_rows(of_x, of_y)
     still = _still(panel, terms)
     even = _evened(panel, x, y, terms)
-    claim = _Claim(panel, even, x, y, terms, still, deltas, of_x, alpha, tuple(gates), unreliable)
+    claim = _Claim(
+        source, panel, even, x, y, terms, still, deltas, of_x, alpha, tuple(gates), unreliable
+    )
     rows, results = _judged_rows(claim)
     more, described = _described_rows(claim, mediators, draws, rng)
     rows |= more
@@ -171,7 +177,7 @@ def examine_claim(
         "draws": draws,
         "rng": rng if isinstance(rng, int) else str(rng),
         "panel": panel.spec,
-        "data": panel.fingerprint,
+        "data": source.fingerprint,
         "versions": versions(),
     }
     return Evidence(
@@ -191,6 +197,7 @@ def examine_claim(
 
 @dataclass(frozen=True, eq=False)
 class _Claim:
+    source: Source
     panel: Panel
     even: Panel
     x: str
@@ -238,7 +245,6 @@ class _Claim:
 
 
 def _check(panel: Panel, x: str, y: str, mediators: Sequence[str], alpha: float) -> None:
-    check_source("examine_claim", panel, Panel)
     if not len(panel.frame):
         raise DataError(
             "The panel has no rows.",
@@ -394,8 +400,8 @@ def _judged_rows(claim: _Claim) -> tuple[dict[int, dict[str, Any]], dict[str, Re
             continue
         try:
             model = claim.formula(claim.y, grammar.Name(claim.x), within=number == 2)
-            data = claim.even if number == 1 else claim.panel
-            found[number] = regress(data, model.text, effects=effects)
+            rows_of = claim.source.made_into(claim.even) if number == 1 else claim.source
+            found[number] = regress(rows_of, model.text, effects=effects)
         except DataError as error:
             rows[number] = _row(
                 number, claim, Verdict("not_testable", f"not testable, because {_lower(error)}")
@@ -572,7 +578,7 @@ def _described_rows(
 def _lagged_rows(claim: _Claim) -> dict[int, dict[str, Any]]:
     """Describe rows 3 to 5: each side on the other's last wave, given its own last wave."""
     rows: dict[int, dict[str, Any]] = {}
-    influence: dict[int, tuple[float, pd.Series[float]]] = {}
+    scaled: dict[int, Estimates] = {}
     ratio = claim.sd_ratio()
     inverse = 1 / ratio if ratio > 0 else np.nan
     for number, cause, effect, scale in (
@@ -590,19 +596,16 @@ def _lagged_rows(claim: _Claim) -> dict[int, dict[str, Any]]:
         before = grammar.Lag(cause, 1)
         model = claim.formula(effect, before, grammar.Lag(effect, 1))
         try:
-            slope, pull, n = _lagged_slope(claim.panel, model, before.label)
+            found, n = _lagged_slope(claim.panel, model)
         except DataError as error:
             rows[number] = _row(
                 number, claim, Verdict("not_testable", f"not testable, because {_lower(error)}")
             )
             continue
         verdict = Verdict("not_judged", "not judged", STABLE)
-        rows[number] = _row(number, claim, verdict, slope, n=n, scale=scale)
-        influence[number] = (
-            float(slope["estimate"]) * scale * claim.sign,
-            pull * scale * claim.sign,
-        )
-    rows[5] = _difference_row(claim, influence)
+        rows[number] = _row(number, claim, verdict, _as_row(found, before.label), n=n, scale=scale)
+        scaled[number] = combined(found, [[scale]])
+    rows[5] = _difference_row(claim, scaled)
     return rows
 
 
@@ -613,39 +616,31 @@ def _comes_before(panel: Panel, cause: str, effect: str) -> bool:
     return not (gap <= 0).any()
 
 
-def _lagged_slope(
-    panel: Panel, model: grammar.Formula, name: str
-) -> tuple[pd.Series[Any], pd.Series[float], int]:
-    """Return a slope with wave effects and clustered errors, and each unit's pull on it."""
+def _lagged_slope(panel: Panel, model: grammar.Formula) -> tuple[Estimates, int]:
+    """Return the first term's slope with wave effects and CR2 errors, and the rows it rests on."""
     work = prepare(panel, model, "pooled", vcov="CR2", wave_effects=True)
     fit = fit_work(work)
-    covariance, df = covariance_of(work, fit, "CR2")
-    at = fit.columns.index(work.terms[0])
-    table = estimates_table(
-        [name], fit.beta[[at]], np.sqrt(np.diag(covariance))[[at]], df[[at]], 0.95
-    )
-    pull = pd.Series(fit.influence[:, at], index=work.cells.keys.iloc[:, 0])
-    return table.iloc[0], pull, int(fit.n)
+    slope = np.zeros((1, len(fit.beta)))
+    slope[0, fit.columns.index(work.terms[0])] = 1.0
+    return estimates_of(work, fit, "CR2", slope), int(fit.n)
 
 
-def _difference_row(
-    claim: _Claim, influence: Mapping[int, tuple[float, pd.Series[float]]]
-) -> dict[str, Any]:
-    if len(influence) < 2:
+def _as_row(found: Estimates, name: str) -> pd.Series[Any]:
+    se = np.sqrt(np.diag(found.covariance))
+    return estimates_table([name], found.values, se, found.df, 0.95).iloc[0]
+
+
+def _difference_row(claim: _Claim, scaled: Mapping[int, Estimates]) -> dict[str, Any]:
+    """Describe row 5: the slopes of rows 3 and 4, which rest on the same units, compared."""
+    if len(scaled) < 2:
         return _row(5, claim, Verdict("not_testable", "not testable, because row 3 or 4 is not"))
-    (forward, a), (backward, b) = influence[3], influence[4]
-    pull = a.sub(b, fill_value=0.0)
-    se = float(np.sqrt((pull**2).sum() * len(pull) / (len(pull) - 1)))
-    df = len(pull) - 1.0
-    value = claim.sign * (forward - backward)
-    at = [np.atleast_1d(v) for v in (value, se, df)]
-    table = estimates_table(["row 3 - row 4"], at[0], at[1], at[2], 0.95)
+    found = combined(stacked(scaled[3], scaled[4]), [[1.0, -1.0]])
     verdict = Verdict(
         "not_judged",
         "not judged",
         "row 3 less row 4 in SD units; stable differences between units bias both",
     )
-    return _row(5, claim, verdict, table.iloc[0], scale=1.0)
+    return _row(5, claim, verdict, _as_row(found, "row 3 - row 4"), scale=1.0)
 
 
 def _mediated_row(
@@ -691,14 +686,17 @@ def _robustness_row(claim: _Claim) -> dict[str, Any]:
         )
     model = claim.formula(claim.y, grammar.Name(claim.x), within=True)
     slopes = {}
+    try:
+        rows = prepare(panel, model, "pooled", vcov="HC1")  # whose cells are rows
+    except DataError:
+        return _row(7, claim, Verdict("not_testable", "not testable, because row 2 is not"))
     for wave in np.unique(panel.time):
         try:
-            work = prepare(panel, model, "two-way", vcov="CR1", rows=panel.time != wave)
-            fit = fit_work(work)
+            fit = fit_work(two_way_of(rows, rows.cells.keys["wave"].to_numpy() != wave))
         except DataError:
             continue
         slopes[panel.frame.loc[panel.time == wave, panel.wave].iloc[0]] = (
-            claim.sign * fit.beta[fit.columns.index(work.terms[0])]
+            claim.sign * fit.beta[fit.columns.index(rows.terms[0])]
         )
     if not slopes:
         return _row(7, claim, Verdict("not_testable", "not testable, because row 2 is not"))
@@ -759,7 +757,7 @@ def _points(panel: Panel, even: Panel, x: str, y: str) -> pd.DataFrame:
 
 
 def _with_bars(points: pd.DataFrame, spread: Mapping[str, pd.Series[float]]) -> pd.DataFrame:
-    z = stats.norm.isf(0.025)
+    z = -special.ndtri(0.025)
     for role, se in spread.items():
         points[f"{role}_low"], points[f"{role}_high"] = points[role] - z * se, points[role] + z * se
     return points

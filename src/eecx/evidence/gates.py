@@ -12,6 +12,7 @@ from ..agreement import CHANGE as OVER_TIME
 from ..agreement import estimate, read_cells
 from ..errors import listing
 from ..panel import Panel
+from ..sources import unit_waves
 
 __all__ = [
     "Gate",
@@ -94,7 +95,8 @@ def reliabilities(panel: Panel, name: str) -> Reliability:
 
     See :func:`eecx.reliability` for the two levels.
     """
-    cells, _, _ = read_cells(panel, [name])
+    source = unit_waves(panel, "examine_claim", rows=False, sums=False)
+    cells, _ = read_cells(source, [name])
     between, change = (estimate(cells, name, level) for level in (UNITS, OVER_TIME))
     return Reliability(between and between[0], change and change[0])
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 __all__ = ["Kind", "Verdict", "detectable", "holm", "judge"]
 
@@ -99,8 +99,8 @@ def judge(
     if not np.isfinite(std_error):
         return Verdict("not_resolved", "not resolved", "nothing tells the error of this slope")
     level = alpha / share
-    wide = stats.t.isf(level / 2, df) * std_error
-    narrow = stats.t.isf(level, df) * std_error
+    wide = -float(special.stdtrit(df, level / 2)) * std_error
+    narrow = -float(special.stdtrit(df, level)) * std_error
     furthest = max(abs(estimate - narrow), abs(estimate + narrow))
     note = ""
     if delta is not None and furthest < delta:
@@ -127,4 +127,4 @@ def judge(
 
 def detectable(std_error: float, df: float, alpha: float = 0.05, power: float = 0.8) -> float:
     """Return the effect that a two-sided test at ``alpha`` finds with this power."""
-    return float((stats.t.isf(alpha / 2, df) + stats.t.ppf(power, df)) * std_error)
+    return float((special.stdtrit(df, power) - special.stdtrit(df, alpha / 2)) * std_error)

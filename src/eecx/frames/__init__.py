@@ -13,6 +13,7 @@ from .expressions import (
     choose,
     column,
     count,
+    distinct,
     every_present,
     flag,
     highest,
@@ -25,14 +26,16 @@ from .expressions import (
     zero_if_missing,
 )
 from .files import read_csv
-from .kinds import NUMBERS, Kind
+from .fingerprint import fingerprint_of_columns
+from .kinds import NUMBERS, WHOLE, Kind
 from .open_table import numbers_from_text, open_table
 from .parse import Parse, looks_numeric, read_numbers
-from .plain import plain, plain_keys
+from .plain import doubles, plain, plain_keys, refuse_rounded, too_long, whole
 from .tables import Table
 
 __all__ = [
     "NUMBERS",
+    "WHOLE",
     "Expr",
     "Kind",
     "Parse",
@@ -41,7 +44,10 @@ __all__ = [
     "choose",
     "column",
     "count",
+    "distinct",
+    "doubles",
     "every_present",
+    "fingerprint_of_columns",
     "flag",
     "highest",
     "holds",
@@ -56,6 +62,9 @@ __all__ = [
     "read_csv",
     "read_numbers",
     "real",
+    "refuse_rounded",
+    "too_long",
     "total",
+    "whole",
     "zero_if_missing",
 ]

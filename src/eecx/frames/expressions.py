@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import reduce
 
@@ -13,10 +14,12 @@ __all__ = [
     "choose",
     "column",
     "count",
+    "distinct",
     "every_present",
     "flag",
     "highest",
     "holds",
+    "known",
     "lowest",
     "one_of",
     "present",
@@ -63,6 +66,16 @@ def real(value: Expr) -> Expr:
     return value.cast(nw.Float64)
 
 
+def known(value: Expr) -> Expr:
+    """Return a double, or null where it is NaN; infinite values stay, to be refused.
+
+    Whether a value is NaN is not asked as such: DuckDB answers that from the statistics of a file,
+    in which NaN may not count.
+    """
+    infinite = (value == math.inf) | (value == -math.inf)
+    return nw.when(value.is_finite() | infinite).then(value)
+
+
 def flag(condition: Expr, of: Expr) -> Expr:
     """Return 1 where the condition holds and 0 where not, null where ``of`` is null."""
     return nw.when(~of.is_null()).then(condition.cast(nw.Int64))
@@ -94,6 +107,11 @@ def every_present(names: Sequence[str]) -> Expr:
 def zero_if_missing(value: Expr) -> Expr:
     """Return the value, or 0 where it is null."""
     return nw.when(~value.is_null()).then(value).otherwise(nw.lit(0))
+
+
+def distinct(name: str) -> Expr:
+    """Return the number of different values of a row expression by its name, as an aggregate."""
+    return nw.col(name).n_unique()
 
 
 def choose(cases: Sequence[tuple[Expr, Expr]]) -> Expr:

@@ -10,17 +10,24 @@ import pandas as pd
 
 from ..errors import DataError, EecxError, EngineError, listing
 from .failures import unreadable
-from .parse import LEADING_ZERO, NUMBER, WHOLE
+from .parse import LEADING_ZERO, NUMBER, WHOLE, same_as_written
 from .plain import nullable, plain_nullable, plain_text
 
 __all__ = ["open_path", "read_csv"]
 
+WRITTEN = "as written: "
+"""Begins the name of a column that holds the texts of another, whose numbers tell fewer apart."""
+
 
 def open_path(path: Path) -> object:
     """Open a CSV or Parquet file, by its suffix."""
-    if not path.exists():
+    try:
+        there = path.exists()
+    except (OSError, ValueError):  # too long for a path, or with signs that none has
+        there = False
+    if not there:
         raise DataError(
-            f"There is no file {str(path)!r}.",
+            f"There is no file {str(path)!r:.200}.",
             code="no-file",
             fix="Give its full path.",
         )
@@ -33,7 +40,7 @@ def open_path(path: Path) -> object:
             fix="Give the path of a file in it.",
         )
     if path.suffix.lower() in (".csv", ".txt", ".tsv"):
-        return read_csv(path)
+        return _read_csv(path, written=True)
     raise DataError(
         f"{path.name!r} is neither .csv nor .parquet.",
         code="bad-file",
@@ -46,7 +53,12 @@ def _open_parquet(path: Path) -> object:
         if importlib.util.find_spec("duckdb"):
             import duckdb
 
-            return duckdb.read_parquet(str(path))
+            rows = duckdb.read_parquet(str(path))
+            if not any("TIME ZONE" in str(kind) for kind in rows.types):
+                return rows
+            # DuckDB does not keep the zone: its clock would be that of the machine
+            if not any(map(importlib.util.find_spec, ("polars", "pyarrow"))):
+                return rows
         if importlib.util.find_spec("polars"):
             import polars
 
@@ -71,6 +83,11 @@ def read_csv(path: Path) -> pd.DataFrame:
     and none is an integer with a leading zero ("001" is a name, not the number 1), and boolean
     when every cell is blank, true or false.
     """
+    return _read_csv(path)
+
+
+def _read_csv(path: Path, *, written: bool = False) -> pd.DataFrame:
+    """Read a CSV file; ``written`` adds the texts of columns that numbers would change."""
     separator = "\t" if path.suffix.lower() == ".tsv" else ","
     try:
         cells = pd.read_csv(
@@ -94,6 +111,12 @@ def read_csv(path: Path) -> pd.DataFrame:
             code="bad-file",
             fix="Save it as UTF-8.",
         ) from error
+    except OSError as error:
+        raise DataError(
+            f"The file {path.name!r} cannot be read: {error.strerror}.",
+            code="bad-file",
+            fix="Give a file that can be read.",
+        ) from error
     except pd.errors.ParserError as error:
         raise DataError(
             f"The file {path.name!r} cannot be read as CSV: {str(error).strip()}.",
@@ -108,7 +131,11 @@ def read_csv(path: Path) -> pd.DataFrame:
             code="named-twice",
             fix="Rename them in its first line.",
         )
-    return pd.DataFrame({str(name): _typed(body[i]) for i, name in header.items()})
+    columns = {str(name): _typed(body[i]) for i, name in header.items()}
+    for i, name in header.items() if written else ():
+        if columns[str(name)].dtype.kind in "iufb" and not same_as_written(body[i]):
+            columns[f"{WRITTEN}{name}"] = plain_text(body[i])
+    return pd.DataFrame(columns)
 
 
 def _typed(cells: pd.Series[Any]) -> pd.Series[Any]:

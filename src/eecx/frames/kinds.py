@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import narwhals as nw
 
-__all__ = ["NUMBERS", "Kind", "kind_of"]
+__all__ = ["NUMBERS", "WHOLE", "Kind", "kind_of"]
 
 Kind = Literal[
     "integer",  # fits 64 bits with a sign
@@ -17,6 +17,8 @@ Kind = Literal[
     "parsed",  # floats read from text: number codes are already out
     "boolean",
     "text",
+    "name",  # text that names things, though it may look like a number
+    "complex",
     "time",
     "zoned",  # time with a time zone
     "other",
@@ -24,6 +26,8 @@ Kind = Literal[
 NUMBERS: frozenset[Kind] = frozenset(
     {"integer", "wide", "huge", "decimal", "float", "parsed", "boolean"}
 )
+
+WHOLE: frozenset[Kind] = frozenset({"integer", "wide", "huge"})
 
 
 def kind_of(dtype: Any) -> Kind:

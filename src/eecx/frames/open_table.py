@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import narwhals as nw
 import pandas as pd
 
-from ..errors import DataError
+from ..errors import DataError, OptionError, into_a_frame
 from .failures import opening, unreadable
-from .files import open_path
-from .kinds import kind_of
+from .files import WRITTEN, open_path
+from .kinds import Kind, kind_of
 from .parse import Parse, read_numbers
-from .plain import plain_pandas
+from .plain import plain_pandas, twins
 from .tables import Table
 
 __all__ = ["numbers_from_text", "open_table"]
@@ -39,14 +40,30 @@ def open_table(
     DataError
         For an empty file, a file that is not there, or text that ``parse`` does not explain.
     """
+    if not isinstance(parse, Parse | None):
+        raise OptionError(
+            f"parse={parse!r:.60}: rules for text in numeric cells.",
+            code="wrong-type",
+            fix="Leave it out, or give eecx.Parse(missing=['No Data']).",
+        )
     if isinstance(source, Table):
-        return source
-    if isinstance(source, str | Path):
-        name = name or f"the file {Path(source).name!r}"
-        source = open_path(Path(source))
+        opened_before = source if parse is None else replace(source, parse=parse)
+        return numbers_from_text(opened_before, opened_before.texts(numeric))
+    path = Path(source) if isinstance(source, str | Path) else None
+    written: dict[str, str] = {}
+    if path is not None:
+        name = name or f"the file {path.name!r}"
+        source = open_path(path)
+        if isinstance(source, pd.DataFrame):
+            texts = [c for c in source.columns if c.startswith(WRITTEN)]
+            written = {c.removeprefix(WRITTEN): c for c in texts}
     name = name or "the data frame"
+    alike = {}
+    source = nw.to_native(source, pass_through=True)
     if isinstance(source, pd.DataFrame):
-        source = plain_pandas(source, name)
+        given, source = source, plain_pandas(source, name)
+        found = {str(c): twins(values) for c, values in given.items()}
+        alike = {c: pair for c, pair in found.items() if pair is not None}
     try:
         opened: Any = nw.from_native(source)  # type: ignore[call-overload, unused-ignore]
     except TypeError as error:
@@ -54,6 +71,7 @@ def open_table(
             f"{opening(name)} is a {type(source).__name__}; accepted are pandas, Polars, PyArrow "
             "and Spark frames, DuckDB relations, and paths to CSV or Parquet files.",
             code="wrong-type",
+            fix=into_a_frame(source),
         ) from error
     rows = opened.lazy()
     engine = str(rows.implementation)
@@ -61,15 +79,21 @@ def open_table(
         kinds = {c: kind_of(d) for c, d in rows.collect_schema().items()}
     except Exception as error:  # every engine has its own kinds
         raise unreadable(name, engine, error) from error
-    table = Table(rows, kinds, engine, name, parse)
-    return numbers_from_text(table, [c for c in dict.fromkeys(numeric) if kinds.get(c) == "text"])
+    if isinstance(source, pd.DataFrame):
+        kinds |= {c: "complex" for c, d in source.dtypes.items() if d.kind == "c"}
+    kinds = {c: kind for c, kind in kinds.items() if c not in written.values()}
+    held = path is None and isinstance(opened, nw.DataFrame)
+    table = Table(
+        rows, kinds, engine, name, parse, path=path, held=held, written=written, alike=alike
+    )
+    return numbers_from_text(table, table.texts(numeric))
 
 
 def numbers_from_text(table: Table, texts: Sequence[str]) -> Table:
     """Read text columns as numbers, in memory, and keep the record."""
     if not texts:
         return table
-    frame, _ = table.collect(list(table.kinds))
+    frame = table.in_memory(list(table.kinds))
     records = [table.record]
     for name in texts:
         frame[name], record = read_numbers(frame[name], name, table.parse)
@@ -77,7 +101,14 @@ def numbers_from_text(table: Table, texts: Sequence[str]) -> Table:
     kept = [r for r in records if len(r)]
     record = pd.concat(kept, ignore_index=True) if kept else table.record
     rows = nw.from_native(frame).lazy()
-    kinds = {c: kind_of(d) for c, d in rows.collect_schema().items()}
-    return Table(
-        rows, {**kinds, **dict.fromkeys(texts, "parsed")}, "pandas", table.name, table.parse, record
+    kinds = {c: kind_of(d) for c, d in rows.select(*table.kinds).collect_schema().items()}
+    own = {c: k for c, k in table.kinds.items() if k in ("name", "parsed", "complex")}
+    read: dict[str, Kind] = {**kinds, **own, **dict.fromkeys(texts, "parsed")}
+    return replace(
+        table,
+        rows=rows,
+        kinds=read,
+        engine="pandas",
+        record=record,
+        alike={c: pair for c, pair in table.alike.items() if c not in texts},
     )

@@ -12,13 +12,25 @@ import numpy as np
 import pandas as pd
 
 from ..errors import DataError, OptionError, listing
-from .plain import blank
+from .plain import blank, too_long
 
-__all__ = ["LEADING_ZERO", "NUMBER", "RECORD", "WHOLE", "Parse", "looks_numeric", "read_numbers"]
+__all__ = [
+    "LEADING_ZERO",
+    "NUMBER",
+    "RECORD",
+    "WHOLE",
+    "Parse",
+    "looks_numeric",
+    "read_numbers",
+    "same_as_written",
+]
 
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 PERCENT = re.compile(rf"({NUMBER.pattern})\s*%", re.ASCII)
 CENSORED = re.compile(rf"(<=|>=|<|>|≤|≥)\s*(({NUMBER.pattern})\s*%?)", re.ASCII)
+USUAL = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?", re.ASCII)
+NOT_A_NUMBER = re.compile(r"[+-]?nan", re.ASCII | re.IGNORECASE)
+INFINITE = re.compile(r"[+-]?inf(inity)?", re.ASCII | re.IGNORECASE)
 WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
 LEADING_ZERO = re.compile(r"[+-]?0\d+", re.ASCII)
 RECORD = ("column", "text", "as", "cells")
@@ -113,6 +125,8 @@ def read_numbers(
     if offenders := [t for t, read in meaning.items() if read is None]:
         raise _offence(column, offenders, counts)
     read = {t: m for t, m in meaning.items() if m is not None}
+    if long := [t for t, (value, _) in read.items() if not np.isnan(value) and _too_long(t)]:
+        raise too_long(column, int(long[0]))
     if rules.percent == "points" and any("%" in t for t in read):
         fractions = [t for t, (v, how) in read.items() if not how and 0 < v < 1]
         if fractions:
@@ -133,6 +147,10 @@ def _read_text(text: str, rules: Parse) -> tuple[float, str] | None:
     """Return the value and how it was read (nothing for a plain number), None if it cannot be."""
     if text.casefold() in rules.words:
         return np.nan, "missing"
+    if NOT_A_NUMBER.fullmatch(text):  # as programs write it
+        return np.nan, "missing"
+    if INFINITE.fullmatch(text):
+        return float(text), ""  # is refused where it is used, as in any other data
     if NUMBER.fullmatch(text):
         return (np.nan, "missing") if float(text) in rules.codes else (float(text), "")
     if match := PERCENT.fullmatch(text):
@@ -178,6 +196,27 @@ def _offence(column: str, offenders: Sequence[str], counts: pd.Series[int]) -> D
 def looks_numeric(cells: Iterable[object]) -> bool:
     """Return whether any text cell is a number, a percentage or a bound such as "> 95%"."""
     texts = {str(c).strip() for c in cells if not blank(c)}
-    if any(LEADING_ZERO.fullmatch(t) for t in texts):
-        return False  # "01" and "02" are names
+    if any(LEADING_ZERO.fullmatch(t) or _too_long(t) for t in texts):
+        return False  # "01" and "02" are names, and so are numbers that doubles would merge
     return any(p.fullmatch(t) for t in texts for p in (NUMBER, PERCENT, CENSORED))
+
+
+def _too_long(text: str) -> bool:
+    """Whether a text is a whole number of which a double would lose digits."""
+    return len(text) > 15 and bool(WHOLE.fullmatch(text)) and int(text) != int(float(text))
+
+
+def same_as_written(cells: Iterable[object]) -> bool:
+    """Return whether texts are numbers, or true and false, that tell apart what the texts do.
+
+    Each is written as usual: "7" and "7.5", not "007", "+7", "7.50" or "7E0". A whole number may
+    end in ".0", as in a column that once had gaps, if it is not written without it as well.
+    """
+    texts = {str(c) for c in cells if not blank(c)}
+    bare = {t.strip() for t in texts}
+    if len({t.casefold() for t in bare} - {"true", "false"}) == 0:
+        return len(texts) == len({t.casefold() for t in bare})
+    if not all(USUAL.fullmatch(t) and t != "-0" for t in bare):
+        return False
+    usual = all("." not in t or repr(float(t)) == t for t in bare)
+    return usual and len(texts) == len({Decimal(t) for t in bare})

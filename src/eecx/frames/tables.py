@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import narwhals as nw
@@ -12,13 +14,16 @@ import numpy as np
 import pandas as pd
 
 from ..errors import ColumnError, DataError, EecxError, EngineError, nearest
-from .expressions import Expr, every_present, flag, real, zero_if_missing
+from .expressions import Expr, every_present, flag, known, real, zero_if_missing
 from .failures import opening, reason, unreadable
-from .kinds import NUMBERS, Kind
-from .parse import RECORD, Parse
-from .plain import plain, plain_keys
+from .fingerprint import fingerprint_of_table
+from .kinds import NUMBERS, WHOLE, Kind
+from .parse import RECORD, Parse, looks_numeric, same_as_written
+from .plain import beyond_doubles, doubles, from_texts, plain, plain_keys, refuse_rounded, too_long
 
 __all__ = ["Table"]
+
+NO_RECORD = pd.DataFrame(columns=list(RECORD))
 
 
 @dataclass(frozen=True)
@@ -30,13 +35,38 @@ class Table:
     engine: str
     name: str
     parse: Parse | None = None
-    record: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(RECORD)))
+    record: pd.DataFrame = field(default_factory=lambda: NO_RECORD)
     full: frozenset[str] = frozenset()
     """Numeric columns known to have an answer in every row: nothing need be guarded there."""
     count: int | None = None
     """How many rows there are, where they were counted."""
     extents: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     """Lowest and highest answer of the columns that were looked at."""
+    path: Path | None = None
+    """The file or folder that holds the rows, where there is one."""
+    held: bool = True
+    """Whether the rows are in memory, not yet to be made by an engine."""
+    middle: Mapping[str, int] = field(default_factory=dict)
+    """What :meth:`real` takes off whole numbers that go beyond 2^53, before they are doubles."""
+    written: Mapping[str, str] = field(default_factory=dict)
+    """Columns of numbers that tell fewer apart than their texts in a file, and where those are."""
+    alike: Mapping[str, tuple[object, object]] = field(default_factory=dict)
+    """Columns that hold a number and the same number as text: names of one thing, or of two."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the columns."""
+        return tuple(self.kinds)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """What tells these data from others, whichever columns of them an analysis takes."""
+        return fingerprint_of_table(self)
+
+    @property
+    def is_read(self) -> bool:
+        """Whether the rows are in memory."""
+        return self.held or self.engine == "pandas"
 
     @property
     def subject(self) -> str:
@@ -58,6 +88,25 @@ class Table:
                     fix=nearest(column, self.kinds),
                 )
 
+    def texts(self, columns: Iterable[str]) -> list[str]:
+        """Return those of these columns that hold text."""
+        return [c for c in dict.fromkeys(columns) if self.kinds.get(c) == "text"]
+
+    def _refuse_complex(self, column: str) -> None:
+        if self.kinds[column] == "complex":
+            raise DataError(
+                f"Column {column!r} of {self.name} holds complex numbers.",
+                code="not-numbers",
+                fix=f"Take one part of them, as in frame[{column!r}] = frame[{column!r}].map("
+                "lambda z: z.real).",
+            )
+
+    def in_memory(self, columns: Sequence[str]) -> pd.DataFrame:
+        """Bring columns into memory as they are; of what pandas holds, all that belongs to them."""
+        if self.engine == "pandas":
+            return _pandas(self.rows).copy(deep=False)
+        return self.collect(columns)[0]
+
     def _column(self, column: str) -> Expr:
         """Return the column as it is held."""
         if self.rows.implementation.is_spark_like():  # reads a dot in a name as a part of it
@@ -66,6 +115,7 @@ class Table:
 
     def number(self, column: str) -> Expr:
         """Return the column as a number per row: null where missing, NaN or a missing code."""
+        self._refuse_complex(column)
         kind = self.kinds[column]
         if kind not in NUMBERS:
             raise DataError(
@@ -73,19 +123,80 @@ class Table:
                 code="not-numbers",
                 fix="Make it numbers, or name another column.",
             )
-        whole = kind in ("integer", "boolean")
+        whole = kind in ("integer", "boolean") or (kind == "wide" and bool(self.middle.get(column)))
         value = self._column(column).cast(nw.Int64 if whole else nw.Float64)
         if column in self.full:
             return value
         if kind in ("float", "parsed"):
-            value = nw.when(~value.is_nan()).then(value)
+            value = known(value)
         for code in self.parse.codes if self.parse and kind != "parsed" else ():
             value = nw.when(value != code).then(value)
         return value
 
+    def real(self, column: str) -> Expr:
+        """Return the column as doubles, less its ``middle``, if it has one."""
+        if column not in self.middle:
+            return real(self.number(column))
+        value = self._column(column)
+        if middle := self.middle[column]:
+            return real(
+                (value if self.parse is None else self.number(column)).cast(nw.Int64) - middle
+            )
+        # Arrow takes such numbers to doubles by way of text alone
+        arrow = self.engine in ("pandas", "pyarrow")
+        return real(value.cast(nw.String)) if arrow else real(value)
+
+    def about_middles(self, extents: Mapping[str, tuple[Any, Any]]) -> Table:
+        """Return the table with the ``middle`` of whole numbers beyond 2^53, of known extents.
+
+        Raises
+        ------
+        DataError
+            Where they lie so far apart that a double would lose their last digits all the same.
+        """
+        found = {}
+        for column, (low, high) in extents.items():
+            most, kind = max(abs(low), abs(high)), self.kinds[column]
+            if most < 2**53 or kind not in ("integer", "wide", "huge", "decimal"):
+                continue
+            codes = self.parse is not None and bool(self.parse.codes)
+            if kind in ("huge", "decimal") or most >= 2**63 or (codes and kind == "wide"):
+                if np.spacing(float(most)) > 1e-10 * float(high - low):
+                    raise too_long(column)
+                if kind != "wide":
+                    continue
+            found[column] = 0
+            if high - low < 2**52 and most < 2**63:
+                middle = low + (high - low) // 2
+                found[column] = middle - middle % 2**11  # a double
+            elif most < 2**63 and self._rounds(column):
+                raise too_long(column)
+        return replace(self, middle=found)
+
+    def as_doubles(self, columns: Iterable[str]) -> Table:
+        """Return the table with no middle taken off; raise where digits would be lost."""
+        for column in columns:
+            if self.middle.get(column) and self._rounds(column):
+                raise too_long(column)
+        return replace(self, middle={c: 0 for c in self.middle})
+
+    def _rounds(self, column: str) -> bool:
+        """Whether doubles would round whole numbers of a column, all of which fit 64 bits."""
+        if self.engine == "pandas":
+            own = self._collect([column], [])[0][column].dropna()
+            return any(int(v) != int(float(v)) for v in pd.unique(own))
+        value, rows = self._column(column).cast(nw.Int64), {}
+        for power in range(53, 63):
+            start, step = 2**power, 2 ** (power - 52)
+            size = (value >= start) | (value <= -start)
+            rows[f"p{power}"] = flag(size & (value % step != 0), value)
+        seen = self.group([], rows, {k: nw.col(k).max() for k in rows})[1]
+        return bool((seen.fillna(0) > 0).any(axis=None))
+
     def untouched(self, column: str) -> Expr:
         """Return the column for its extent: as :meth:`number`, whole numbers not widened."""
-        plain = self.kinds[column] == "integer" and not (self.parse and self.parse.codes)
+        whole = self.kinds[column] in ("integer", "wide")
+        plain = whole and not (self.parse and self.parse.codes)
         return self._column(column) if plain else self.number(column)
 
     def flag(self, column: str, holds: Callable[[Expr], Expr]) -> Expr:
@@ -93,11 +204,51 @@ class Table:
         value = self.number(column)
         return holds(value).cast(nw.Int64) if column in self.full else flag(holds(value), value)
 
+    def level(self, column: str, value: Any, known: Sequence[Any]) -> Expr:
+        """Return 1 in rows of a level and 0 in those of others, null where there is none."""
+        own = self.number(column) if self.kinds[column] in NUMBERS else self._column(column)
+        return nw.when(own.is_in(list(known))).then((own == value).cast(nw.Int64))
+
+    def naming(self, columns: Iterable[str]) -> Table:
+        """Return the table with these columns as names, as they are written, not as numbers."""
+        columns = [c for c in columns if c in self.kinds]
+        for column in columns:
+            self._refuse_alike(column)
+        texts = [c for c in columns if self.kinds[c] == "text"]
+        held = self.in_memory(texts) if texts else pd.DataFrame()
+        seen = {c: pd.unique(held[c]) for c in texts}
+        names = [c for c, own in seen.items() if looks_numeric(own) and not same_as_written(own)]
+        moved = {c: self._column(self.written[c]) for c in columns if c in self.written}
+        named: dict[str, Kind] = dict.fromkeys([*names, *moved], "name")
+        rows = self.rows.with_columns(**moved) if moved else self.rows
+        return replace(self, rows=rows, kinds={**self.kinds, **named})
+
+    def _refuse_alike(self, column: str) -> None:
+        """Refuse names of which it cannot be told whether they are one."""
+        if (pair := self.alike.get(column)) is None:
+            return
+        one, other = pair
+        kinds = f"the {type(one).__name__} {one!r} and the {type(other).__name__} {other!r}"
+        frame = f"frame[{column!r}]"
+        raise DataError(
+            f"Column {column!r} of {self.name} holds {kinds}, which may name one thing or two.",
+            code="mixed-types",
+            fix=f"If one: {frame} = {frame}.astype(str). If two: {frame} = {frame}.map(repr).",
+        )
+
     def key(self, column: str) -> Expr:
         """Return the column as it tells cells apart; times lose their zone, not their clock."""
+        self._refuse_alike(column)
+        self._refuse_complex(column)
+        if column in self.written:
+            return self._column(self.written[column])
         value, kind = self._column(column), self.kinds[column]
         if kind == "huge":  # pandas would round it
             return value.cast(nw.Int64)
+        if kind in ("float", "parsed"):  # PyArrow tells 0 from -0
+            return value + 0.0
+        if kind == "decimal" and self.engine == "duckdb":  # which hands over doubles
+            return value.cast(nw.String)
         return value.dt.replace_time_zone(None) if kind == "zoned" else value
 
     def group(
@@ -118,8 +269,16 @@ class Table:
             frame = self._rows_only(keys, rows)
             frame = frame if complete is None else frame.filter(complete)
             frame = frame.with_columns(**then) if then else frame
-            found, sums = self._aggregate(frame, len(keys), totals)
-        return found.set_axis(list(keys), axis=1), sums
+            found, sums = self._aggregate(frame, len(keys), totals, self._decimals(keys, "key_"))
+        found = found.set_axis(list(keys), axis=1)
+        for key in keys:
+            refuse_rounded(found[key])
+        return found, sums
+
+    def length(self) -> int:
+        """Return how many rows there are."""
+        with self._asking():
+            return int(_pandas(self.rows.select(n=nw.len()))["n"].iloc[0])
 
     def group_all(
         self,
@@ -133,21 +292,25 @@ class Table:
         with self._asking():
             frame = self._rows_only(keys, rows)
             frame = frame.with_columns(**then) if then else frame
-            found, sums = self._aggregate(frame, len(keys), totals, every=True)
+            decimals = self._decimals(keys, "key_")
+            found, sums = self._aggregate(frame, len(keys), totals, decimals, every=True)
         named = found.notna().all(axis=1)
         cells = plain_keys(found[named]).reset_index(drop=True).set_axis(list(keys), axis=1)
+        for key in keys:
+            refuse_rounded(cells[key])
         return cells, sums[named].reset_index(drop=True), sums.sum()
 
     def tally(self, keys: Sequence[str], answer: Expr) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Count rows per keys and value of ``answer`` (null too): keys, and ``value, cells``."""
         last = len(keys)
         answers = {
-            f"key_{last}": zero_if_missing(real(answer)),
+            f"key_{last}": zero_if_missing(answer),
             f"key_{last + 1}": answer.is_null(),
         }
         with self._asking():
             frame = self._rows_only(keys, answers)
-            found, counted = self._aggregate(frame, last + 2, {"cells": nw.len()})
+            decimals = self._decimals(keys, "key_")
+            found, counted = self._aggregate(frame, last + 2, {"cells": nw.len()}, decimals)
         value = found[f"key_{last}"].astype(float).mask(found[f"key_{last + 1}"].astype(bool))
         return found.iloc[:, :last].set_axis(list(keys), axis=1), counted.assign(value=value)
 
@@ -157,9 +320,24 @@ class Table:
         """Bring keys and row expressions into memory, a row a respondent; missing is NaN."""
         with self._asking():
             raw = _pandas(self._rows_only(keys, {c: real(e) for c, e in rows.items()}))
+        raw = from_texts(raw, self._decimals(keys, "key_"))
         held = plain_keys(raw[[f"key_{i}" for i in range(len(keys))]]).set_axis(list(keys), axis=1)
         read = {c: raw[c].to_numpy(float, na_value=np.nan) for c in rows}
         return held.reset_index(drop=True), pd.DataFrame(read)
+
+    def in_arrow(self, columns: Sequence[str]) -> Any:
+        """Bring columns into memory as a table of PyArrow."""
+        with self._asking():
+            return self.rows.select(*columns).collect("pyarrow").to_native()
+
+    def asked(
+        self, rows: Mapping[str, Expr], then: Mapping[str, Expr], totals: Mapping[str, Expr]
+    ) -> dict[str, Any]:
+        """Run one query over all rows; return its totals, whatever their type."""
+        with self._asking():
+            frame = self._rows_only([], rows).with_columns(**then)
+            found = _pandas(frame.select(**totals))
+        return {name: found[name].iloc[0] for name in totals}
 
     def less_cell_means(
         self, keys: Sequence[str], rows: Mapping[str, Expr], weight: Expr | None
@@ -192,11 +370,23 @@ class Table:
         """Return keys and ``rows`` alone, keys renamed so that no name of the data collides."""
         return self.rows.select(**{f"key_{i}": self.key(k) for i, k in enumerate(keys)}, **rows)
 
+    def _zero_if_missing(self, column: str) -> Expr:
+        value = self.key(column)
+        zero = nw.lit(0, nw.UInt64) if self.kinds[column] == "wide" else nw.lit(0)
+        return nw.when(~value.is_null()).then(value).otherwise(zero)
+
+    def _decimals(self, columns: Sequence[str], start: str) -> list[str]:
+        """Return the keys, numbered after ``start``, that are decimals handed over as text."""
+        if self.engine != "duckdb":
+            return []
+        return [f"{start}{i}" for i, c in enumerate(columns) if self.kinds[c] == "decimal"]
+
     def _aggregate(
         self,
         frame: nw.LazyFrame[Any],
         keys: int,
         totals: Mapping[str, Expr],
+        decimals: Sequence[str] = (),
         *,
         every: bool = False,
     ) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -211,7 +401,7 @@ class Table:
             schema = out.collect_schema()
             huge = [c for c in totals if schema[c] == nw.Int128]
             out = out.with_columns(nw.col(*huge).cast(nw.Int64)) if huge else out
-        result = _pandas(out)
+        result = from_texts(_pandas(out), decimals)
         found = plain_keys(result[at])
         known = found.notna().all(axis=1)
         if not (every or known.all()):
@@ -221,23 +411,57 @@ class Table:
         return found.loc[order].reset_index(drop=True), sums.reset_index(drop=True)
 
     def collect(
-        self, columns: Sequence[str], numbers: Sequence[str] = ()
+        self, columns: Sequence[str], numbers: Sequence[str] = (), *, whole: bool = False
     ) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Bring columns into memory: some as they are, some as numbers, missing being NaN."""
+        """Bring columns into memory: some as they are, some as doubles, missing being NaN.
+
+        Whole numbers that a double would round stay as they are where ``whole``, or are refused.
+        """
+        kept, read = self._collect(columns, numbers)
+        kinds = {*WHOLE, "decimal"} if whole else WHOLE
+        long = [c for c in numbers if self.kinds[c] in kinds and beyond_doubles(read[c])]
+        if not long:
+            return kept, read
+        # all in one query: another one may hand the rows over in another order
+        kept, read = self._collect(list(dict.fromkeys([*columns, *long])), numbers)
+        for c in long:
+            exact = kept[c].mask(read[c].isna()) if read[c].isna().any() else kept[c]
+            if self.kinds[c] == "decimal" and exact.nunique() == read[c].nunique():
+                continue
+            if whole:
+                read[c] = exact
+            else:
+                doubles(exact, c)
+        return kept[list(columns)], read
+
+    def _collect(
+        self, columns: Sequence[str], numbers: Sequence[str]
+    ) -> tuple[pd.DataFrame, pd.DataFrame]:
         if self.engine == "pandas" and self._held_as_they_are(columns, numbers):
-            rows = _pandas(self.rows)
-            kept = pd.DataFrame({c: plain(rows[c]) for c in columns}, rows.index, copy=False)
+            rows = self.rows.to_native()
+            for c in columns:
+                self.key(c)  # refuses what names nothing
+            # text was made plain when the frame was opened
+            own = {
+                c: rows[c]
+                if self.kinds[c] == "text" and c not in self.written
+                else plain(rows[self.written.get(c, c)])
+                for c in columns
+            }
+            kept = pd.DataFrame(own, rows.index, copy=False)
             return kept, self._numbers_held(rows, numbers)
         # pandas has no missing whole number but in its nullable types
         held = self.engine != "pandas"
-        kinds = ("integer", "wide", "huge")
-        whole = [i for i, c in enumerate(columns) if held and self.kinds[c] in kinds]
+        whole = [i for i, c in enumerate(columns) if held and self.kinds[c] in WHOLE]
         chosen = {f"c{i}": self.key(c) for i, c in enumerate(columns)}
         chosen |= {f"null{i}": self._column(columns[i]).is_null() for i in whole}
-        chosen |= {f"c{i}": zero_if_missing(self.key(columns[i])) for i in whole}
-        chosen |= {f"x{i}": real(self.number(c)) for i, c in enumerate(numbers)}
+        chosen |= {f"c{i}": self._zero_if_missing(columns[i]) for i in whole}
+        for i, c in enumerate(numbers):
+            # PyArrow takes no long whole number to doubles, pandas does
+            plainly = self.engine == "pyarrow" and self.kinds[c] in WHOLE
+            chosen[f"x{i}"] = self.untouched(c) if plainly else real(self.number(c))
         with self._asking():
-            raw = _pandas(self.rows.select(**chosen))
+            raw = from_texts(_pandas(self.rows.select(**chosen)), self._decimals(columns, "c"))
         for i in whole:
             null = raw[f"null{i}"].astype(bool)
             if null.any():

@@ -10,14 +10,14 @@ import pandas as pd
 
 from .. import formula as grammar
 from .. import options, plotting
-from ..errors import Caution, ColumnError, DataError, OptionError, check_source
+from ..errors import Caution, ColumnError, DataError, OptionError
 from ..models.capabilities import Asked, Rule, Uses
 from ..models.clusters import cluster_names
 from ..models.inference import covariance_of, estimates_table, fit_work
-from ..models.plan import known_of
 from ..models.prepare import prepare
 from ..panel import Panel
 from ..results import Result, interval_phrase, recorded
+from ..sources import unit_waves
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -105,12 +105,12 @@ def lag_profile(
     """
     arguments = dict(locals())
     options.conf_level(conf_level)
-    check_source("lag_profile", panel, Panel)
+    source = unit_waves(panel, "lag_profile", rows=False, sums=False)
     clusters = cluster_names(cluster, 1)
     asked = Asked("two-way", "CR2", clusters)
     USES.judge(asked)
     cluster = next(iter(clusters), None)
-    USES.judge_data(asked, known_of(panel, None, None))
+    USES.judge_data(asked, source.known)
     for role, name in (("x", x), ("y", y)):
         panel.require(name, role)
     if x == y:
@@ -122,7 +122,7 @@ def lag_profile(
         factor: grammar.Factor = grammar.Lag(x, k) if k else grammar.Name(x)
         model = grammar.Formula(grammar.Term((grammar.Name(y),)), (grammar.Term((factor,)),))
         try:
-            work = prepare(panel, model, "two-way", cluster=cluster, vcov="CR2")
+            work = prepare(source, model, "two-way", cluster=cluster, vcov="CR2")
             fit = fit_work(work)
         except ColumnError:
             raise
@@ -152,7 +152,7 @@ def lag_profile(
     spec = recorded(
         lag_profile,
         arguments,
-        data=panel.fingerprint,
+        data=source.fingerprint,
         lags=steps,
         cluster=cluster or panel.cluster or panel.unit,
         vcov="CR2",

@@ -15,7 +15,7 @@ the variance of the adjusted-Wald interval, means the pooled within-cell varianc
 from __future__ import annotations
 
 from .across_touchpoints import AcrossTouchpoints
-from .check_answers import check_answers, judge_answers, look_at_answers
+from .check_answers import check_answers, is_mean, judge_answers, look_at_answers, taken_off
 from .dispersion import Dispersion
 from .extreme import Extreme
 from .mean import Mean
@@ -41,9 +41,11 @@ __all__ = [
     "TopBox",
     "as_sources",
     "check_answers",
+    "is_mean",
     "judge_answers",
     "look_at_answers",
     "related_errors",
     "row_sums",
     "summarise",
+    "taken_off",
 ]

@@ -7,16 +7,18 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import reduce
 from operator import or_
+from typing import Any
 
 import numpy as np
 
 from .. import frames
 from ..errors import DataError
+from ..moments import extreme, is_extreme
 from .mean import Mean
 from .measure import Measure
 from .shares import Rate
 
-__all__ = ["check_answers", "judge_answers", "look_at_answers"]
+__all__ = ["check_answers", "is_mean", "judge_answers", "look_at_answers", "taken_off"]
 
 
 def check_answers(
@@ -25,7 +27,8 @@ def check_answers(
     """Refuse answers that are infinite or outside a measure's range.
 
     Returns the table, which then knows its columns without a gap, and an origin per measure: where
-    an unbounded mean is to be summed around, so that no digits are lost.
+    an unbounded mean is to be summed around, so that no digits are lost; of whole numbers beyond
+    2^53 it lies about what the table takes off first, see :func:`taken_off`.
     """
     columns = _columns(measures)
     rows = {f"c{i}": table.untouched(c) for i, c in enumerate(columns)}
@@ -33,13 +36,15 @@ def check_answers(
     for name in rows:
         totals |= {f"lo_{name}": frames.lowest(name), f"hi_{name}": frames.highest(name)}
         totals[f"n_{name}"] = frames.answered(name)
-    seen = table.group([], rows, totals)[1].iloc[0]
+    found = table.group([], rows, totals)[1]
+    seen = {name: found[name].iloc[0] for name in totals}  # each as it is: whole numbers stay exact
     if not seen["rows"]:
         raise DataError(
             f"{table.subject} has no rows.",
             code="no-rows",
             fix="Give data with at least one row.",
         )
+    extents: dict[str, tuple[Any, Any]] = {}
     origins = {}
     for name, measure in measures.items():
         for column in measure.columns:
@@ -63,16 +68,23 @@ def check_answers(
             between = binary and table.kinds[column] not in ("integer", "boolean")
             if limits is not None and (low < limits[0] or high > limits[1] or between):
                 _raise_if_outside(table, column, name, limits, binary)
-            if isinstance(getattr(measure, "of", measure), Mean):
+            if is_mean(measure):
+                if is_extreme(low, high, measure.powers):
+                    raise extreme(what, low, high)
+                ends = seen[f"lo_{at}"], seen[f"hi_{at}"]
+                whole = table.kinds[column] in ("integer", "wide")
+                extents[column] = (int(ends[0]), int(ends[1])) if whole else (low, high)
                 origins[name] = float(round((low + high) / 2))
     full = frozenset(
         c for c, at in zip(columns, rows, strict=True) if seen[f"n_{at}"] == seen["rows"]
     )
-    ends = {
+    looked = {
         c: (float(seen[f"lo_{at}"]), float(seen[f"hi_{at}"]))
         for c, at in zip(columns, rows, strict=True)
     }
-    table = replace(table, full=full, count=int(seen["rows"]), extents=ends)
+    table = replace(table, full=full, count=int(seen["rows"]), extents=looked)
+    table = table.about_middles(extents)
+    origins |= {name: 0.0 for name, measure in measures.items() if taken_off(measure, table)}
     return table, {name: origins.get(name, 0.0) for name in measures}
 
 
@@ -112,6 +124,16 @@ def judge_answers(
 
 def _columns(measures: Mapping[str, Measure]) -> list[str]:
     return list(dict.fromkeys(c for m in measures.values() for c in m.columns))
+
+
+def is_mean(measure: Measure) -> bool:
+    """Whether a measure is made of means of a column that need have no bounds."""
+    return isinstance(getattr(measure, "of", measure), Mean)
+
+
+def taken_off(measure: Measure, table: frames.Table) -> float:
+    """Return what the row values of a measure are less than the answers, before any origin."""
+    return float(table.middle.get(measure.columns[0], 0)) if is_mean(measure) else 0.0
 
 
 def _raise_if_outside(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from .. import frames
 from .derived import Derived, check_inner
@@ -95,7 +95,7 @@ class Dispersion(Derived):
         told = spread > 0
         variance = np.where(told, of_s2 / (4 * np.where(told, s2, 1.0)), pooled / (2 * (size - 1)))
         s = np.sqrt(s2)
-        reach = stats.t.isf((1 - level) / 2, size - 1) * np.sqrt(variance)
+        reach = -special.stdtrit(size - 1, (1 - level) / 2) * np.sqrt(variance)
         with np.errstate(over="ignore"):
             factor = np.exp(reach / np.where(told, s, 1.0))
         low, high = np.where(told, s / factor, 0.0), np.where(told, s * factor, reach)

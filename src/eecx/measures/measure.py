@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeGuard, get_args
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special
 
 from .. import frames
 from ..errors import OptionError, listing
@@ -120,7 +120,7 @@ class Measure:
         s2 = np.where(spread > 0, spread * n / np.maximum(n - 1, 1e-9), pooled)
         variance = s2 / np.maximum(n, 1e-9)
         sizes, at = np.unique(np.maximum(n - 1, 1), return_inverse=True)
-        quantile = np.asarray(stats.t.isf((1 - level) / 2, sizes))[at]
+        quantile = -special.stdtrit(sizes, (1 - level) / 2)[at]
         reach = quantile * np.sqrt(variance)
         return variance, mean - reach, mean + reach
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from .. import frames
 from .measure import Array, Measure
@@ -70,5 +70,5 @@ class NPS(Measure):
         centre = n * mean / (n + 3)
         adjusted = (either - centre**2) / (n + 3)
         variance = np.where(spread > 0, spread / np.maximum(n, 1e-9), adjusted)
-        reach = stats.norm.isf((1 - level) / 2) * np.sqrt(adjusted)
+        reach = -special.ndtri((1 - level) / 2) * np.sqrt(adjusted)
         return variance, np.maximum(centre - reach, -1.0), np.minimum(centre + reach, 1.0)

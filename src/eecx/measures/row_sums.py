@@ -38,15 +38,16 @@ def row_sums(
     table: frames.Table,
     measures: Mapping[str, Measure],
     origins: Mapping[str, float],
-    weight: str | None,
+    weight: frames.Expr | None,
     pairs: Iterable[tuple[int, int]] = (),
 ) -> RowSums:
     """Say what to sum of these measures, values being counted from their origins."""
     asked = RowSums()
     several = list(measures.values())
     full = [table.full.issuperset(m.columns) for m in several]
-    if weight:
-        asked.rows["w"] = frames.real(table.number(weight))
+    weighted = weight is not None
+    if weight is not None:
+        asked.rows["w"] = weight
         w = frames.column("w")
         if any(full):
             asked.totals["w"] = frames.total("w")
@@ -54,9 +55,9 @@ def row_sums(
     for i, (name, measure) in enumerate(measures.items()):
         value = measure.row(table)
         asked.rows[f"u_{i}"] = value - origins[name] if origins[name] else value
-        _add_measure(asked, i, measure, full[i], bool(weight))
+        _add_measure(asked, i, measure, full[i], weighted)
     for i, j in pairs:
-        _add_pair(asked, (i, j), [several[k].powers for k in (i, j)], full, bool(weight))
+        _add_pair(asked, (i, j), [several[k].powers for k in (i, j)], full, weighted)
     return asked
 
 

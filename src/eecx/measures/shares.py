@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from .. import frames
 from ..errors import OptionError
@@ -35,7 +35,7 @@ class Share(Measure):
         sums: Mapping[str, Array],
     ) -> tuple[Array, Array, Array]:
         """Return p(1-p)/n and the Wilson interval; a unanimous cell counts four answers more."""
-        z = stats.norm.isf((1 - level) / 2)
+        z = -special.ndtri((1 - level) / 2)
         size = np.maximum(n, 1e-9)
         mean = np.clip(mean, 0.0, 1.0)  # weighted sums are rounded
         more = (n * mean + 2) / (n + 4)

@@ -10,24 +10,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import special
+from scipy import linalg, special
 
 from .. import formula as grammar
 from .. import options, plotting
-from ..errors import Caution, DataError, OptionError, check_source, listing
-from ..frames import Table, open_table
+from ..errors import Caution, DataError, OptionError, listing
 from ..models.capabilities import Asked, Effects, Uses, Vcov
 from ..models.clusters import cluster_names
 from ..models.columns import Column
 from ..models.inference import covariance_of, estimates, fit_work
+from ..models.joint import combined, function
 from ..models.least_squares import COLLINEAR
 from ..models.levels import level_of
 from ..models.prepare import prepare
 from ..models.work import Work
-from ..moments import Moments, triangle
-from ..panel import Panel
+from ..moments import triangle
 from ..resampling import bootstrap_p, percentile_interval, resampled_sums
-from ..results import Result, interval_phrase, labels, recorded
+from ..results import Estimates, Result, interval_phrase, labels, recorded
+from ..sources import Source, unit_waves
 from .product_normal import product_normal_interval
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ def mediate(
     ['a', 'b', 'direct', 'indirect', 'total']
     """
     arguments = dict(locals())
-    check_source("mediate", data, Panel, Moments, frames=True)
+    source = unit_waves(data, "mediate", unit=unit, wave=wave)
     mediators, extra = _texts(m, "m"), _texts(covariates, "covariates")
     options.conf_level(conf_level)
     options.draws(draws, usual=5000, conf_level=conf_level)
@@ -155,9 +155,8 @@ def mediate(
             code="no-mediator",
             fix="Name it: m='engagement'.",
         )
-    if not isinstance(data, Panel | Moments):
-        data = open_table(data)  # a file is read once
-    known = _columns(data)
+    # any name of a column needs no backticks; terms of sums are written as formulas
+    known = source.columns if source.sums is None else ()
     path = [_term(x, "x", known), *(_term(k, "m", known) for k in mediators), _term(y, "y", known)]
     others = [t for text in extra for t in _terms(text, known)]
     every = [*path, *others]
@@ -168,17 +167,17 @@ def mediate(
             code="same-measure",
             fix="Name every column in one role.",
         )
-    clustered = isinstance(data, Panel) or unit is not None or cluster is not None
+    clustered = source.own_units or cluster is not None
     vcov = vcov or ("CR2" if clustered else "classical")
     # the rows of the covariance's cells are what is resampled: keep them apart even if classical
     single = vcov in ("HC1", "classical") and not clustered
     keep: Vcov = "HC1" if single else "CR1" if vcov != "CR2" else "CR2"
     # y may itself be a lag, which a written formula does not allow on the left
     equation = grammar.Formula(path[-1], (*path[:-1], *others))
-    work = prepare(data, equation, effects, unit=unit, wave=wave, cluster=cluster, vcov=keep)
+    work = prepare(source, equation, effects, cluster=cluster, vcov=keep, sums=True)
     j = 1 + len(mediators)
     model = _Model(work, work.terms[0], work.terms[1:j], work.y, work.terms[j:])
-    return _analyse(model, data, arguments, vcov, path, others)
+    return _analyse(model, source, arguments, vcov, path, others)
 
 
 def _texts(given: Names, role: str) -> list[str]:
@@ -210,13 +209,6 @@ class _Model:
         return self.work.with_equation(response, tuple(x))
 
 
-def _columns(data: object) -> Container[str]:
-    """Return the columns there are: any name of theirs needs no backticks."""
-    if isinstance(data, Panel):
-        return frozenset(data.frame.columns)
-    return data.kinds if isinstance(data, Table) else ()
-
-
 def _terms(text: str, known: Container[str]) -> tuple[grammar.Term, ...]:
     """Read terms; a column may carry any name, and only what is no column is grammar."""
     if text in known or (isinstance(text, str) and not any(mark in text for mark in "`(:^*+")):
@@ -240,7 +232,7 @@ def _term(text: str, role: str, known: Container[str]) -> grammar.Term:
 
 def _analyse(
     model: _Model,
-    data: object,
+    source: Source,
     arguments: Mapping[str, Any],
     vcov: Vcov,
     path: Sequence[grammar.Term],
@@ -270,7 +262,7 @@ def _analyse(
     names = labels(table)
     cautions = [
         *_order(path),
-        *_sources(data, [*path, *others]),
+        *source.shared_source([name for t in [*path, *others] for name in t.columns]),
         *_doubts(parts, clusters, failed, draws),
     ]
     statistics = {
@@ -512,14 +504,18 @@ def _normal_theory(model: _Model, parts: _Paths, conf_level: float) -> pd.DataFr
         )
     if len(model.m) > 1 and parts.cov_a is not None:
         slopes, effects = parts.a[:, 0], parts.b[:, 0]
-        joint = np.outer(effects, effects) * parts.cov_a + np.outer(slopes, slopes) * parts.cov_b
+        # by classical errors paths to mediators and from them are unrelated
+        joint = linalg.block_diag(parts.cov_a, parts.cov_b)
+        paths = np.concatenate([slopes, effects])
+        whole = Estimates(paths, joint, np.full(2 * len(slopes), np.nan), "classical")
+        through = function(whole, _products, _gradient_of_products)
         each = np.eye(len(model.m))
         signs = [("total indirect", "", each.sum(axis=0))]
         for g, h in combinations(range(len(model.m)), 2):
             signs.append(("contrast", f"{model.names[g]} - {model.names[h]}", each[g] - each[h]))
         for effect, name, sign in signs:
-            value = float(sign @ (slopes * effects))
-            se = float(np.sqrt(sign @ joint @ sign))
+            found = combined(through, sign)
+            value, se = float(found.values[0]), float(np.sqrt(found.covariance[0, 0]))
             rows.append(
                 {
                     "effect": effect,
@@ -533,6 +529,17 @@ def _normal_theory(model: _Model, parts: _Paths, conf_level: float) -> pd.DataFr
                 }
             )
     return pd.DataFrame(rows)
+
+
+def _products(paths: Array) -> Array:
+    """Return a b of each mediator from all a, then all b."""
+    a, b = np.split(paths, 2)
+    return np.asarray(a * b)
+
+
+def _gradient_of_products(paths: Array) -> Array:
+    a, b = np.split(paths, 2)
+    return np.hstack([np.diag(b), np.diag(a)])
 
 
 def _size(model: _Model, parts: _Paths) -> pd.DataFrame:
@@ -565,14 +572,6 @@ def _order(path: Sequence[grammar.Term]) -> list[Caution]:
         "evidence for a mechanism or its order."
     )
     return [Caution("same-wave", message, "time order")]
-
-
-def _sources(data: object, every: Sequence[grammar.Term]) -> list[Caution]:
-    """Caution where two of the columns come from the same people."""
-    if not isinstance(data, Panel):
-        return []
-    shared = data.shared_source(name for t in every for name in t.columns)
-    return [shared] if shared else []
 
 
 def _doubts(parts: _Paths, clusters: int, failed: int, draws: int) -> list[Caution]:

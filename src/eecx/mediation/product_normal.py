@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy import optimize, special
+from scipy import special
 
 from ..errors import OptionError
+from ..numerics.roots import root
 
 __all__ = ["product_normal_interval"]
 
@@ -57,17 +58,16 @@ def product_normal_interval(
     side = np.sign(u) / np.sqrt(1 - correlation**2)
     start, slope = side * (b + correlation * z), side / u
 
-    def share(q: float) -> float:
-        return float(weight @ special.ndtr(q * slope - start))
-
     spread = float(np.hypot(a, 1) * np.hypot(b, 1))
     ends = a * b - 12 * spread, a * b + 12 * spread
+
+    def quantile(p: float) -> float:
+        return root(
+            lambda q: float(weight @ special.ndtr(q * slope - start)) - p, *ends, within=1e-12
+        )
+
     tail = (1 - conf_level) / 2
-    low, high = (
-        optimize.brentq(lambda q, p=p: share(q) - p, *ends, xtol=1e-12, rtol=1e-12)
-        for p in (tail, 1 - tail)
-    )
-    return float(low) * scale, float(high) * scale
+    return quantile(tail) * scale, quantile(1 - tail) * scale
 
 
 def _nodes(jump: float) -> tuple[Array, Array]:

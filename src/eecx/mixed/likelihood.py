@@ -28,7 +28,7 @@ import numpy.typing as npt
 
 from ..errors import DataError
 from ..models.columns import INTERCEPT, NOTHING_TO_EXPLAIN, Column
-from ..models.least_squares import _centred, _refuse_dependent
+from ..models.least_squares import _refuse_dependent
 from ..moments import Moments
 
 __all__ = [
@@ -94,7 +94,7 @@ def sums_of(
     size = np.abs(cells.mean).max(axis=0)
     centre = np.zeros(k + 1)
     if intercept:
-        cells, centre = _centred(cells)
+        cells, centre = cells.centred()
     whole = cells.about(np.zeros(k + 1)).sum(axis=0)
     scale = np.sqrt(np.diag(whole) / n)
     _refuse_dependent(whole, x, np.sqrt(n) * scale)

@@ -30,8 +30,8 @@ from ..models.levels import (
 from ..models.prepare import prepare
 from ..models.weights import Weighting
 from ..models.work import Effects
-from ..panel import Panel
-from ..results import Result, Tables, labels, versions
+from ..results import Estimates, Result, Tables, labels, versions
+from ..sources import Source
 from .likelihood import Held, newton, root_of, told
 from .predict import MixedErrors, predictor_of_mixed
 from .random_effects import Covariance, MixedFit, fit_mixed
@@ -95,10 +95,12 @@ def mixed_result(
     df = fit.df
     if len(columns) > len(df):  # of a contrast, not of one of its slopes
         df = np.append(df, MixedErrors(fit).expected(combine[len(df) :])[1])
-    numbers = pd.DataFrame(estimates(beta, np.sqrt(np.diag(covariance)), df, conf_level))
+    found = Estimates(beta, covariance, df, "model-based")
+    numbers = estimates(beta, np.sqrt(np.diag(covariance)), df, conf_level)
     table = identified(numbers, columns, effects, waves)
     if effects == "mixed":
         table["level"] = [_level(varies, waves) for varies in fit.levels]
+    keys = labels(table)
     loglik, parts = float(fit.loglik), fit.random_variance + fit.sigma2
     deviance = -2 * loglik
     stats = {
@@ -114,7 +116,7 @@ def mixed_result(
         "r2_conditional": 1 - fit.sigma2 / (fit.fixed_variance + parts),
         "left_out": fit.left_out,
         "condition": fit.condition,
-        **contextual(beta, covariance, columns),
+        **contextual(found, columns),
     }
     arguments = {
         "formula": formula,
@@ -135,7 +137,7 @@ def mixed_result(
         tables=Tables(
             random_effects=partial(_random_effects, fit, conf_level), blups=partial(_blups, fit)
         ),
-        vcov=pd.DataFrame(covariance, index=labels(table), columns=labels(table)),
+        vcov=pd.DataFrame(covariance, index=keys, columns=keys),
         warnings=_cautions(fit),
         references=(
             "bates2015",
@@ -144,6 +146,7 @@ def mixed_result(
         ),
         figure=figure,
         parts=tuple(c.part for c in columns),
+        estimates=found,
     )
 
 
@@ -346,11 +349,9 @@ def _limits(fit: MixedFit, j: int | None, conf_level: float) -> Array:
 
 
 def mixed(
-    data: object,
+    source: Source,
     model: grammar.Formula,
     effects: Effects,
-    unit: str | None,
-    wave: str | None,
     random: str,
     covariance: Covariance,
     method: str,
@@ -359,10 +360,7 @@ def mixed(
 ) -> Result:
     """Fit a mixed model to the sums per unit."""
     kind: Effects = "pooled" if effects == "mixed" else effects
-    own = "unit" if isinstance(data, Panel) else unit
-    work = prepare(
-        data, model, kind, unit=unit, wave=wave, cluster=own, vcov="CR0", weights=weights
-    )
+    work = prepare(source, model, kind, cluster=source.unit, vcov="CR0", weights=weights)
     part: Part = "within" if kind in SPLIT else "whole"
     known = [c for c in work.terms if c.part == part]
     slopes = [
@@ -381,7 +379,7 @@ def mixed(
     )
     if work.levels is not None:
         fit = replace(fit, units=work.levels[fit.units.to_numpy(np.intp)])
-    name = unit or (data.unit if isinstance(data, Panel) else work.unit)
+    name = source.unit or work.unit
     result = mixed_result(
         replace(fit, unit=name),
         model.text,

@@ -17,6 +17,7 @@ from ..errors import DataError, EecxError, OptionError, listing, meant
 __all__ = [
     "EFFECTS",
     "FAMILIES",
+    "HAT",
     "HETEROSKEDASTIC",
     "KINDS",
     "NEEDS",
@@ -87,6 +88,8 @@ HETEROSKEDASTIC = {k: k for k in ("HC0", "HC1", "HC2", "HC3")} | {
 """Covariances of rows that are independent, and their kind."""
 UNCOUNTED = ("CR1-plm", "HC1-plm", "HC3-plm")
 """Covariances that count no effects that are taken out."""
+HAT = ("CR2", "CR3", "wild", "HC2", "HC3")
+"""Covariances that need the hat matrix, effects of waves that are taken out included."""
 NESTED = ("CR1", "CR1-areg", "CR1-plm", "CR1-each", "wild")
 """Covariances that ask whether effects are nested in clusters."""
 SERIAL = ("driscoll-kraay", "newey-west")

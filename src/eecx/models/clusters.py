@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from .. import formula as grammar
+from .. import frames
 from ..errors import OptionError
 from ..moments import group_codes
 from ..panel import Panel
 
-__all__ = ["cluster_names", "cluster_values", "is_nested"]
+__all__ = ["cluster_names", "cluster_values", "is_nested", "names_of"]
 
 
 def cluster_names(given: str | Sequence[str] | None, most: int = 2) -> tuple[str, ...]:
@@ -30,10 +32,17 @@ def cluster_names(given: str | Sequence[str] | None, most: int = 2) -> tuple[str
     return tuple(str(n) for n in names)
 
 
+def names_of(model: grammar.Formula, clusters: Sequence[str | None]) -> list[str]:
+    """Return the columns whose values are names: of clusters, and of categories."""
+    numbers = set(model.columns) - set(model.categories)
+    return [n for n in (*model.categories, *clusters) if n is not None and n not in numbers]
+
+
 def cluster_values(panel: Panel, name: str) -> pd.Series[Any]:
     """Return the column of the clusters: a key of the panel, or one of its columns."""
     if name not in (panel.unit, panel.wave):
         panel.require(name, "cluster")
+    frames.refuse_rounded(panel.frame[name])
     return panel.frame[name]
 
 

@@ -9,14 +9,12 @@ import numpy.typing as npt
 
 from .. import formula as grammar
 from ..errors import DataError
+from ..moments import extreme, is_extreme
 from ..panel import Design, Panel
 
-__all__ = ["design", "refuse_out_of_range", "unkeyed"]
+__all__ = ["design", "refuse_out_of_range"]
 
 Array = npt.NDArray[np.float64]
-
-# the largest value of a column, and the inverse of the smallest, that is squared
-LARGEST = 1e100
 
 
 def design(panel: Panel, terms: Sequence[grammar.Term]) -> Design:
@@ -36,16 +34,7 @@ def design(panel: Panel, terms: Sequence[grammar.Term]) -> Design:
 
 def refuse_out_of_range(names: Sequence[str], x: Array) -> None:
     """Name a column whose squares a double cannot hold."""
-    for name, column in zip(names, x.T, strict=True):
-        most = max(np.fmax.reduce(column), -np.fmin.reduce(column))
-        if most > LARGEST or 0 < most < 1 / LARGEST:
-            raise DataError(
-                f"{name!r} has values up to {most:.1g}, whose squares a computer cannot add up.",
-                code="too-large",
-                fix="Divide the column by a constant first.",
-            )
-
-
-def unkeyed(data: object, panel: Panel) -> int:
-    """Return how many rows of a plain frame name no unit or wave; a Panel's audit has its own."""
-    return 0 if isinstance(data, Panel) else int((panel.audit.table["stage"] == "keys").sum())
+    most = [(float(np.fmin.reduce(column)), float(np.fmax.reduce(column))) for column in x.T]
+    for name, (low, high) in zip(names, most, strict=True):
+        if is_extreme(low, high):
+            raise extreme(repr(name), low, high)

@@ -23,8 +23,9 @@ import pandas as pd
 from .. import formula as grammar
 from ..errors import DataError, OptionError, listing
 from ..moments import Moments, group_codes
-from ..panel import Panel, as_panel
+from ..panel import Panel
 from ..results import Result
+from ..sources import unit_waves
 from .columns import INTERCEPT, Column
 from .inputs import Given, Inputs
 from .two_way_random import Crossing
@@ -113,7 +114,8 @@ def _panel(
     data: object, model: grammar.Formula, spec: Mapping[str, Any], keys: Mapping[str, Any]
 ) -> Panel:
     weights = [c for c in (spec.get("weights") or {}).values() if c]
-    return as_panel(data, [*model.columns, *weights], unit=keys.get("unit"), wave=keys.get("wave"))
+    source = unit_waves(data, "fitted", unit=keys.get("unit"), wave=keys.get("wave"), sums=False)
+    return source.as_panel([*model.columns, *weights], names=model.categories)
 
 
 def _weights(

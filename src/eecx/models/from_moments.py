@@ -10,26 +10,27 @@ import numpy as np
 from .. import formula as grammar
 from ..errors import FormulaError
 from ..moments import ROW, Moments
+from ..sources import Source
 from .capabilities import ROWWISE, Effects, Vcov, clustered
 from .clusters import is_nested
 from .columns import Column
 from .transform import transformed
-from .work import Work, fingerprint_of, has_intercept
+from .work import Work, has_intercept
 
 __all__ = ["from_moments", "labels_in"]
 
 
 def from_moments(
-    data: Moments,
+    source: Source,
     model: grammar.Formula,
     effects: Effects,
     vcov: Vcov | None,
     clusters: Sequence[str],
     *,
-    unit: str | None,
     gls: bool,
 ) -> Work:
     """Take the terms of a formula from Moments; units and clusters are among their keys."""
+    data, unit = source.moments, source.unit
     labels = labels_in(data, (model.response, *model.terms))
     columns = tuple(
         Column(label, "whole", term)
@@ -54,13 +55,14 @@ def from_moments(
         waves=0,
         singletons=int((sizes == 1).sum()),
         left_out=data.left_out,
-        fingerprint=fingerprint_of(cells),
+        fingerprint=source.fingerprint,
         absorbed=len(sizes) if effects == "within" else 0,
         size=np.abs(cells.mean).max(axis=0),
         nested=frozenset({"unit"} if nested else ()),
         intercept=has_intercept(effects, gls),
         unit=unit or "",
         by=(cluster or "",),
+        rows_read=False,
     )
     return transformed(work, cluster or "", gls)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,9 @@ import pandas as pd
 from scipy import special
 
 from ..covariance import (
+    ByCluster,
+    Rows,
+    RowsNetOfWaves,
     classical,
     cr0,
     cr1,
@@ -23,6 +27,7 @@ from ..covariance import (
 )
 from ..errors import DataError, OptionError
 from ..moments import group_codes
+from ..results import Estimates, Spread
 from .capabilities import HETEROSKEDASTIC, UNCOUNTED
 from .columns import INTERCEPT, Column
 from .least_squares import Fit, independent, least_squares
@@ -33,6 +38,7 @@ __all__ = [
     "covariance_of",
     "cr1_factor",
     "estimates",
+    "estimates_of",
     "estimates_table",
     "fit_work",
     "is_perfect",
@@ -52,7 +58,7 @@ def fit_work(work: Work) -> Fit:
     waves = _wave_dummies(work)
     x = [*waves, *work.terms]
     n = float(work.cells.n.sum())
-    k = len(x) + work.intercept + work.absorbed
+    k = len(x) + work.intercept + work.taken_out
     if n <= k:
         what = "units" if work.effects == "between" else "rows"
         raise DataError(
@@ -60,7 +66,13 @@ def fit_work(work: Work) -> Fit:
             code="too-few-rows",
             fix=f"Take fewer terms, or add {what}.",
         )
-    fit = least_squares(work.cells, work.y, x, intercept=work.intercept)
+    cluster = work.clusters[0] if work.cells.of_rows else None
+    net_of = "the effects of waves" if work.waves_out else ""
+    fit = least_squares(
+        work.cells, work.y, x, intercept=work.intercept, cluster=cluster, net_of=net_of
+    )
+    if work.net_of is not None and isinstance(fit.by, Rows):
+        fit = replace(fit, by=RowsNetOfWaves(fit.by, work.net_of))
     if work.centre is not None:
         fit = _uncentred(work, fit)
     if not waves:
@@ -84,7 +96,10 @@ def _uncentred(work: Work, fit: Fit) -> Fit:
 
 
 def _wave_dummies(work: Work) -> list[Column]:
-    """Return the wave dummies that are independent; refuse a column that they determine."""
+    """Return the wave dummies that are independent; refuse a column that waves determine."""
+    for name in (*work.terms, work.y):
+        if name in work.common:
+            raise _refused_common(work, name)
     if not work.nuisance:
         return []
     names = [*work.nuisance, *work.terms, work.y]
@@ -93,28 +108,32 @@ def _wave_dummies(work: Work) -> list[Column]:
     scale = np.sqrt(np.diag(whole))
     d = len(work.nuisance)
     least = 1e-10 * np.sqrt(total.n[0])  # between units, balanced dummies are constant
-    advice = "Use effects='within'." if work.absorbed else "Leave it out."
     kept = np.flatnonzero(independent(whole[:d, :d], np.where(scale > least, scale, 0.0)[:d]))
     for j in range(d, len(names)):
         together = [*kept, j]
         if not independent(whole[np.ix_(together, together)], scale[together])[-1]:
-            raise DataError(
-                f"{names[j]!r} changes only from wave to wave, alike in all units: the wave "
-                "effects take it up.",
-                code="absorbed-column",
-                fix=advice,
-            )
+            raise _refused_common(work, names[j])
     return [names[i] for i in kept]
+
+
+def _refused_common(work: Work, name: Column) -> DataError:
+    """Return the error of a column that waves determine."""
+    return DataError(
+        f"{name!r} changes only from wave to wave, alike in all units: the wave effects take it "
+        "up.",
+        code="absorbed-column",
+        fix="Use effects='within'." if work.absorbed else "Leave it out.",
+    )
 
 
 def _refuse_constant(work: Work) -> None:
     """Name a column whose variation, after effects are taken out, is rounding error only."""
     own = work.cells.select([work.y, *work.terms])
     rows = f"{own.n.sum():.0f} {'units' if work.effects == 'between' else 'rows'}"
-    spread = np.diag(own.collapse().cross[0])
+    spread = own.squares()
     noise = float(own.n.sum()) * (1e-14 * work.size[: len(own.terms)]) ** 2
     for name, found, least in zip(own.terms, spread, noise, strict=True):
-        if found > least or name == INTERCEPT:
+        if found > least or name == INTERCEPT or name in work.common:
             continue
         if work.effects == "first-difference":
             raise DataError(
@@ -151,8 +170,17 @@ def covariance_of(
     an error: the fit is perfect, or all that moves a column lies in one cluster (or row), whose
     residuals are then zero.
     """
+    found = estimates_of(work, fit, vcov, combine)
+    return found.covariance, found.df
+
+
+def estimates_of(work: Work, fit: Fit, vcov: Vcov, combine: Array | None = None) -> Estimates:
+    """Return coefficients, or combinations (c, k) of them, with all that tells their errors.
+
+    The covariance is NaN where nothing tells an error (see :func:`covariance_of`).
+    """
     k, clusters = len(fit.beta), len(fit.scores)
-    residual_df = fit.n - k - work.absorbed
+    residual_df = fit.n - k - work.taken_out
     if vcov != "classical" and clusters < 2:
         raise DataError(
             "All rows lie in one cluster; robust errors need at least two.",
@@ -166,17 +194,19 @@ def covariance_of(
             fix="Give the panel or the rows.",
         )
     move = fit.move if combine is None else combine @ fit.move
+    values = fit.beta if combine is None else combine @ fit.beta
     df = np.full(len(move), residual_df)
+    influence = None
     if vcov == "classical":
         own = classical(fit.bread, fit.rss, residual_df)
     elif isinstance(work.cluster, tuple):
         own, few = _two_way(work, fit, vcov)
         df = np.full(len(move), few - 1.0)
     elif vcov in HETEROSKEDASTIC:
-        parameters = counted(work, k, vcov) if vcov in UNCOUNTED else k + work.absorbed
-        own = hc(
-            HETEROSKEDASTIC[vcov], fit.bread, fit.scores, _leverage(work, fit, vcov), parameters
-        )
+        parameters = counted(work, k, vcov) if vcov in UNCOUNTED else k + work.taken_out
+        kind = HETEROSKEDASTIC[vcov]
+        h = _leverage(work, fit, vcov) if kind in ("HC2", "HC3") else None
+        own = hc(kind, fit.bread, fit.scores, h, parameters)
     elif vcov == "driscoll-kraay":
         time = work.cells.keys["wave"].to_numpy(np.int64)
         own = driscoll_kraay(fit.bread, fit.scores, time)
@@ -186,17 +216,14 @@ def covariance_of(
         time, unit = keys["wave"].to_numpy(np.int64), keys["unit"].to_numpy(np.intp)
         own = newey_west(fit.bread, fit.scores, unit, time)
     elif vcov == "CR2":
-        covariance, df = cr2(fit.bread, fit.cross, fit.scores, move)
+        influence, df = cr2(fit.by, move)
+    elif vcov == "CR3":
+        influence, df = cr3(fit.by, move), np.full(len(move), clusters - 1.0)
     else:
+        factor = 1.0 if vcov == "CR0" else cr1_factor(fit, work, vcov)
+        influence = np.sqrt(factor) * (fit.scores @ (move @ fit.bread).T)
         df = np.full(len(move), clusters - 1.0)
-        if vcov == "CR0":
-            own = cr0(fit.bread, fit.scores)
-        elif vcov == "CR3":
-            own = cr3(fit.bread, fit.cross, fit.scores)
-        else:
-            own = cr1(fit.bread, fit.scores, fit.n, counted(work, k, vcov))
-    if vcov != "CR2":
-        covariance = move @ own @ move.T
+    covariance = move @ own @ move.T if influence is None else influence.T @ influence
     bread = move @ fit.bread @ move.T
     # two kinds of clusters can give a variance that is negative and no rounding error
     spread = np.diag(covariance)
@@ -204,7 +231,21 @@ def covariance_of(
     untold = spread <= UNTOLD * np.diag(bread) * fit.rss / fit.n
     untold |= is_perfect(fit)
     covariance[untold, :] = covariance[:, untold] = np.nan
-    return covariance, np.where(untold, np.nan, df)
+    return Estimates(
+        values,
+        covariance,
+        np.where(untold, np.nan, df),
+        vcov,
+        work.cluster if influence is not None or isinstance(work.cluster, tuple) else None,
+        None if influence is None else work.clusters[1],
+        influence,
+        partial(_spread, fit.by, move, np.sqrt(fit.rss / residual_df)) if vcov == "CR2" else None,
+    )
+
+
+def _spread(by: ByCluster, move: Array, sigma: float, combine: Array | None = None) -> Spread:
+    made = by.adjusted(move if combine is None else combine @ move, 0.5)
+    return Spread(sigma**2 * made.own, sigma * made.reach)
 
 
 def _two_way(work: Work, fit: Fit, vcov: Vcov) -> tuple[Array, int]:
@@ -242,25 +283,26 @@ def two_keys(work: Work) -> tuple[str, str]:
 
 
 def _summed(scores: Array, codes: npt.NDArray[np.intp]) -> Array:
-    out = np.zeros((int(codes.max()) + 1, scores.shape[1]))
-    np.add.at(out, codes, scores)
-    return out
+    return np.stack([np.bincount(codes, s) for s in scores.T], axis=1)
 
 
 def _leverage(work: Work, fit: Fit, vcov: Vcov) -> Array:
-    """Return rows' leverages: that of the unit's effect, one over its waves, is added.
+    """Return rows' leverages: those of the unit's effect, one over its waves, and of the wave's.
 
-    Of ``HC3-plm`` that of the effects is left out instead: the leverage of the transformed terms.
+    Of ``HC3-plm`` that of the effects is left out.
     """
-    h = leverage(fit.bread, fit.cross)
-    waves = [i for i, column in enumerate(fit.columns) if column.part == "wave"]
-    if vcov == "HC3-plm" and waves:
-        cross = fit.cross[:, waves][:, :, waves]
-        h -= leverage(np.linalg.inv(cross.sum(axis=0)), cross)
-    if not work.absorbed or vcov not in ("HC2", "HC3"):
+    own = fit.by.rows if isinstance(fit.by, RowsNetOfWaves) else fit.by
+    if not isinstance(own, Rows):
+        raise TypeError("Leverages are those of rows.")
+    h = leverage(fit.bread, own.rows)
+    if vcov not in ("HC2", "HC3"):
         return h
-    unit, w = group_codes(work.cells.keys, [work.unit])[0], work.cells.w
-    return np.asarray(h + w / np.bincount(unit, w)[unit])
+    if work.net_of is not None:
+        h += work.net_of.leverage
+    if work.absorbed:
+        unit, w = group_codes(work.cells.keys, [work.unit])[0], work.cells.w
+        h += w / np.bincount(unit, w)[unit]
+    return h
 
 
 def is_perfect(fit: Fit) -> bool:
@@ -282,10 +324,10 @@ def r_squared(work: Work, fit: Fit) -> float:
     return 1 - fit.rss / total if total > 0 else np.nan
 
 
-def cr1_factor(fit: Fit, work: Work) -> float:
+def cr1_factor(fit: Fit, work: Work, vcov: Vcov = "CR1") -> float:
     """Return what CR1 multiplies CR0 by."""
     g, n = len(fit.scores), fit.n
-    return g / (g - 1) * (n - 1) / (n - counted(work, len(fit.beta), "CR1"))
+    return g / (g - 1) * (n - 1) / (n - counted(work, len(fit.beta), vcov))
 
 
 def counted(work: Work, k: int, vcov: Vcov) -> int:
@@ -295,12 +337,14 @@ def counted(work: Work, k: int, vcov: Vcov) -> int:
     ``CR1-each`` wave effects even where each lies in a cluster.
     """
     if vcov == "CR1-areg":
-        return k + work.absorbed
+        return k + work.taken_out
     shown = len(work.terms) + work.intercept
     if vcov in UNCOUNTED:
         return shown
     units = min(work.absorbed, 1) if "unit" in work.nested else work.absorbed
-    waves = 0 if "wave" in work.nested and vcov != "CR1-each" else k - shown
+    waves = k - shown + work.waves_out
+    if "wave" in work.nested and vcov != "CR1-each":
+        waves = 0
     return shown + units + waves
 
 

@@ -28,7 +28,7 @@ from ..moments import Moments, group_codes
 from ..panel import Panel, level_label, read_columns, unlinked
 from .columns import Column
 from .from_moments import labels_in
-from .work import Rows
+from .work import Rows, Seen
 
 __all__ = [
     "Given",
@@ -306,7 +306,7 @@ def with_columns(frame: pd.DataFrame, columns: Mapping[str, Any]) -> pd.DataFram
 
 
 def inputs_of(
-    data: Moments | Rows, model: grammar.Formula, columns: Sequence[Column], effects: str
+    data: Moments | Rows | Seen, model: grammar.Formula, columns: Sequence[Column], effects: str
 ) -> Inputs:
     """Return what a model with coefficients ``columns`` asks, and what its rows have seen."""
     if isinstance(data, Moments):
@@ -315,6 +315,8 @@ def inputs_of(
             for label, term in zip(labels_in(data, model.terms), model.terms, strict=True)
         )
         return Inputs(slopes, tuple(columns), {}, {})
+    if isinstance(data, Seen):
+        return _inputs_of_sums(data, columns, effects)
     panel, rows = data.panel, slice(None) if data.complete.all() else data.complete
     factors = [f for t in model.terms for f in t.factors]
     categories = {f.column for f in factors if isinstance(f, grammar.Category)}
@@ -352,6 +354,15 @@ def inputs_of(
         distances=_ends(distances),
         told=not people,
     )
+
+
+def _inputs_of_sums(data: Seen, columns: Sequence[Column], effects: str) -> Inputs:
+    """Return what is asked where an engine has summed the rows: distances were not seen."""
+    made = Inputs(tuple(data.columns[1:]), tuple(columns), data.ranges, data.levels)
+    means = {n: ends for n, ends in data.means.items() if n in made.asked_means}
+    if effects == "between":
+        made = replace(made, ranges={n: data.means.get(n, e) for n, e in data.ranges.items()})
+    return replace(made, means=means, told=data.told)
 
 
 def _ends(held: Mapping[str, Array]) -> dict[str, tuple[float, float]]:
@@ -405,7 +416,7 @@ def read_values(
                 code="not-numbers",
                 fix="Give numbers.",
             )
-    values = read_columns(opened, [], columns)
+    values = read_columns(opened.naming(inputs.levels), [], columns)
     if not len(values):
         raise DataError(
             f"{what}= has no rows.", code="no-rows", fix="Give a row for each prediction."

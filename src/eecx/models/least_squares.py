@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from ..covariance import ByCluster, Rows, Sums
 from ..errors import DataError, listing
 from ..moments import Moments
 from .columns import INTERCEPT, Column
@@ -15,6 +16,7 @@ from .columns import INTERCEPT, Column
 __all__ = ["Fit", "independent", "least_squares"]
 
 Array = npt.NDArray[np.float64]
+Codes = npt.NDArray[np.intp]
 
 # share of a column's variation that others leave unexplained, below which it counts as theirs
 COLLINEAR = 1e-10
@@ -37,10 +39,10 @@ class Fit:
         The identity, but for the intercept's row.
     bread : ndarray, shape (k, k)
         :math:`(X'X)^{-1}`.
-    cross : ndarray, shape (G, k, k)
-        :math:`X_g'X_g` per cell.
     scores : ndarray, shape (G, k)
-        :math:`X_g'e_g` per cell.
+        :math:`X_g'e_g` per cluster, or row.
+    by : ByCluster
+        The columns by cluster: their sums of squares, or their rows where these are less.
     rss, tss : float
         Residual and total (centred) sums of squares.
     n : float
@@ -53,20 +55,28 @@ class Fit:
     beta: Array
     move: Array
     bread: Array
-    cross: Array
     scores: Array
+    by: ByCluster
     rss: float
     tss: float
     n: float
     condition: float
 
     @property
-    def influence(self) -> Array:
-        """Contribution of every cell to the estimates, shape (G, k)."""
-        return self.scores @ self.bread @ self.move.T
+    def cross(self) -> Array:
+        """:math:`X_g'X_g` per cluster, shape (G, k, k)."""
+        return self.by.times(np.eye(len(self.bread)))
 
 
-def least_squares(cells: Moments, y: Column, x: Sequence[Column], *, intercept: bool) -> Fit:
+def least_squares(
+    cells: Moments,
+    y: Column,
+    x: Sequence[Column],
+    *,
+    intercept: bool,
+    cluster: Codes | None = None,
+    net_of: str = "",
+) -> Fit:
     r"""Regress term ``y`` on terms ``x`` over all cells.
 
     .. math:: \hat\beta = (X'X)^{-1} X'y
@@ -74,6 +84,8 @@ def least_squares(cells: Moments, y: Column, x: Sequence[Column], *, intercept: 
     The sums are taken about the grand mean and every column is divided by its root sum of
     squares before solving, so that neither offset nor unit of measurement costs digits.
     Without an intercept the columns are taken as centred already (fixed effects taken out).
+    ``cluster`` numbers the clusters of cells that are rows; without it each row is one. ``net_of``
+    says what was taken out of the columns, for the words of an error.
 
     Raises
     ------
@@ -84,11 +96,16 @@ def least_squares(cells: Moments, y: Column, x: Sequence[Column], *, intercept: 
     k = len(x)
     centre = np.zeros(k + 1)
     if intercept:
-        cells, centre = _centred(cells)
-    about = cells.about(np.zeros(k + 1))
-    whole = about.sum(axis=0)
+        cells, centre = cells.centred()
+    about, rows = np.zeros((0, k + 1, k + 1)), np.zeros((0, k + 1))
+    if cells.of_rows:
+        rows = np.sqrt(cells.w)[:, None] * cells.away_from(np.zeros(k + 1))
+        whole = rows.T @ rows
+    else:
+        about = cells.about(np.zeros(k + 1))
+        whole = about.sum(axis=0)
     scale = np.sqrt(np.diag(whole))
-    _refuse_dependent(whole, list(x), scale)
+    _refuse_dependent(whole, list(x), scale, net_of)
     s = scale[:k]
     r = whole[:k, :k] / np.outer(s, s)
     slopes = np.linalg.solve(r, whole[:k, k] / s) / s
@@ -96,40 +113,39 @@ def least_squares(cells: Moments, y: Column, x: Sequence[Column], *, intercept: 
     rss, tss = float(residual @ whole @ residual), float(whole[k, k])
     columns, beta, move = tuple(x), slopes, np.eye(k)
     bread = np.linalg.inv(r) / np.outer(s, s)
-    cross, scores = about[:, :k, :k], about[:, :k, :] @ residual
     if intercept:
         columns = (INTERCEPT, *columns)
         beta = np.append(centre[k] - centre[:k] @ slopes, slopes)
         move = np.eye(k + 1)
         move[0, 1:] = -centre[:k]
-        bread, cross, scores = _with_intercept(cells, residual, bread, cross, scores)
+        # in a centred model the constant is orthogonal to all columns
+        slopes_bread, bread = bread, np.zeros((k + 1, k + 1))
+        bread[0, 0], bread[1:, 1:] = 1 / cells.w.sum(), slopes_bread
+    by: ByCluster
+    if cells.of_rows:
+        own = np.column_stack([np.sqrt(cells.w), rows[:, :k]]) if intercept else rows[:, :k]
+        by = Rows(bread, own, rows @ residual, cluster)
+    else:
+        cross, scores = about[:, :k, :k], about[:, :k, :] @ residual
+        if intercept:
+            cross, scores = _with_intercept(cells, residual, cross, scores)
+        by = Sums(bread, cross, scores)
     condition = float(np.linalg.cond(r)) if k else 1.0
     n = float(cells.n.sum())
-    return Fit(columns, beta, move, bread, cross, scores, max(rss, 0.0), tss, n, condition)
-
-
-def _centred(cells: Moments) -> tuple[Moments, Array]:
-    """Move the grand mean of every term to 0; return it too."""
-    total = cells.collapse()
-    high, low = total.mean[0], total.rest[0]
-    away = cells.away_from(high) - low
-    return replace(cells, mean=away, mean_rest=None), high + low
+    return Fit(columns, beta, move, bread, by.scores, by, max(rss, 0.0), tss, n, condition)
 
 
 def _with_intercept(
-    cells: Moments, residual: Array, bread: Array, cross: Array, scores: Array
-) -> tuple[Array, Array, Array]:
-    """Put the constant in front: in a centred model it is orthogonal to all columns."""
-    k = len(bread)
+    cells: Moments, residual: Array, cross: Array, scores: Array
+) -> tuple[Array, Array]:
+    """Put the constant in front of sums of squares and scores."""
+    k = cross.shape[1]
     first = cells.w[:, None] * cells.mean
-    whole_bread = np.zeros((k + 1, k + 1))
-    whole_bread[0, 0] = 1 / cells.w.sum()
-    whole_bread[1:, 1:] = bread
-    whole_cross = np.empty((len(cells.w), k + 1, k + 1))
-    whole_cross[:, 0, 0] = cells.w
-    whole_cross[:, 0, 1:] = whole_cross[:, 1:, 0] = first[:, :k]
-    whole_cross[:, 1:, 1:] = cross
-    return whole_bread, whole_cross, np.column_stack([first @ residual, scores])
+    whole = np.empty((len(cells.w), k + 1, k + 1))
+    whole[:, 0, 0] = cells.w
+    whole[:, 0, 1:] = whole[:, 1:, 0] = first[:, :k]
+    whole[:, 1:, 1:] = cross
+    return whole, np.column_stack([first @ residual, scores])
 
 
 def independent(whole: Array, scale: Array) -> npt.NDArray[np.bool_]:
@@ -145,7 +161,7 @@ def independent(whole: Array, scale: Array) -> npt.NDArray[np.bool_]:
     return kept
 
 
-def _refuse_dependent(whole: Array, x: list[Column], scale: Array) -> None:
+def _refuse_dependent(whole: Array, x: list[Column], scale: Array, net_of: str = "") -> None:
     k = len(x)
     kept = independent(whole[:k, :k], scale[:k])
     if kept.all():
@@ -163,7 +179,8 @@ def _refuse_dependent(whole: Array, x: list[Column], scale: Array) -> None:
     partners = [str(x[i]) for i, w in zip(before, weights, strict=True) if abs(w) > 1e-6]
     verb = "determines" if len(partners) == 1 else "determine"
     raise DataError(
-        f"{x[j]!r} is collinear: {listing(partners)} {verb} it.",
+        f"{x[j]!r} is collinear: {f'net of {net_of}, ' if net_of else ''}{listing(partners)} "
+        f"{verb} it.",
         code="collinear-column",
         fix="Leave one of them out.",
     )

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import special
 
 from .. import plotting
-from ..results import Result
+from ..results import Estimates, Result
 from .columns import Column, Part, called
+from .joint import chi2_test, combined, hotelling_test
 from .least_squares import Fit
 from .work import Work
 
@@ -29,7 +29,6 @@ __all__ = [
     "figure",
     "identified",
     "in_words",
-    "is_singular",
     "level_of",
     "shown",
     "slopes_of",
@@ -90,33 +89,37 @@ def contextual_rows(columns: Sequence[Column]) -> Array:
     return rows
 
 
-def contextual(beta: Array, covariance: Array, columns: Sequence[Column]) -> dict[str, float]:
-    """Test whether all contextual effects are zero: the cluster-robust Hausman test."""
+def contextual(estimates: Estimates, columns: Sequence[Column]) -> dict[str, float | None]:
+    """Test whether all contextual effects are zero: the cluster-robust Hausman test.
+
+    With CR2 errors by the approximate Hotelling test, the Wald statistic beside it; None where
+    clusters are too few for it.
+    """
     at = [i for i, column in enumerate(columns) if column.part == "contextual"]
-    if not at or np.isnan(covariance[np.ix_(at, at)]).any():
+    if not at:
         return {}
-    own = covariance[np.ix_(at, at)]
-    if is_singular(own):
+    own = combined(estimates, np.eye(len(columns))[at])
+    wald = chi2_test(own)
+    if np.isnan(wald.statistic):
         return {}
-    chi2 = float(beta[at] @ np.linalg.solve(own, beta[at]))
-    p = float(special.chdtrc(len(at), chi2))
-    return {"contextual_chi2": chi2, "contextual_df": len(at), "contextual_p": p}
-
-
-def is_singular(covariance: Array) -> bool:
-    """Whether a covariance tells fewer directions than it has, whatever the columns' units."""
-    scale = np.sqrt(np.abs(np.diag(covariance)))
-    scaled = covariance / np.outer(scale, scale)
-    return not np.isfinite(scaled).all() or bool(np.linalg.matrix_rank(scaled) < len(scaled))
+    found: dict[str, float | None] = {"contextual_chi2": wald.statistic, "contextual_df": wald.df}
+    if own.spread is None:
+        return {**found, "contextual_p": wald.p_value}
+    test = hotelling_test(own)
+    three = {
+        "contextual_f": test.statistic,
+        "contextual_df2": test.df_denominator,
+        "contextual_p": test.p_value,
+    }
+    return {**found, **{k: v if np.isfinite(v) else None for k, v in three.items()}}
 
 
 def identified(
-    table: pd.DataFrame, columns: Sequence[Column], effects: str, waves: int
+    numbers: Mapping[str, Array], columns: Sequence[Column], effects: str, waves: int
 ) -> pd.DataFrame:
-    """Put in front of numbers what they belong to: ``term`` and ``level``."""
+    """Return the table of numbers, in front of them what they belong to: ``term``, ``level``."""
     levels = [level_of(effects, waves, column.part) for column in columns]
-    front = pd.DataFrame({"term": called(columns), "level": levels})
-    return pd.concat([front, table], axis=1)
+    return pd.DataFrame({"term": called(columns), "level": levels, **numbers})
 
 
 def in_words(columns: Sequence[Column], effects: str, waves: int) -> list[str]:

@@ -3,44 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from .. import formula as grammar
-from ..errors import FormulaError, OptionError
-from ..moments import Moments
-from ..panel import Panel, as_panel
+from ..errors import FormulaError
+from ..panel import Panel
+from ..sources import Source
 from .capabilities import ROWWISE, Effects, Vcov, clustered
+from .clusters import names_of
 from .weights import Weighting
 
-__all__ = ["Plan", "known_of", "plan_of", "refuse_arguments"]
+__all__ = ["Plan", "plan_of", "refuse_arguments"]
 
 
-def refuse_arguments(model: grammar.Formula, effects: Effects, columns: dict[str, Any]) -> None:
-    """Refuse names that are none, and a formula of which these effects leave nothing."""
-    for name, given in columns.items():
-        if given is not None and not isinstance(given, str):
-            raise OptionError(
-                f"{name}={given!r}: the name of one column.",
-                code="column-name",
-                fix="Name the column, as text.",
-            )
+def refuse_arguments(model: grammar.Formula, effects: Effects) -> None:
+    """Refuse a formula of which these effects leave nothing."""
     if not model.terms and effects in ("within", "two-way", "within-between"):
         raise FormulaError(
             f"{model.text!r} has the intercept alone, which unit effects take up.",
             code="no-term",
             fix="Add a term.",
         )
-
-
-def known_of(data: object, unit: str | None, wave: str | None) -> dict[str, bool]:
-    """Return what is known of the data before they are read, of what models need."""
-    if isinstance(data, Moments):
-        named = unit is not None
-        return {"rows": False, "units": named, "waves": False, "clusters": named}
-    if isinstance(data, Panel):
-        return {"rows": True, "units": True, "waves": data.wave is not None, "clusters": True}
-    named = unit is not None
-    return {"rows": True, "units": named, "waves": wave is not None, "clusters": named}
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,28 +72,22 @@ class Plan:
 
 
 def plan_of(
-    data: object,
+    source: Source,
     model: grammar.Formula,
     effects: Effects,
     vcov: Vcov | None,
     clusters: tuple[str, ...],
     weights: Weighting | None,
-    *,
-    unit: str | None,
-    wave: str | None,
 ) -> Plan:
     """Open the data; settle clusters and errors."""
     if effects == "random-two-way" and not clusters:
         vcov = vcov or "classical"  # its weights relate units: no clusters unless asked for
-    if isinstance(data, Panel):
-        own_keys = {"unit": data.unit, "wave": data.wave}
-        clusters = tuple(c if c in data.roles else own_keys.get(c) or c for c in clusters)
-        if not clusters and data.cluster and clustered(vcov):
-            clusters = (data.cluster,)
-    columns = [*model.columns, *(c for c in clusters if c not in (unit, wave))]
+    clusters = tuple(source.key(c) for c in clusters)
+    if source.panel is not None and source.panel.cluster and not clusters and clustered(vcov):
+        clusters = (source.panel.cluster,)
+    columns = [*model.columns, *(c for c in clusters if c not in (source.unit, source.wave))]
     columns += [weights.column] if weights and weights.column else []
-    panel = as_panel(data, columns, unit=unit, wave=wave)
-    own_units = isinstance(data, Panel) or unit is not None
-    clusters = clusters or ((panel.unit,) if own_units else ())
+    panel = source.as_panel(columns, names=names_of(model, clusters))
+    clusters = clusters or ((panel.unit,) if source.own_units else ())
     vcov = vcov or ("CR1" if len(clusters) > 1 else "CR2" if clusters else "HC1")
-    return Plan(panel, tuple(columns), own_units, effects, vcov, clusters, weights)
+    return Plan(panel, tuple(columns), source.own_units, effects, vcov, clusters, weights)

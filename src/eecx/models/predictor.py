@@ -24,10 +24,10 @@ from scipy import special
 
 from .. import formula as grammar
 from .. import options, plotting
-from ..covariance import cr2
+from ..covariance import Sums, cr2
 from ..errors import Caution, ColumnError, OptionError, listing
 from ..moments import Moments
-from ..results import NUMBERS, Result, interval_phrase, recorded, tidy
+from ..results import NUMBERS, Estimates, Result, interval_phrase, recorded, tidy
 from .capabilities import accept
 from .columns import INTERCEPT, Column
 from .fitted import fitted_rows
@@ -109,8 +109,8 @@ class LeastSquares:
     def _block(self, combine: Array) -> tuple[Array, Array]:
         fit, move = self.fit, combine @ self.fit.move
         if self.own is None:
-            covariance, df = cr2(fit.bread, fit.cross, fit.scores, move)
-            variance = np.diag(covariance).copy()
+            influence, df = cr2(fit.by, move)
+            variance = (influence**2).sum(axis=0)
         else:
             variance = np.einsum("ij,jk,ik->i", move, self.own, move)
             df = np.full(len(move), self.df)
@@ -530,8 +530,10 @@ def _figure(
 # ---------------------------------------------------------------------- made from a fit
 
 
-def predictor_of_least_squares(model: grammar.Formula, work: Work, fit: Fit) -> Predictor:
-    """Return the predictor of a least-squares fit."""
+def predictor_of_least_squares(
+    model: grammar.Formula, work: Work, fit: Fit, known: Estimates
+) -> Predictor:
+    """Return the predictor of a least-squares fit; ``known`` starts with its coefficients."""
     inputs = inputs_of(work.source, model, fit.columns, work.effects)
     residual, free = _observed_variance(work, fit)
     if isinstance(work.source, Moments) and not np.array_equal(work.source.w, work.source.n):
@@ -540,9 +542,13 @@ def predictor_of_least_squares(model: grammar.Formula, work: Work, fit: Fit) -> 
     if work.vcov != "CR2":
         # of the centred model; where nothing tells a coefficient its variance is zero
         away = np.asarray(np.linalg.inv(fit.move), dtype=float)
-        own, dfs = covariance_of(work, fit, work.vcov, away)
-        own, df = np.nan_to_num(own), float(np.nanmax(dfs, initial=0.0))
-        kept = replace(fit, cross=fit.cross[:0], scores=fit.scores[:0])
+        k = len(fit.beta)
+        own, df = away @ known.covariance[:k, :k] @ away.T, float(known.df[0])
+        if np.isnan(own).any():
+            own, dfs = covariance_of(work, fit, work.vcov, away)
+            own, df = np.nan_to_num(own), float(np.nanmax(dfs, initial=0.0))
+        none = fit.scores[:0]
+        kept = replace(fit, scores=none, by=Sums(fit.bread, np.zeros((0, *fit.bread.shape)), none))
     errors = LeastSquares(kept, own, df, residual, free)
     return Predictor(work.effects, model, fit.columns, fit.beta, inputs, errors)
 
@@ -554,7 +560,7 @@ def _observed_variance(work: Work, fit: Fit) -> tuple[float, float]:
     rest on, with the mean number of waves.
     """
     k = len(fit.beta)
-    free = max(fit.n - k - work.absorbed, 1.0)
+    free = max(fit.n - k - work.taken_out, 1.0)
     if work.components is None:
         return fit.rss / free, free
     waves, within = fit.n / work.units, work.components.within

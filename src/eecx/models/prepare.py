@@ -10,17 +10,19 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import formula as grammar
-from ..moments import ROW, Moments, from_rows, group_codes
+from ..moments import ROW, WIDE, Moments, from_rows, group_codes
+from ..sources import unit_waves
 from .capabilities import NESTED, Asked, judge, judge_data
 from .clusters import cluster_names, is_nested
 from .columns import Column, columns_of_design
-from .design import design, unkeyed
+from .design import design
+from .from_engine import from_sums_of, summable
 from .from_moments import from_moments
-from .plan import Plan, known_of, plan_of, refuse_arguments
+from .plan import Plan, plan_of, refuse_arguments
 from .rows import Table, complete_rows, read, with_wave_dummies
 from .transform import transformed
 from .weights import Weighting, by_variance
-from .work import Effects, Rows, Vcov, Work, clustered, fingerprint_of, has_intercept
+from .work import Effects, Rows, Vcov, Work, clustered, has_intercept
 
 __all__ = ["prepare"]
 
@@ -38,19 +40,20 @@ def prepare(
     cluster: str | Sequence[str] | None = None,
     vcov: Vcov | None = None,
     wave_effects: bool = False,
-    rows: Mask | None = None,
     gls: bool = False,
     drift: bool = True,
     weights: Weighting | None = None,
+    sums: bool = False,
 ) -> Work:
-    """Turn data and a formula into cells of sums.
+    """Turn data and a formula into cells of sums, or rows where these are less or needed.
 
-    ``wave_effects`` adds wave dummies to any model; ``rows`` keeps a part of the panel's rows,
-    after lags were looked up in all of them; ``gls`` weights within-between models by their
-    variance components; ``drift`` gives first differences a constant.
+    ``wave_effects`` takes the waves out of a pooled model; ``gls`` weights within-between models
+    by their variance components; ``drift`` gives first differences a constant. With ``sums`` cells
+    are sums by cluster, and waves columns of theirs, for what leaves clusters out or draws them.
     """
     clusters = cluster_names(cluster)
-    refuse_arguments(model, effects, {"unit": unit, "wave": wave})
+    source = unit_waves(data, "regress", unit=unit, wave=wave)
+    refuse_arguments(model, effects)
     asked = Asked(
         effects,
         vcov,
@@ -58,25 +61,33 @@ def prepare(
         weights=None if weights is None else weights.kind,
         method=("gls" if gls else "ols") if effects == "within-between" else None,
         drift=drift,
-        unit=unit,
-        wave=wave,
-        source="sums" if isinstance(data, Moments) else "rows",
+        unit=source.unit,
+        wave=source.wave,
+        source=source.kind,
     )
     judge(asked)
-    judge_data(asked, known_of(data, unit, wave))
-    if isinstance(data, Moments):
-        return from_moments(data, model, effects, vcov, clusters, unit=unit, gls=gls)
-    plan = plan_of(data, model, effects, vcov, clusters, weights, unit=unit, wave=wave)
+    judge_data(asked, source.known)
+    if source.sums is not None:
+        return from_moments(source, model, effects, vcov, clusters, gls=gls)
+    needs_rows = sums or wave_effects
+    if not needs_rows and summable(source, model, effects, vcov, clusters, weights):
+        made_there = from_sums_of(source, model, effects, vcov, clusters, weights, gls=gls)
+        if made_there is not None:
+            return made_there
+    plan = plan_of(source, model, effects, vcov, clusters, weights)
     made = design(plan.panel, (model.response, *model.terms))
-    table, complete = complete_rows(plan, read(plan, made.x, model), rows, made.names)
+    table, complete = complete_rows(plan, read(plan, made.x, model), made.names)
     if plan.frequency and plan.by_row:
         table = table.written_out()
     columns = columns_of_design(made, (model.response, *model.terms))
     nuisance: tuple[Column, ...] = ()
-    if effects == "two-way" or wave_effects:
+    of_waves = effects == "two-way" or wave_effects
+    if of_waves and sums:
         table, nuisance = with_wave_dummies(table)
-    weighed = _weighed(plan, table)
-    cells = _cells(plan, table, (*columns, *nuisance), weighed.rows)
+    weighed = _weighed(plan, table, of_waves and not sums)
+    wide = not sums and _is_wide(plan, table)
+    by_row = plan.by_row or wide or (of_waves and not sums)
+    cells = _cells(plan, table, (*columns, *nuisance), weighed.rows, by_row)
     sizes = _unit_sizes(plan, table)
     waves = 1 if plan.panel.wave is None else int(np.count_nonzero(np.bincount(table.keys["wave"])))
     work = Work(
@@ -91,19 +102,26 @@ def prepare(
         units=len(sizes) if plan.own_units else 0,
         waves=waves if plan.own_units else 0,
         singletons=int((sizes == 1).sum()),
-        left_out=int((~complete).sum()) + unkeyed(data, plan.panel),
-        fingerprint=fingerprint_of(cells),
+        left_out=int((~complete).sum()) + source.unkeyed(plan.panel),
+        fingerprint=source.fingerprint,
         absorbed=len(sizes) if effects in ("within", "two-way") else 0,
         size=np.abs(cells.mean).max(axis=0),
         nested=_nested(plan, table, waves),
         levels=table.levels,
-        intercept=has_intercept(effects, gls, drift),
+        intercept=has_intercept(effects, gls, drift) and not wave_effects,
         weighting=weights,
         tau2=weighed.tau2,
         effective=None if plan.frequency else weighed.effective,
         by=tuple(plan.cluster_keys),
     )
-    return transformed(work, plan.cluster_keys[0], gls, weighed.units)
+    return transformed(
+        work,
+        plan.cluster_keys[0],
+        gls,
+        weighed.units,
+        of_waves=of_waves and not sums,
+        keep_rows=wide,
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,8 +139,11 @@ class _Weighed:
         return None if used is None else float(used.sum() ** 2 / (used**2).sum())
 
 
-def _weighed(plan: Plan, table: Table) -> _Weighed:
-    """Return what rows weigh, one on average where they are not counts."""
+def _weighed(plan: Plan, table: Table, of_waves: bool) -> _Weighed:
+    """Return what rows weigh, one on average where they are not counts.
+
+    ``of_waves`` says whether effects of waves, no columns of the rows, belong to the model.
+    """
     if plan.weights is None or table.weight is None:
         return _Weighed()
     if plan.frequency:
@@ -130,15 +151,27 @@ def _weighed(plan: Plan, table: Table) -> _Weighed:
     if plan.weights.kind != "variance":
         return _Weighed(table.weight / table.weight.mean())
     unit = group_codes(table.keys_frame(["unit"]), ["unit"])[0]
-    tau2, weight = by_variance(table.x, table.weight, unit, plan.effects)
+    x = with_wave_dummies(table)[0].x if of_waves else table.x
+    tau2, weight = by_variance(x, table.weight, unit, plan.effects)
     if plan.effects == "between":
         return _Weighed(units=weight, tau2=tau2)
     return _Weighed(weight, tau2=tau2)
 
 
-def _cells(plan: Plan, table: Table, columns: tuple[Column, ...], weight: Array | None) -> Moments:
+def _is_wide(plan: Plan, table: Table) -> bool:
+    """Whether clusters have fewer rows than a symmetric matrix of the columns has rows' worth."""
+    if plan.effects in ("random", "within-between", "between"):
+        return False
+    n, p = table.x.shape
+    key = table.keys[plan.cluster_keys[0]] if clustered(plan.vcov) else table.keys["unit"]
+    return bool(p >= WIDE and n < np.count_nonzero(np.bincount(key)) * (p + 1) / 2)
+
+
+def _cells(
+    plan: Plan, table: Table, columns: tuple[Column, ...], weight: Array | None, by_row: bool
+) -> Moments:
     """Sum the rows per unit and cluster, per cluster alone if that will do, or keep every row."""
-    if plan.by_row:
+    if by_row:
         keys = table.keys_frame([*table.keys])
         keys[ROW] = np.arange(len(keys))
     elif clustered(plan.vcov) and plan.effects in ("pooled", "first-difference"):

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import DataError
-from ..moments import Moments, group_codes, pack
+from ..moments import Moments, group_codes, is_nothing, nothing, pack
 from .capabilities import Asked, judge_data
 from .columns import INTERCEPT, Column
 from .swamy_arora import Components, components
@@ -36,8 +36,10 @@ def quasi_demeaned(work: Work) -> Work:
         columns = split_columns(work, columns)
     theta, of_unit = found.theta(units.n)[columns.unit], columns.unit_mean[columns.unit]
     mean = np.column_stack([columns.mean - theta[:, None] * of_unit, 1 - theta])
-    cross = np.zeros((len(mean), mean.shape[1], mean.shape[1]))
-    cross[:, :-1, :-1] = columns.cross
+    cross = nothing(len(mean), mean.shape[1], mean.shape[1])
+    if not is_nothing(columns.cross):
+        cross = np.zeros(cross.shape)
+        cross[:, :-1, :-1] = columns.cross
     return _with_constant(work, columns.terms, mean, pack(cross), columns.centre, found)
 
 
@@ -77,7 +79,7 @@ def quasi_demeaned_two_way(work: Work) -> Work:
     found = two_way_components(rows, y, away[:, at], largest)
     mean = rows.weighted(np.column_stack([away, np.ones(len(away))]), found)
     p = mean.shape[1]
-    blank = np.zeros((len(mean), p * (p + 1) // 2))
+    blank = nothing(len(mean), p * (p + 1) // 2)
     return _with_constant(work, cells.terms, mean, blank, centre, found)
 
 

@@ -12,7 +12,6 @@ import pandas as pd
 
 from .. import formula as grammar
 from ..errors import DataError, listing
-from ..moments import group_codes
 from ..panel import Panel
 from .clusters import cluster_values
 from .columns import Column
@@ -62,8 +61,7 @@ def read(plan: Plan, x: Array, model: grammar.Formula) -> Table:
     panel = plan.panel
     codes, levels = np.arange(len(x)), pd.Index([])
     if plan.own_units:
-        codes, named = group_codes(panel.frame, [panel.unit])
-        levels = pd.Index(named[panel.unit])
+        codes, levels = panel.unit_codes
     keys = {"unit": codes}
     for i, (name, key) in enumerate(zip(plan.clusters, plan.cluster_keys, strict=False)):
         if key != "unit":
@@ -76,9 +74,7 @@ def read(plan: Plan, x: Array, model: grammar.Formula) -> Table:
     return Table(x, keys, levels, weight)
 
 
-def complete_rows(
-    plan: Plan, table: Table, rows: Mask | None, names: Sequence[str]
-) -> tuple[Table, Mask]:
+def complete_rows(plan: Plan, table: Table, names: Sequence[str]) -> tuple[Table, Mask]:
     """Keep the rows that lack nothing; return which of the panel's they are."""
     missing = [np.isnan(column) for column in table.x.T]
     missing += [key < 0 for name, key in table.keys.items() if name != "wave"]
@@ -88,8 +84,6 @@ def complete_rows(
     if plan.effects == "first-difference":
         x, complete = _differences(plan.panel, table.x, complete)
         table = replace(table, x=x)
-    if rows is not None:
-        complete &= rows
     if not complete.any():
         known = (plan.panel.unit, plan.panel.wave, *names)
         needed = [*names, *(c for c in plan.columns if c not in known)]

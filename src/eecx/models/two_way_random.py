@@ -38,6 +38,7 @@ https://doi.org/10.2307/1909405
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -53,18 +54,22 @@ Codes = npt.NDArray[np.intp]
 
 @dataclass(frozen=True, eq=False)
 class Crossing:
-    """Which unit and wave each row is, one row per unit and wave; ``seen`` is units × waves."""
+    """Which unit and wave each row is, and what each unit weighs in each wave (units × waves).
+
+    ``weight`` is what rows weigh, one where it is None.
+    """
 
     unit: Codes
     wave: Codes
     seen: Array
+    weight: Array | None = None
 
     @classmethod
-    def of(cls, unit: Codes, wave: Codes) -> Crossing:
+    def of(cls, unit: Codes, wave: Codes, weight: Array | None = None) -> Crossing:
         """Take units and waves numbered from 0, every number in use."""
-        seen = np.zeros((int(unit.max()) + 1, int(wave.max()) + 1))
-        seen[unit, wave] = 1.0
-        return cls(unit, wave, seen)
+        shape = int(unit.max()) + 1, int(wave.max()) + 1
+        seen = np.bincount(unit * shape[1] + wave, weight, shape[0] * shape[1])
+        return cls(unit, wave, seen.reshape(shape).astype(float), weight)
 
     @property
     def balanced(self) -> bool:
@@ -72,22 +77,39 @@ class Crossing:
         return len(self.unit) == self.seen.size
 
     def sums(self, x: Array) -> tuple[Array, Array]:
-        """Return the sums of columns per unit and per wave."""
+        """Return the weighted sums of columns per unit and per wave."""
+        x = x if self.weight is None else x * self.weight[:, None]
         return _sums(x, self.unit), _sums(x, self.wave)
 
-    def within(self, x: Array) -> tuple[Array, int]:
+    @cached_property
+    def root(self) -> Array:
+        """A root (waves, r) of the inverse of the waves' sums of squares, units eliminated.
+
+        The effects of waves are told up to a constant, in every set of units that share waves: r
+        of them.
+        """
+        size = self.seen.sum(axis=1)[:, None]
+        values, vectors = np.linalg.eigh(
+            np.diag(self.seen.sum(axis=0)) - self.seen.T @ (self.seen / size)
+        )
+        told = values > 1e-10 * values.max()
+        return np.asarray(vectors[:, told] / np.sqrt(values[told]), dtype=float)
+
+    def within(self, x: Array, sums: tuple[Array, Array] | None = None) -> tuple[Array, int]:
         """Take what units and waves have in common out of columns; return how many effects it was.
 
         The effects solve the normal equations of dummies, those of the units eliminated first.
+        ``sums`` are those of the columns, if known.
         """
         size = self.seen.sum(axis=1)[:, None]
-        units, waves = self.sums(x)
-        left = np.diag(self.seen.sum(axis=0)) - self.seen.T @ (self.seen / size)
-        right = waves - self.seen.T @ (units / size)
-        # the effects of waves are told up to a constant, in every set of units that share waves
-        of_waves, _, told, _ = np.linalg.lstsq(left, right, rcond=1e-10)
+        units, waves = self.sums(x) if sums is None else sums
+        of_waves = self.root @ (self.root.T @ (waves - self.seen.T @ (units / size)))
         of_units = (units - self.seen @ of_waves) / size
-        return x - of_units[self.unit] - of_waves[self.wave], len(size) + int(told)
+        left = np.empty(x.shape[::-1]).T  # column after column
+        for j, column in enumerate(x.T):
+            left[:, j] = column - of_units[:, j][self.unit]
+            left[:, j] -= of_waves[:, j][self.wave]
+        return left, len(size) + self.root.shape[1]
 
     def weighted(self, x: Array, found: Components) -> Array:
         r"""Return columns times the root of :math:`(\Omega/\sigma_e^2)^{-1}` (see above)."""

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import DataError
-from ..moments import Moments, group_codes, pack
+from ..moments import Moments, group_codes, is_nothing, pack, picked
 from .columns import Column
 from .work import Work
 
@@ -80,9 +80,10 @@ def split_columns(work: Work, of: Columns) -> Columns:
     )
     own = np.where(within, away[:, source], of.mean[:, source])
     mean = np.where(between, of_unit[:, source], own)
-    cross = of.cross[:, source][:, :, source]
-    cross[:, between] = 0.0
-    cross[:, :, between] = 0.0
+    cross = picked(of.cross, source)
+    if not is_nothing(cross):
+        cross[:, between] = 0.0
+        cross[:, :, between] = 0.0
     w = work.cells.w
     sums = np.column_stack([np.bincount(of.unit, w * m) for m in mean.T])
     unit_mean = sums / np.bincount(of.unit, w)[:, None]

@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 
 from .. import frames
-from ..errors import ColumnError, DataError, OptionError, listing, nearest
+from ..errors import ColumnError, DataError, OptionError, check_source, listing, nearest
 from .arrays import Array
 from .keys import group_codes, names_of, stacked
+from .refusals import infinite
 
 __all__ = ["Counts", "histograms"]
 
@@ -67,6 +68,7 @@ class Counts:
         DataError
             For an answer that is not among the options; lists the offenders with counts.
         """
+        check_source("Counts.from_frame", data, frames=True)
         keys, items = names_of(keys), names_of(items, "items")
         wanted = _numbers(options)
         if not items or not wanted.size:
@@ -100,6 +102,8 @@ class Counts:
             codes = codes_of_all[start[k] : start[k + 1]]
             answer = counted["value"].to_numpy(float)
             size = counted["cells"].to_numpy(float)
+            if np.isinf(answer).any():
+                raise infinite(item)
             blank = np.isnan(answer)
             np.add.at(missing, (codes[blank], k), size[blank])
             at = np.searchsorted(wanted, answer[~blank]).clip(0, len(wanted) - 1)

@@ -9,6 +9,7 @@ cells' own means.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -17,24 +18,54 @@ from .. import formula, frames
 from ..errors import OptionError
 from .arrays import Array, triangle, two_sum
 from .moments import Moments
-from .refusals import bad_weight, infinite, no_rows
+from .refusals import bad_weight, extreme, infinite, is_extreme, no_rows
 from .terms import columns_of
 
-__all__ = ["FAR", "from_engine"]
+__all__ = ["FAR", "Pilot", "from_engine", "look"]
 
 # A cell whose mean lies this many (n * distance^2 / M2) from the shift is summed a second time,
 # around its own mean: 1e4 costs four of the sixteen digits that a double holds.
 FAR = 1e4
 
 
+@dataclass(frozen=True)
+class Pilot:
+    """What one look at all rows tells of them.
+
+    Attributes
+    ----------
+    table : Table
+        The rows; it knows what to take off whole numbers beyond 2^53.
+    exact : bool
+        Whether integers have room to be summed exactly.
+    shift : list of float
+        Where terms lie, about which they are summed.
+    rows : int
+    ends : mapping
+        The smallest and largest value of each column, by name.
+    """
+
+    table: frames.Table
+    exact: bool
+    shift: list[float]
+    rows: int
+    ends: Mapping[str, tuple[float, float]]
+
+
 def from_engine(
-    table: frames.Table, keys: list[str], parsed: Sequence[formula.Term], weight: str | None
+    table: frames.Table,
+    keys: list[str],
+    parsed: Sequence[formula.Term],
+    weight: str | None,
+    pilot: Pilot | None = None,
 ) -> Moments:
     """Sum the rows that an engine holds per combination of columns."""
     p = len(parsed)
-    exact, shift, seen = _pilot(table, parsed, weight)
+    pilot = pilot or look(table, parsed, weight)
+    table, exact, shift, seen = pilot.table, pilot.exact, pilot.shift, pilot.rows
+    middle = np.array([_middle(table, t) for t in parsed])
     terms = {f"t{i}": _term_expression(table, t, exact) for i, t in enumerate(parsed)}
-    w = frames.real(table.number(weight)) if weight else None
+    w = table.real(weight) if weight else None
     moved = {name: term - s for (name, term), s in zip(terms.items(), shift, strict=True)}
     cells, sums = _engine_sums(table, keys, moved, w)
     total = int(sums["n"].sum())
@@ -43,12 +74,13 @@ def from_engine(
     left_out = seen - total
     if exact:
         whole, mean, m2 = _unpack_integers(sums, p)
-        return _cells(cells, parsed, sums, np.array(shift, dtype=float) + whole, mean, m2, left_out)
+        centre = np.array(shift, dtype=float) + whole
+        return _cells(cells, parsed, sums, centre, mean, m2, left_out, middle)
     mean, m2 = _unpack_sums(sums, p)
     spread = m2[:, np.equal(*triangle(p))]
     far = sums["w"].to_numpy(float)[:, None] * mean**2 > FAR * spread
     if not (far & (sums["n"].to_numpy() > 1)[:, None]).any():
-        return _cells(cells, parsed, sums, np.array(shift), mean, m2, left_out)
+        return _cells(cells, parsed, sums, np.array(shift), mean, m2, left_out, middle)
     # sum again with every cell's own mean taken off first, the means joined in the engine
     centred = table.less_cell_means(keys, terms, w)
     own = {name: frames.column(name) for name in terms}
@@ -56,54 +88,95 @@ def from_engine(
     held = [f"key_{i}" for i in range(len(keys))]
     _, again = _engine_sums(centred, held, own, frames.column("w") if weight else None, at)
     mean, m2 = _unpack_sums(again, p)
-    return _cells(cells, parsed, again, again[list(at)].to_numpy(float), mean, m2, left_out)
+    centre = again[list(at)].to_numpy(float)
+    return _cells(cells, parsed, again, centre, mean, m2, left_out, middle)
 
 
-def _pilot(
-    table: frames.Table, parsed: Sequence[formula.Term], weight: str | None
-) -> tuple[bool, list[float], int]:
-    """Look at all rows once: whether to sum integers exactly, where terms lie, how many rows."""
+def look(table: frames.Table, parsed: Sequence[formula.Term], weight: str | None) -> Pilot:
+    """Look at all rows."""
     columns = columns_of(parsed, weight)
     if not weight and (known := _known(table, parsed)):
         return known
-    rows = {f"t{i}": _term_expression(table, t, exact=False) for i, t in enumerate(parsed)}
-    rows |= {f"c{i}": frames.real(table.number(c)) for i, c in enumerate(columns)}
+    rows = {f"c{i}": table.untouched(c) for i, c in enumerate(columns)}
     totals = {"rows": frames.count()}
     for name in rows:
         totals |= {f"lo_{name}": frames.lowest(name), f"hi_{name}": frames.highest(name)}
-    for i in range(len(parsed)):
-        totals[f"mid{i}"] = frames.column(f"t{i}").mean()
+        totals[f"mid_{name}"] = frames.column(name).mean()
     if weight:
         w = frames.column(f"c{columns.index(weight)}")
         totals["bad"] = frames.flag(w <= 0, w).sum()
-    seen = table.group([], rows, totals)[1].iloc[0].astype(float).fillna(0.0)
-    labels = {f"c{i}": c for i, c in enumerate(columns)}
-    labels |= {f"t{i}": t.label for i, t in enumerate(parsed)}
-    for name, label in labels.items():
-        if np.isinf(seen[f"lo_{name}"]) or np.isinf(seen[f"hi_{name}"]):
-            raise infinite(label)
-    if weight and seen["bad"] > 0:
-        raise bad_weight(weight, int(seen["bad"]))
-    ends = np.array([[seen[f"lo_t{i}"], seen[f"hi_t{i}"]] for i in range(len(parsed))])
-    shift = [float(seen[f"mid{i}"]) for i in range(len(parsed))]
+    found = table.group([], rows, totals)[1]
+    seen = int(found["rows"].iloc[0])
+    extents = {}
+    for i, column in enumerate(columns):
+        low, high = found[f"lo_c{i}"].iloc[0], found[f"hi_c{i}"].iloc[0]
+        if not pd.isna(low):
+            if np.isinf(float(low)) or np.isinf(float(high)):
+                raise infinite(column)
+            whole = table.kinds[column] in ("integer", "wide")
+            extents[column] = (int(low), int(high)) if whole else (low, high)
+    if weight and found["bad"].iloc[0] > 0:
+        raise bad_weight(weight, int(found["bad"].iloc[0]))
+    if weight and any(is_extreme(0.0, end) for end in extents.get(weight, ())):
+        raise extreme(f"Weight {weight!r}", *extents[weight])
+    table = table.about_middles(extents)
+    products = columns_of([t for t in parsed if not _alone(t)], None)
+    table.as_doubles([*products, *([weight] if weight else [])])
+    # what a column's mean and ends are is known; PyArrow's mean of whole numbers may run over
+    asked = (
+        not all(_alone(t) for t in parsed)
+        or any(table.middle.values())
+        or table.engine == "pyarrow"
+    )
+    names = [f"t{i}" if asked else f"c{columns.index(t.columns[0])}" for i, t in enumerate(parsed)]
+    if asked:
+        found = _placed(table, parsed)
+    placed = found.iloc[0].astype(float).fillna(0.0)
+    ends = np.array([[placed[f"lo_{name}"], placed[f"hi_{name}"]] for name in names])
+    for term, (low, high) in zip(parsed, ends, strict=True):
+        if np.isinf(low) or np.isinf(high):
+            raise infinite(term.label)
+        if is_extreme(low, high):
+            raise extreme(repr(term.label), low, high)
+    shift = [float(placed[f"mid_{name}"]) for name in names]
     whole = all(table.kinds[c] in ("integer", "boolean") for c in columns)
-    exact = whole and not weight and _has_room(ends, seen["rows"])
-    return exact, [round(s) for s in shift] if exact else shift, int(seen["rows"])
+    exact = whole and not weight and _has_room(ends, seen)
+    own = {c: (float(low), float(high)) for c, (low, high) in extents.items()}
+    places: list[float] = [round(s) for s in shift] if exact else shift
+    return Pilot(table, exact, places, seen, own)
 
 
-def _known(
-    table: frames.Table, parsed: Sequence[formula.Term]
-) -> tuple[bool, list[float], int] | None:
+def _placed(table: frames.Table, parsed: Sequence[formula.Term]) -> pd.DataFrame:
+    """Return the ends and the mean of every term, over all rows."""
+    terms = {f"t{i}": _term_expression(table, t, exact=False) for i, t in enumerate(parsed)}
+    totals: dict[str, frames.Expr] = {}
+    for name in terms:
+        totals |= {f"lo_{name}": frames.lowest(name), f"hi_{name}": frames.highest(name)}
+        totals[f"mid_{name}"] = frames.column(name).mean()
+    return table.group([], terms, totals)[1]
+
+
+def _alone(term: formula.Term) -> bool:
+    """Whether a term is a column, no product, power or level."""
+    return len(term.factors) == 1 and isinstance(term.factors[0], formula.Name)
+
+
+def _middle(table: frames.Table, term: formula.Term) -> float:
+    """Return what the table takes off a term."""
+    return float(table.middle.get(term.columns[0], 0)) if _alone(term) else 0.0
+
+
+def _known(table: frames.Table, parsed: Sequence[formula.Term]) -> Pilot | None:
     """Return what a look at whole-number columns would tell, where it was taken before."""
     names = [c for t in parsed for c in columns_of([t], None)]
-    plain = all(t.factors == (formula.Name(c),) for t, c in zip(parsed, names, strict=False))
     looked = all(c in table.extents and table.kinds[c] in ("integer", "boolean") for c in names)
-    if not (plain and looked and table.count and len(names) == len(parsed)):
+    if not (names and looked and table.count and all(map(_alone, parsed))):
         return None
+    own = {c: table.extents[c] for c in names}
     ends = np.array([table.extents[c] for c in names])
     if not _has_room(ends, table.count):
         return None
-    return True, [round(middle) for middle in ends.mean(axis=1)], table.count
+    return Pilot(table, True, [round(middle) for middle in ends.mean(axis=1)], table.count, own)
 
 
 def _has_room(ends: Array, rows: float) -> bool:
@@ -115,9 +188,18 @@ def _has_room(ends: Array, rows: float) -> bool:
 def _term_expression(table: frames.Table, term: formula.Term, exact: bool) -> frames.Expr:
     """Return a product of columns, of integers where ``exact``, else of doubles."""
     out: frames.Expr | None = None
+    if _alone(term):
+        column = term.columns[0]
+        middle = table.middle.get(column, 0)
+        return table.number(column) - middle if exact else table.real(column)
+    whole = replace(table, middle=dict.fromkeys(table.middle, 0))
     for factor in term.factors:
-        value = table.number(factor.column)
-        value = value if exact else frames.real(value)  # before multiplying: integers wrap
+        # doubles before multiplying: integers wrap
+        if isinstance(factor, formula.Level):
+            value = table.level(factor.column, factor.value, factor.known)
+            value = value if exact else frames.real(value)
+        else:
+            value = table.number(factor.column) if exact else whole.real(factor.column)
         for _ in range(factor.exponent if isinstance(factor, formula.Power) else 1):
             out = value if out is None else out * value
     if out is None:
@@ -159,11 +241,15 @@ def _cells(
     mean: Array,
     m2: Array,
     left_out: int,
+    middle: Array,
 ) -> Moments:
-    """Put together cells whose means are counted from a centre."""
+    """Put together cells whose means are counted from a centre, and that from a middle."""
     n, w, w2 = (sums[c].to_numpy(float) for c in ("n", "w", "w2"))
     labels = tuple(t.label for t in parsed)
     high, low = two_sum(np.broadcast_to(centre, mean.shape), mean)
+    if middle.any():
+        high, rest = two_sum(np.broadcast_to(middle, mean.shape), high)
+        low = low + rest
     return Moments(labels, keys, n, w, w2, high, m2, left_out, low)
 
 

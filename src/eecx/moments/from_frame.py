@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .. import frames
-from ..errors import OptionError
+from ..errors import OptionError, check_source
 from .from_engine import from_engine
 from .from_memory import from_memory
 from .keys import ROW, names_of
@@ -24,6 +24,7 @@ def from_frame(
     parse: frames.Parse | None,
 ) -> Moments:
     """Sum the rows of a frame of any engine, or of a file: see :meth:`Moments.from_frame`."""
+    check_source("Moments.from_frame", data, frames=True)
     keys = names_of(keys)
     table = frames.open_table(data, parse=parse)
     parsed = read_terms(terms, table.kinds)

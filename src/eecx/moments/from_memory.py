@@ -15,10 +15,11 @@ import numpy as np
 import pandas as pd
 
 from .. import formula, frames
-from .arrays import Array, Codes, summed, triangle, two_sum
+from .arrays import WIDE, Array, Codes, nothing, products, summed, triangle, two_sum
+from .from_engine import from_engine
 from .keys import ROW, group_codes
 from .moments import Moments
-from .refusals import bad_weight, infinite, no_rows
+from .refusals import bad_weight, extreme, infinite, is_extreme, no_rows
 from .terms import columns_of, term_values
 
 __all__ = ["from_memory", "from_rows"]
@@ -29,7 +30,9 @@ def from_memory(
 ) -> Moments:
     """Sum rows per combination of columns, the row itself being one."""
     used = columns_of(parsed, weight)
-    held, numbers = table.collect([k for k in keys if k != ROW], used)
+    held, numbers = table.collect([k for k in keys if k != ROW], used, whole=ROW not in keys)
+    if any(numbers[c].dtype != np.float64 for c in used):  # doubles would round them
+        return from_engine(table, keys, parsed, weight)
     columns = {c: numbers[c].to_numpy(float) for c in used}
     labels = tuple(t.label for t in parsed)
     for column, values in columns.items():
@@ -39,9 +42,16 @@ def from_memory(
         x = np.column_stack([term_values(t, columns) for t in parsed])
     if np.isinf(x).any():
         raise infinite(labels[int(np.argwhere(np.isinf(x))[0, 1])])
+    for label, values in zip(labels, x.T, strict=True):
+        low, high = np.fmin.reduce(values, initial=np.inf), np.fmax.reduce(values, initial=-np.inf)
+        if low <= high and is_extreme(low, high):
+            raise extreme(repr(label), low, high)
     w = columns[weight] if weight else np.ones(len(x))
     if weight and np.any(w <= 0):
         raise bad_weight(weight, int(np.sum(w <= 0)))
+    lightest, heaviest = np.fmin.reduce(w, initial=1.0), np.fmax.reduce(w, initial=1.0)
+    if is_extreme(0.0, lightest) or is_extreme(0.0, heaviest):
+        raise extreme(f"Weight {weight!r}", lightest, heaviest)
     complete = ~np.isnan(x).any(axis=1) & ~np.isnan(w) & held.notna().all(axis=1).to_numpy()
     if not complete.any():
         raise no_rows(len(x))
@@ -49,7 +59,10 @@ def from_memory(
     if ROW in keys:
         kept[ROW] = np.flatnonzero(complete)
     made = from_rows(x[complete], labels, kept[keys], w[complete], left_out=int((~complete).sum()))
-    return replace(made, keys=frames.plain_keys(made.keys))
+    made = replace(made, keys=frames.plain_keys(made.keys))
+    for key in keys:
+        frames.refuse_rounded(made.keys[key])
+    return made
 
 
 def from_rows(
@@ -63,11 +76,9 @@ def from_rows(
     """Sum complete rows ``x`` (rows, p) per combination of ``keys``."""
     p = x.shape[1]
     if ROW in keys.columns:
-        one = np.ones(len(x))
-        w = one if w is None else w
-        blank = np.zeros((len(x), p * (p + 1) // 2))
-        x = np.ascontiguousarray(x)
-        return Moments(terms, keys.reset_index(drop=True), one, w, w * w, x, blank, left_out)
+        one, blank = np.ones(len(x)), nothing(len(x), p * (p + 1) // 2)
+        w, w2 = (one, one) if w is None else (w, w * w)
+        return Moments(terms, keys.reset_index(drop=True), one, w, w2, x, blank, left_out)
     codes, cells = group_codes(keys, list(keys.columns))
     n, total_w, w2, (mean, rest), m2 = _sum_rows(x, codes, len(cells), w)
     return Moments(terms, cells, n, total_w, w2, mean, m2, left_out, rest)
@@ -110,8 +121,11 @@ def _sum_rows(
             away[k] += each_row(mean[k] - better)
             mean[k], rest[k] = better, total(away[k]) / total_w
             square[k] = total(away[k], away[k])
-    m2 = np.empty((cells, len(columns) * (len(columns) + 1) // 2))
-    for j, (a, b) in enumerate(zip(*triangle(len(columns)), strict=True)):
-        whole = square[a] if a == b else total(away[a], away[b])
-        m2[:, j] = whole - total_w * rest[a] * rest[b]
+    i, j = triangle(len(columns))
+    if len(columns) < WIDE:
+        pairs = zip(i, j, strict=True)
+        m2 = np.stack([square[a] if a == b else total(away[a], away[b]) for a, b in pairs], axis=1)
+    else:
+        m2 = products(away.T, np.ones(len(x)) if w is None else w, codes, cells)
+    m2 -= (total_w * rest[i] * rest[j]).T
     return n, total_w, w2, two_sum(mean.T, rest.T), m2

@@ -12,7 +12,7 @@ import pandas as pd
 from ..errors import DataError, OptionError, listing
 from .arrays import Codes
 
-__all__ = ["ROW", "group_codes", "names_of", "stacked"]
+__all__ = ["ROW", "codes_of", "group_codes", "names_of", "stacked"]
 
 ROW = "row"
 """The key that keeps every row as a cell of its own (HC errors, casewise tests)."""
@@ -27,7 +27,8 @@ def names_of(given: Sequence[Any] | str, what: str = "keys") -> list[Any]:
             fix=f"Give a list, as in {what}=['store'].",
         )
     names = [given] if isinstance(given, str) else list(given)
-    if twice := {n for n in names if names.count(n) > 1}:
+    if len(set(names)) < len(names):
+        twice = {n for n in names if names.count(n) > 1}
         raise OptionError(
             f"{listing(sorted(twice))} is named twice.",
             code="named-twice",
@@ -41,15 +42,21 @@ def group_codes(keys: pd.DataFrame, by: Sequence[str]) -> tuple[Codes, pd.DataFr
     if not by:
         return np.zeros(len(keys), dtype=np.intp), pd.DataFrame(index=range(1))
     if len(by) == 1:
-        if (small := _small_numbers(keys[by[0]])) is not None:
-            return small[0], pd.DataFrame({by[0]: small[1]})
-        numbers, levels = pd.factorize(keys[by[0]], sort=True)
-        return numbers.astype(np.intp, copy=False), pd.DataFrame({by[0]: levels})
+        numbers, levels = codes_of(keys[by[0]])
+        return numbers, pd.DataFrame({by[0]: levels})
     grouped = keys.groupby(list(by), sort=True, observed=True)
     codes = np.asarray(grouped.ngroup(), dtype=np.intp)
     first = np.zeros(int(codes.max()) + 1 if len(codes) else 0, dtype=np.intp)
     first[codes[::-1]] = np.arange(len(codes))[::-1]
     return codes, keys[list(by)].iloc[first].reset_index(drop=True)
+
+
+def codes_of(values: pd.Series[Any]) -> tuple[Codes, pd.Index[Any]]:
+    """Return numbers for the levels of one key, in sorted order (missing: -1), and the levels."""
+    if (small := _small_numbers(values)) is not None:
+        return small[0], pd.Index(small[1])
+    numbers, levels = pd.factorize(values, sort=True)
+    return numbers.astype(np.intp, copy=False), pd.Index(levels)
 
 
 def _small_numbers(values: pd.Series[Any]) -> tuple[Codes, npt.NDArray[Any]] | None:

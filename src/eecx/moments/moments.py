@@ -18,6 +18,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import combinations_with_replacement
 from typing import Any
 
 import numpy as np
@@ -26,7 +28,19 @@ import pandas as pd
 
 from .. import formula, frames
 from ..errors import ColumnError, DataError, listing, nearest
-from .arrays import Array, Codes, pack, summed, triangle, two_sum, unpack
+from .arrays import (
+    Array,
+    Codes,
+    is_nothing,
+    nothing,
+    pack,
+    picked,
+    products,
+    summed,
+    triangle,
+    two_sum,
+    unpack,
+)
 from .from_correlations import read_correlations
 from .keys import group_codes, names_of, stacked
 
@@ -80,7 +94,7 @@ class Moments:
     def __post_init__(self) -> None:
         cells, p = len(self.keys), len(self.terms)
         if self.mean_rest is None:
-            object.__setattr__(self, "mean_rest", np.zeros_like(self.mean))
+            object.__setattr__(self, "mean_rest", nothing(*self.mean.shape))
         shapes = {
             "n": (cells,),
             "w": (cells,),
@@ -103,6 +117,19 @@ class Moments:
                 code="named-twice",
                 fix="Name each term once.",
             )
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A hash of all cells with their keys: the same sums give the same fingerprint."""
+        names = [str(t) for t in self.terms]
+        columns: dict[Any, Any] = {("key", str(k)): self.keys[k] for k in self.keys.columns}
+        columns |= {("n", ""): self.n, ("w", ""): self.w, ("w2", ""): self.w2}
+        for part, values in (("mean", self.mean), ("rest", self.centres[1])):
+            columns |= {(part, t): v for t, v in zip(names, np.transpose(values), strict=True)}
+        pairs = [] if self.of_rows else combinations_with_replacement(names, 2)
+        for j, pair in enumerate(pairs):
+            columns["m2", *sorted(pair)] = self.m2[:, j]
+        return frames.fingerprint_of_columns(columns)
 
     @classmethod
     def from_frame(
@@ -181,6 +208,11 @@ class Moments:
         return cls(labels, pd.DataFrame(index=range(1)), size, size, size, centre[None], m2[None])
 
     @property
+    def of_rows(self) -> bool:
+        """Whether every cell is a single row, which has no cross-products about itself."""
+        return is_nothing(self.m2)
+
+    @property
     def cross(self) -> Array:
         """Centred cross-products as full matrices, shape (cells, p, p)."""
         return unpack(self.m2, len(self.terms))
@@ -195,24 +227,25 @@ class Moments:
 
     def select(self, terms: Sequence[Any]) -> Moments:
         """Keep these terms, in this order; a column may be named without its backticks."""
+        place = {term: i for i, term in enumerate(self.terms)}
         at = []
         for term in names_of(terms, "terms"):
-            label = term if term in self.terms else formula.Name(term).label
-            if label not in self.terms:
+            label = term if term in place else formula.Name(term).label
+            if label not in place:
                 raise ColumnError(
                     f"These Moments have no term {term!r}.",
                     code="unknown-term",
                     fix=nearest(term, self.terms),
                 )
-            at.append(self.terms.index(label))
+            at.append(place[label])
         if at == list(range(len(self.terms))):
             return self
         return replace(
             self,
             terms=tuple(self.terms[i] for i in at),
-            mean=self.mean[:, at],
-            m2=pack(self.cross[:, at][:, :, at]),
-            mean_rest=self.rest[:, at],
+            mean=self.mean.T[at].T,
+            m2=pack(picked(self.cross, at)),
+            mean_rest=nothing(len(self.n), len(at)) if is_nothing(self.rest) else self.rest[:, at],
         )
 
     def collapse(self, keys: Sequence[str] | str = ()) -> Moments:
@@ -223,11 +256,10 @@ class Moments:
         self.require_keys(keys)
         codes, kept = group_codes(self.keys, keys)
         anchor, centre, away = self._centres(codes, len(kept))
-        i, j = triangle(len(self.terms))
-        m2 = np.empty((len(kept), len(i)))
-        for k, (a, b) in enumerate(zip(i, j, strict=True)):
-            between = self.w * away[:, a] * away[:, b]
-            m2[:, k] = summed(self.m2[:, k] + between, codes, len(kept))
+        m2 = products(away, self.w, codes, len(kept))
+        if not self.of_rows:
+            for k, within in enumerate(self.m2.T):
+                m2[:, k] += summed(within, codes, len(kept))
         n, w, w2 = (summed(v, codes, len(kept)) for v in (self.n, self.w, self.w2))
         mean, rest = two_sum(anchor, centre)
         return Moments(self.terms, kept, n, w, w2, mean, m2, self.left_out, rest)
@@ -246,7 +278,7 @@ class Moments:
     def means(self) -> Moments:
         """Treat every cell as one observation: its mean, with weight one (between units)."""
         one = np.ones(len(self.keys))
-        return replace(self, n=one, w=one, w2=one, m2=np.zeros_like(self.m2))
+        return replace(self, n=one, w=one, w2=one, m2=nothing(*self.m2.shape))
 
     def __add__(self, other: Moments) -> Moments:
         """Merge two sets of cells; cells of equal keys become one."""
@@ -280,22 +312,42 @@ class Moments:
     @property
     def rest(self) -> Array:
         """What rounding took off the means, zeros where nothing was kept."""
-        return np.zeros_like(self.mean) if self.mean_rest is None else self.mean_rest
+        return nothing(*self.mean.shape) if self.mean_rest is None else self.mean_rest
 
     def away_from(self, point: Array) -> Array:
         """Distance of every cell's mean from a point, to full precision."""
-        return (self.mean - point) + self.rest
+        away = self.mean - point
+        return away if is_nothing(self.rest) else away + self.rest
+
+    def centred(self) -> tuple[Moments, Array]:
+        """Move the mean of all cells to 0, to full precision; return it too."""
+        anchor, centre, away = self._centres(np.zeros(len(self.n), dtype=np.intp), 1)
+        return replace(self, mean=away, mean_rest=None), (anchor + centre)[0]
+
+    def squares(self) -> Array:
+        """Return each term's sum of squares about the mean of all cells, shape (p,)."""
+        away = self.centred()[0].mean
+        between = np.array([(self.w * x * x).sum() for x in away.T])
+        if self.of_rows:
+            return between
+        i, j = triangle(len(self.terms))
+        return np.asarray(between + self.m2[:, i == j].sum(axis=0))
 
     def _centres(self, codes: Codes, groups: int) -> tuple[Array, Array, Array]:
         """Return per group an anchor and its mean from there, and each cell's distance from it."""
-        anchor = np.zeros((groups, len(self.terms)))
-        anchor[codes[::-1]] = self.mean[::-1]  # the first cell's mean, so that little is taken off
-        shifted = self.away_from(anchor[codes])
-        w = summed(self.w, codes, groups)
-        centre = np.empty_like(anchor)
-        for k in range(len(self.terms)):
-            centre[:, k] = summed(self.w * shifted[:, k], codes, groups) / w
-        return anchor, centre, shifted - centre[codes]
+        first = np.zeros(groups, dtype=np.intp)
+        first[codes[::-1]] = np.arange(len(codes) - 1, -1, -1)
+        anchor = self.mean[first]  # the first cell's mean, so that little is taken off
+        w, even = summed(self.w, codes, groups), bool((self.w == 1).all())
+        centre, away = np.empty_like(anchor), np.empty(self.mean.shape[::-1]).T
+        for k, (mean, rest) in enumerate(zip(self.mean.T, self.rest.T, strict=True)):
+            own = away[:, k]
+            np.subtract(mean, anchor[:, k][codes], out=own)
+            if not is_nothing(self.rest):
+                own += rest
+            centre[:, k] = summed(own if even else self.w * own, codes, groups) / w
+            own -= centre[:, k][codes]
+        return anchor, centre, away
 
     def correlations(self) -> pd.DataFrame:
         """Return correlations over all cells, as a labelled matrix."""

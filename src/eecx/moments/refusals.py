@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..errors import DataError
 
-__all__ = ["bad_weight", "infinite", "no_rows"]
+__all__ = ["bad_weight", "extreme", "infinite", "is_extreme", "no_rows"]
 
 
 def infinite(name: str) -> DataError:
@@ -13,6 +13,22 @@ def infinite(name: str) -> DataError:
         f"Column {name!r} holds infinite values.",
         code="infinite-values",
         fix="Make them missing or remove the rows.",
+    )
+
+
+def is_extreme(low: float, high: float, powers: int = 2) -> bool:
+    """Whether the powers of values between two ends run over what a double holds, or under."""
+    largest = 10.0 ** (200 / powers)
+    return bool(max(abs(low), abs(high)) > largest or 0 < high - low < 1 / largest)
+
+
+def extreme(what: str, low: float, high: float) -> DataError:
+    """Return the error for values whose squares a double cannot hold."""
+    most = max(abs(low), abs(high))
+    return DataError(
+        f"{what} has values up to {most:.1g}, whose squares a computer cannot add up.",
+        code="too-large",
+        fix=f"{'Divide' if most > 1 else 'Multiply'} the column by a constant first.",
     )
 
 

@@ -45,8 +45,9 @@ def read_terms(terms: Sequence[str] | str, columns: Container[str]) -> list[form
 
 
 def columns_of(parsed: Sequence[formula.Term], weight: str | None) -> list[str]:
-    """Return the columns that terms are made of, then the weight."""
-    used = dict.fromkeys(c for t in parsed for c in t.columns)
+    """Return the columns of numbers that terms are made of, then the weight."""
+    factors = [f for t in parsed for f in t.factors if not isinstance(f, formula.Level)]
+    used = dict.fromkeys(f.column for f in factors)
     return [*used, *([weight] if weight and weight not in used else [])]
 
 

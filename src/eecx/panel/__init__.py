@@ -2,8 +2,18 @@
 
 from .audit import Audit
 from .linking import link
-from .panel import Design, Panel, Role, as_panel, level_label, read_columns, unlinked
-from .waves import Step
+from .panel import (
+    Design,
+    Panel,
+    Role,
+    drop_rows_without_key,
+    level_label,
+    panel_of_rows,
+    read_columns,
+    read_covariates,
+    unlinked,
+)
+from .waves import Step, places_of
 
 __all__ = [
     "Audit",
@@ -11,9 +21,12 @@ __all__ = [
     "Panel",
     "Role",
     "Step",
-    "as_panel",
+    "drop_rows_without_key",
     "level_label",
     "link",
+    "panel_of_rows",
+    "places_of",
     "read_columns",
+    "read_covariates",
     "unlinked",
 ]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from functools import cached_property
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -14,14 +14,15 @@ import pandas as pd
 from .. import formula, frames, moments, options
 from ..errors import Caution, ColumnError, DataError, OptionError, check_source, listing, nearest
 from ..measures import Better, as_sources
-from ..moments import group_codes
+from ..moments import codes_of
 from .audit import LOST, STAGES, Audit, near_misses
 from .waves import Step, Times, infer_step, origin_of, parse_step, place, read_waves
 
-__all__ = ["Design", "Panel", "Role", "as_panel"]
+__all__ = ["Design", "Panel", "Role"]
 
 Array = npt.NDArray[np.float64]
 Names = Sequence[str] | str
+UnitCodes: TypeAlias = "tuple[npt.NDArray[np.intp], pd.Index[Any]]"
 
 EMPTY_NEAR = near_misses([])
 EMPTY_TEXT = pd.DataFrame(columns=["column", "text", "as", "cells"])
@@ -180,12 +181,7 @@ class Panel:
                 code="named-twice",
                 fix="Name it once.",
             )
-        if unit == wave:
-            raise OptionError(
-                f"unit and wave both name {unit!r}.",
-                code="named-twice",
-                fix="Name another column as one of them.",
-            )
+        refuse_equal_keys(unit, wave)
         disclosure_n = options.disclosure_n(disclosure_n)
         counts = dict.fromkeys(employee, n) if isinstance(n, str) else dict(n or {})
         variances = dict(variance or {})
@@ -217,14 +213,10 @@ class Panel:
         table.require(extra, "n or variance")
         table = read_covariates(table, covariates)
         read = read_columns(table, keys, [*everything, *extra], numeric=[*measures, *extra])
-        if not len(read):
-            raise DataError(
-                f"{table.subject} has no rows.",
-                code="no-rows",
-                fix="Give data with at least one row.",
-            )
+        refuse_empty(read, table.subject)
         cells, lost = drop_rows_without_key(read, keys)
-        refuse_duplicates(cells, keys, table.subject)
+        units = codes_of(cells[unit])
+        refuse_duplicates(cells, keys, table.subject, units)
         for name in extra:
             if (cells[name] < 0).any():
                 raise DataError(
@@ -260,6 +252,7 @@ class Panel:
             spread,
             times,
             chosen,
+            units,
             few=few,
             lost=lost,
             text_cells=table.record,
@@ -298,10 +291,15 @@ class Panel:
         """Names of the covariates."""
         return tuple(n for n, r in self.roles.items() if r.side == "covariate")
 
+    @cached_property
+    def unit_codes(self) -> UnitCodes:
+        """Numbers of the units, row by row, in sorted order, and the units."""
+        return codes_of(self.frame[self.unit])
+
     @property
     def units(self) -> int:
         """Number of units."""
-        return int(self.frame[self.unit].nunique())
+        return len(self.unit_codes[1])
 
     @property
     def waves(self) -> int:
@@ -371,6 +369,7 @@ class Panel:
         values = self.frame[factor.column]
         numeric = pd.api.types.is_numeric_dtype(values)
         if isinstance(factor, formula.Category):
+            frames.refuse_rounded(values)
             seen = values if rows is None else values[rows]
             levels = sorted(pd.unique(seen.dropna()), key=lambda v: (str(type(v)), v))
             if len(levels) < 2:
@@ -384,7 +383,7 @@ class Panel:
             return [
                 (
                     f"{factor.label}[{level_label(level)}]",
-                    np.where(missing, np.nan, (values == level).to_numpy(float)),
+                    np.where(missing, np.nan, (values == level).to_numpy(float, na_value=np.nan)),
                 )
                 for level in levels[1:]
             ]
@@ -395,7 +394,7 @@ class Panel:
                 code="not-numbers",
                 fix=f"On the right-hand side C({factor.column}) uses it as a category.",
             )
-        number = values.to_numpy(float)
+        number = frames.doubles(values, factor.column)
         if isinstance(factor, formula.Power):
             return [(factor.label, number**factor.exponent)]
         if isinstance(factor, formula.Lag):
@@ -416,7 +415,7 @@ class Panel:
                 fix="Name wave=.",
             )
         times, rank = np.unique(self.time, return_inverse=True)
-        first_of = pd.factorize(self.frame[self.unit])[0].astype(np.int64) * len(times)
+        first_of = self.unit_codes[0] * len(times)
         place_of = first_of + rank
         earlier = np.searchsorted(times, self.time - steps).clip(0, len(times) - 1)
         wanted = np.where(times[earlier] == self.time - steps, first_of + earlier, -1)
@@ -459,12 +458,17 @@ class Panel:
             left_out=int((~complete).sum()),
         )
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
-        """A hash of keys and values: the same data give the same fingerprint."""
-        hashed = pd.util.hash_pandas_object(self.frame, index=False).to_numpy()
-        head = "|".join([*map(str, self.frame.columns), self.unit, str(self.wave)])
-        return hashlib.sha256(head.encode() + hashed.tobytes()).hexdigest()[:16]
+        """A hash of keys and values: the same data give the same fingerprint.
+
+        Of respondents and sampling variances too, where they are known. What is withheld is
+        missing in all of them.
+        """
+        columns = {("value", str(c)): self.frame[c] for c in self.frame.columns}
+        columns |= {("n", str(c)): self.n[c] for c in self.n.columns}
+        columns |= {("variance", str(c)): self.variance[c] for c in self.variance.columns}
+        return frames.fingerprint_of_columns(columns, self.unit, str(self.wave))
 
     def __repr__(self) -> str:
         paired = int((self.audit.coverage["status"] == "paired").sum())
@@ -480,6 +484,56 @@ class Panel:
 # ---------------------------------------------------------------------- assembling
 
 
+@dataclass(frozen=True, eq=False)
+class Placed:
+    """Rows in the order of units and time: which (None: as they are), when, and whose."""
+
+    order: npt.NDArray[np.intp] | None
+    time: npt.NDArray[np.int64]
+    moment: Array
+    step: Step
+    units: UnitCodes | None
+
+    def of(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Return rows in this order."""
+        return rows if self.order is None else rows.iloc[self.order].reset_index(drop=True)
+
+
+def _at_once(rows: int) -> tuple[npt.NDArray[np.int64], Array, Step]:
+    """Return time, moment and step of rows that are no waves."""
+    return np.zeros(rows, dtype=np.int64), np.zeros(rows), Step(1, "integer")
+
+
+def in_order(
+    values: pd.DataFrame,
+    unit: str,
+    wave: str | None,
+    times: Times | None,
+    step: Step,
+    units: UnitCodes,
+) -> Placed:
+    """Place rows by unit and time; raise where a unit has two in one step."""
+    zero = np.zeros(len(values), dtype=np.int64)
+    time = place(times, step, origin_of(times, step)) if times else zero
+    time = time - time.min()
+    moment = (times.value if times else zero).astype(float)
+    codes, levels = units
+    cell, order = codes * (time.max() + 1) + time, None
+    if (cell[1:] < cell[:-1]).any():
+        order = np.argsort(cell, kind="stable")
+        time, moment, cell, codes = time[order], moment[order], cell[order], codes[order]
+    if wave and (same := cell[1:] == cell[:-1]).any():
+        at = int(np.argmax(same))
+        first = values.iloc[at if order is None else order[at]]
+        raise DataError(
+            f"With a step of {step}, unit {first[unit]!r} has two waves in one step (one of them "
+            f"{first[wave]}).",
+            code="waves-in-one-step",
+            fix="Set a smaller step=.",
+        )
+    return Placed(order, time, moment, step, (codes, levels))
+
+
 def _assemble(
     values: pd.DataFrame,
     unit: str,
@@ -489,30 +543,17 @@ def _assemble(
     variance: pd.DataFrame,
     times: Times | None,
     step: Step,
+    units: UnitCodes,
     *,
     few: Mapping[str, npt.NDArray[np.bool_]],
     lost: list[tuple[Any, ...]],
     text_cells: pd.DataFrame,
     disclosure_n: int,
 ) -> Panel:
-    zero = np.zeros(len(values), dtype=np.int64)
-    time = place(times, step, origin_of(times, step)) if times else zero
-    time = time - time.min()
-    moment = (times.value if times else zero).astype(float)
-    cell = group_codes(values, [unit])[0] * (time.max() + 1) + time
-    if (cell[1:] < cell[:-1]).any():
-        order = np.argsort(cell, kind="stable")
-        values, n, variance = (f.iloc[order].reset_index(drop=True) for f in (values, n, variance))
-        few = {m: hide[order] for m, hide in few.items()}
-        time, moment, cell = time[order], moment[order], cell[order]
-    if wave and (same := cell[1:] == cell[:-1]).any():
-        first = values.iloc[int(np.argmax(same))]
-        raise DataError(
-            f"With a step of {step}, unit {first[unit]!r} has two waves in one step (one of them "
-            f"{first[wave]}).",
-            code="waves-in-one-step",
-            fix="Set a smaller step=.",
-        )
+    placed = in_order(values, unit, wave, times, step, units)
+    values, n, variance = (placed.of(f) for f in (values, n, variance))
+    if placed.order is not None:
+        few = {m: hide[placed.order] for m, hide in few.items()}
     measures = [m for m, r in roles.items() if r.side != "covariate"]
     sides = {s: [m for m in measures if roles[m].side == s] for s in ("employee", "customer")}
     coverage, found = cell_status(values, unit, wave, sides, few)
@@ -539,10 +580,10 @@ def _assemble(
         roles,
         n,
         variance,
-        time,
+        placed.time,
         step,
         audit,
-        {"employee": moment, "customer": moment},
+        {"employee": placed.moment, "customer": placed.moment},
         disclosure_n,
         warnings,
     )
@@ -687,18 +728,30 @@ def _roles(
 def read_covariates(table: frames.Table, covariates: Sequence[str]) -> frames.Table:
     """Read covariates that hold numbers as text; leave those without any number as categories."""
     texts = [c for c in covariates if table.kinds[c] == "text"]
-    held, _ = table.collect(texts) if texts else (pd.DataFrame(), None)
-    return frames.numbers_from_text(table, [c for c in texts if frames.looks_numeric(held[c])])
+    if not texts:
+        return table
+    held = table.in_memory(texts)
+    return frames.numbers_from_text(
+        table, [c for c in texts if frames.looks_numeric(pd.unique(held[c]))]
+    )
 
 
 def read_columns(
     table: frames.Table, keys: Sequence[str], names: Sequence[str], numeric: Sequence[str] = ()
 ) -> pd.DataFrame:
-    """Bring keys and columns into memory; what is a number, or must be one, as a double."""
+    """Bring keys and columns into memory; what is a number, or must be one, as a double.
+
+    Whole numbers that a double would round stay whole: they may be names.
+    """
     columns = list(dict.fromkeys(names))
     numbers = [c for c in columns if c in numeric or table.kinds[c] in frames.NUMBERS]
-    held, read = table.collect([*keys, *(c for c in columns if c not in numbers)], numbers)
+    others = [c for c in columns if c not in numbers]
+    held, read = table.collect([*keys, *others], numbers, whole=True)
     for name in numbers:
+        if read[name].dtype != np.float64:
+            if name in numeric:
+                read[name] = frames.doubles(read[name], name)
+            continue
         infinite = np.isinf(read[name].to_numpy(float))
         if infinite.any():
             first = int(np.argmax(infinite))
@@ -725,21 +778,47 @@ def drop_rows_without_key(
             code="no-rows",
             fix="Leave out a key that is missing throughout.",
         )
-    lost = [
-        ("keys", "both", row[0], row[1] if len(keys) > 1 else None, None, "no unit or wave")
-        for row in rows.loc[blank, list(keys)].itertuples(index=False)
-    ]
-    cells = (rows.loc[~blank] if lost else rows).reset_index(drop=True)
-    for name, values in frames.plain_keys(cells[list(keys)]).items():
-        cells[name] = values
-    return cells, lost
+    lost = []
+    if blank.any():
+        lost = [
+            ("keys", "both", row[0], row[1] if len(keys) > 1 else None, None, "no unit or wave")
+            for row in rows.loc[blank, list(keys)].itertuples(index=False)
+        ]
+        rows = rows.loc[~blank].reset_index(drop=True)
+    own = {c: rows[c] for c in rows.columns}
+    whole = {k: frames.whole(own[k]) for k in keys}
+    for values in whole.values():
+        frames.refuse_rounded(values)
+    if any(whole[k] is not own[k] for k in keys):
+        rows = pd.DataFrame(own | whole, rows.index, copy=False)
+    return rows, lost
 
 
-def refuse_duplicates(cells: pd.DataFrame, keys: Sequence[str], name: str) -> None:
-    """Raise where a combination of keys occurs more than once."""
+def refuse_empty(rows: pd.DataFrame, name: str) -> None:
+    """Raise where a table has no rows."""
+    if not len(rows):
+        raise DataError(
+            f"{name} has no rows.", code="no-rows", fix="Give data with at least one row."
+        )
+
+
+def refuse_equal_keys(unit: str, wave: str | None) -> None:
+    """Raise where one column is named as the unit and as the wave."""
+    if unit == wave:
+        raise OptionError(
+            f"unit and wave both name {unit!r}.",
+            code="named-twice",
+            fix="Name another column as one of them.",
+        )
+
+
+def refuse_duplicates(
+    cells: pd.DataFrame, keys: Sequence[str], name: str, first: UnitCodes | None = None
+) -> None:
+    """Raise where a combination of keys occurs more than once; ``first`` numbers the first."""
     place = np.zeros(len(cells), dtype=np.int64)
     for key in keys:
-        codes, levels = group_codes(cells, [key])
+        codes, levels = first if first and key == keys[0] else codes_of(cells[key])
         place = place * len(levels) + codes
     small = place.max() < 4 * len(place)
     if (np.bincount(place).max() if small else len(place) - len(pd.unique(place)) + 1) < 2:
@@ -760,66 +839,40 @@ def refuse_duplicates(cells: pd.DataFrame, keys: Sequence[str], name: str) -> No
     )
 
 
-def as_panel(data: object, columns: Sequence[str], *, unit: str | None, wave: str | None) -> Panel:
-    """Return a panel: as it is, or made of a plain frame whose columns become covariates.
+def panel_of_rows(
+    table: frames.Table, columns: Sequence[str], unit: str | None, wave: str | None
+) -> Panel:
+    """Return the rows of a table as a panel, whose columns become covariates.
 
     Without ``unit`` every row is a unit of its own; without ``wave`` a unit may have several rows,
-    such as its people.
+    such as its people. Nothing is linked, so that the audit has the rows without a key and no more.
     """
-    if isinstance(data, Panel):
-        if unit is not None or wave is not None:
-            raise OptionError(
-                "unit= and wave= are for plain data frames; a Panel has its own.",
-                code="does-not-apply",
-                fix="Leave them out.",
-            )
-        return data
-    if unit is None:
-        if wave is not None:
-            raise OptionError("wave= needs unit= too.", code="needs-unit", fix="Name unit=.")
-        return _single_rows(frames.open_table(data), list(dict.fromkeys(columns)))
-    table = frames.open_table(data)
-    table.require(columns, "The formula")
-    own = [c for c in dict.fromkeys(columns) if c not in (unit, wave)]
-    if wave is None:
-        table.require([unit], "unit")
-        if (people := _people(table, own, unit)) is not None:
-            return people
-    return Panel.from_frame(table, unit=unit, wave=wave, covariates=own)
-
-
-def _people(table: frames.Table, names: Sequence[str], unit: str) -> Panel | None:
-    """Return the rows as they are where units have several and there are no waves: people."""
-    table = read_covariates(table, names)
-    read = read_columns(table, [unit], names)
-    if not len(read):
-        raise DataError(
-            f"{table.subject} has no rows.",
-            code="no-rows",
-            fix="Give data with at least one row.",
-        )
-    cells, lost = drop_rows_without_key(read, [unit])
-    # most tables of people show it in their first rows
-    if not (cells[unit].head(1000).duplicated().any() or cells[unit].duplicated().any()):
-        return None
-    return unlinked(cells, unit, names, table.record, lost)
-
-
-def _single_rows(table: frames.Table, names: Sequence[str]) -> Panel:
-    """Return a panel in which every row is a unit of its own: nothing is linked or lost."""
+    names = list(dict.fromkeys(columns))
     table.require(names, "The formula")
-    read = read_columns(read_covariates(table, names), [], names)
-    if not len(read):
-        raise DataError(
-            f"{table.subject} has no rows.",
-            code="no-rows",
-            fix="Give data with at least one row.",
-        )
-    own = "row"
-    while own in names:
-        own += "_"
-    values = read.assign(**{own: np.arange(len(read))})
-    return unlinked(values, own, names, table.record)
+    if unit is None:
+        read = read_columns(read_covariates(table, names), [], names)
+        refuse_empty(read, table.subject)
+        own = "row"
+        while own in names:
+            own += "_"
+        return unlinked(read.assign(**{own: np.arange(len(read))}), own, names, table.record)
+    refuse_equal_keys(unit, wave)
+    keys = [unit] if wave is None else [unit, wave]
+    table.require(keys, "unit" if wave is None else "unit or wave")
+    names = [c for c in names if c not in keys]
+    table = read_covariates(table, names)
+    read = read_columns(table, keys, names)
+    refuse_empty(read, table.subject)
+    cells, lost = drop_rows_without_key(read, keys)
+    units = codes_of(cells[unit])
+    if wave is not None:
+        refuse_duplicates(cells, keys, table.subject, units)
+    elif len(units[1]) < len(cells):
+        placed = Placed(None, *_at_once(len(cells)), units)
+        return unlinked(cells, unit, names, table.record, lost, None, placed)
+    times = None if wave is None else read_waves(cells[wave], wave)
+    placed = in_order(cells, unit, wave, times, _step(times, None), units)
+    return unlinked(placed.of(cells), unit, names, table.record, lost, wave, placed)
 
 
 def unlinked(
@@ -828,22 +881,17 @@ def unlinked(
     names: Sequence[str],
     record: pd.DataFrame,
     lost: Sequence[tuple[Any, ...]] = (),
+    wave: str | None = None,
+    placed: Placed | None = None,
 ) -> Panel:
-    """Return a panel of rows that are no waves: nothing is linked."""
+    """Return a panel of rows as they are, in the order of units and waves if they are placed."""
     empty = pd.DataFrame(index=values.index)
-    table = pd.DataFrame(list(lost), columns=LOST)
+    table = pd.DataFrame(list(lost), columns=LOST) if lost else NOTHING_LOST.table
     audit = replace(NOTHING_LOST, table=table, text_cells=record)
-    start = np.zeros(len(values))
     roles = _roles((), (), names, {}, {})
-    return Panel(
-        values,
-        unit,
-        None,
-        roles,
-        empty,
-        empty,
-        start.astype(np.int64),
-        Step(1, "integer"),
-        audit,
-        {"employee": start, "customer": start},
-    )
+    placed = placed or Placed(None, *_at_once(len(values)), None)
+    moment = {"employee": placed.moment, "customer": placed.moment}
+    panel = Panel(values, unit, wave, roles, empty, empty, placed.time, placed.step, audit, moment)
+    if placed.units is not None:
+        vars(panel)["unit_codes"] = placed.units  # known already
+    return panel

@@ -16,7 +16,7 @@ import pandas as pd
 
 from ..errors import DataError, OptionError, listing
 
-__all__ = ["Step", "Times", "infer_step", "named_like", "place", "read_waves"]
+__all__ = ["Step", "Times", "infer_step", "named_like", "place", "places_of", "read_waves"]
 
 Ints = npt.NDArray[np.int64]
 Grid = Literal["integer", "month", "day"]
@@ -223,6 +223,13 @@ def place(times: Times, step: Step, origin: int) -> Ints:
         origin = 0 if 12 % step.length == 0 else origin
         return np.floor_divide(times.month - origin, step.length)
     return np.floor_divide(times.value - origin, step.length)
+
+
+def places_of(values: pd.Series[Any], column: str) -> Ints:
+    """Return the steps of waves, of which none is missing, from the first on."""
+    times = read_waves(values, column)
+    step = infer_step(times)
+    return place(times, step, origin_of(times, step))
 
 
 def origin_of(times: Times, step: Step) -> int:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.patches import Patch
 
 from eecx.errors import DataError
 
@@ -24,6 +24,9 @@ from .style import (
 )
 from .tables import floats, require
 from .text import clean, line_height, wrap
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["audit_flow"]
 
@@ -73,6 +76,8 @@ def audit_flow(stages: pd.DataFrame, *, caption: str = "", ax: Axes | None = Non
     >>> len(audit_flow(stages).get_yticklabels())
     2
     """
+    from matplotlib.patches import Patch
+
     stages = require(stages, _COLUMNS, name="stages")
     if stages.empty:
         raise DataError(

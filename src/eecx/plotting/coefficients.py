@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
-from matplotlib.artist import Artist
-from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
 
 from eecx.errors import DataError
 
@@ -26,6 +25,10 @@ from .style import (
 )
 from .tables import FloatArray, floats, require
 from .text import clean, interval, line_height, wrap
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
 
 __all__ = ["coefficients"]
 
@@ -82,6 +85,8 @@ def coefficients(
     >>> [text.get_text() for text in coefficients(table).get_yticklabels()]
     ['engagement', 'size']
     """
+    from matplotlib.lines import Line2D
+
     table = require(table, _COLUMNS, name="table")
     if table.empty:
         raise DataError("table has no row;", code="no-rows", fix="give one row per term.")

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from matplotlib.artist import Artist
-from matplotlib.axes import Axes
-from matplotlib.colors import ListedColormap
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 
 from eecx.errors import DataError
 
@@ -31,6 +27,10 @@ from .style import (
 )
 from .tables import choices, require
 from .text import clean, line_height, shorten, width, wrap
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
 
 __all__ = ["STATUSES", "coverage"]
 
@@ -113,6 +113,9 @@ def coverage(
     >>> coverage(cells, unit_label="store").get_ylabel()
     'store'
     """
+    from matplotlib.axes import Axes
+    from matplotlib.colors import ListedColormap
+
     cells = require(cells, ("unit", "wave", "status"), name="cells")
     status = choices(cells, "status", STATUSES, name="cells")
     _once(cells)
@@ -253,6 +256,9 @@ def _wave_labels(names: list[str], inches: float) -> tuple[int, float, list[str]
 
 
 def _key(ax: Axes, codes: npt.NDArray[np.int64], marked: bool) -> None:
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
     handles: list[Artist | tuple[Artist, ...]] = []
     labels: list[str] = []
     for i, name in enumerate(STATUSES):

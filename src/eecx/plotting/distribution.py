@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 
 from eecx.errors import DataError
 
@@ -25,6 +25,9 @@ from .style import (
 )
 from .tables import floats, require
 from .text import clean, wrap
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["distribution"]
 

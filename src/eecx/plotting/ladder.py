@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.patches import FancyBboxPatch, Rectangle
 
 from eecx.errors import DataError, OptionError
 
 from .style import INK, MUTED, PALETTE, RULE, join, page, plain, styled
 from .tables import FloatArray, choices, flags, floats, require
 from .text import clean, interval, line_height, width, wrap
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 __all__ = ["GATE_STATES", "KINDS", "ladder"]
 
@@ -229,6 +230,8 @@ def ladder(
 
 
 def _canvas(figure: Figure | None) -> tuple[Figure, float]:
+    from matplotlib.figure import Figure
+
     if figure is None:
         return Figure(figsize=(11.5, 8)), 11.5
     if not isinstance(figure, Figure):
@@ -359,6 +362,8 @@ def _rails(paper: Axes, rungs: list[_Rung], top: float) -> None:
 
 
 def _rung(paper: Axes, scale: Axes, place: _Columns, rung: _Rung, y: float, limit: float) -> None:
+    from matplotlib.patches import Rectangle
+
     middle = y + rung.tall / 2
     paper.plot(
         [_MARGIN + 0.04, _MARGIN + 0.28], [middle, middle], color="#A9A9A9", linewidth=1.6, zorder=1
@@ -529,6 +534,8 @@ def _strip_height(cards: list[list[_Card]]) -> float:
 
 
 def _gates(paper: Axes, cards: list[list[_Card]], top: float) -> None:
+    from matplotlib.patches import FancyBboxPatch
+
     for line in cards:
         tall = max(card.tall for card in line)
         wide = _card_wide(float(paper.get_xlim()[1]), len(cards[0]))

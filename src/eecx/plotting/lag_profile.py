@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 
 from eecx.errors import DataError
 
@@ -23,6 +22,9 @@ from .style import (
 )
 from .tables import FloatArray, floats, require
 from .text import clean, line_height, shorten, width, wrap
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["lag_profile"]
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from eecx.errors import DataError, OptionError
 
@@ -27,6 +26,10 @@ from .style import (
 )
 from .tables import FloatArray, choices, floats, require
 from .text import clean, wrap
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 __all__ = ["linkage"]
 
@@ -115,6 +118,9 @@ def linkage(
     >>> len(figure.axes)
     2
     """
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
     points = require(points, _POINTS, name="points")
     fits = require(fits, _FITS, name="fits")
     levels = np.array(choices(points, "level", _LEVELS, name="points"), dtype=object)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.patches import FancyBboxPatch, Polygon
 
 from eecx.errors import DataError, listing
 
@@ -28,6 +26,9 @@ from .style import (
 )
 from .tables import floats, require
 from .text import clean, interval, line_height, width, wrap
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["mediation_path"]
 
@@ -147,6 +148,8 @@ def mediation_path(
     >>> [line.get_linestyle() for line in ax.lines]
     ['-', '-', '--']
     """
+    from matplotlib.patches import FancyBboxPatch
+
     paths = _paths(require(table, _PATHS, name="table"), x, y)
     depth = _depths(paths, x, y)
     columns: list[list[str]] = [[] for _ in range(max(depth.values(), default=0))]
@@ -286,6 +289,8 @@ def _effects(effects: pd.DataFrame | None) -> list[tuple[str, str]]:
 
 def _sheet(ax: Axes | None, wide: float, tall: float) -> tuple[Axes, float]:
     """Return axes measured in inches, and the scale at which the drawing fits in them."""
+    from matplotlib.figure import Figure
+
     if ax is None:
         return page(Figure(figsize=(wide, tall)), wide, tall), 1.0
     ax, _ = new_axes(ax, wide, tall)
@@ -345,6 +350,8 @@ def _arrows(
 
 
 def _arrow(ax: Axes, start: tuple[float, float], stop: tuple[float, float], path: _Path) -> None:
+    from matplotlib.patches import Polygon
+
     dx, dy = stop[0] - start[0], stop[1] - start[1]
     length = math.hypot(dx, dy) or 1.0
     ux, uy = dx / length, dy / length

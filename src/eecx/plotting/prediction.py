@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from matplotlib.artist import Artist
-from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 
 from eecx.errors import DataError
 
@@ -28,6 +25,10 @@ from .style import (
 )
 from .tables import FloatArray, floats, require
 from .text import clean, number, wrap
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
 
 __all__ = ["prediction"]
 
@@ -143,6 +144,9 @@ def _lines(
     observed: tuple[float, float] | None,
 ) -> bool:
     """Draw a line with its band for each group; return whether anything lies beyond."""
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
     x = floats(table, along, name="table")
     groups = _labels(table, others)
     kinds = list(dict.fromkeys(groups))

@@ -18,17 +18,17 @@ from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, ParamSpec, TypeVar
-
-import matplotlib.style
-from matplotlib.artist import Artist
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.text import Text
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 
 from eecx.errors import OptionError
 
-from .text import FONTS, line_height, wrap
+from .text import fonts, line_height, wrap
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.text import Text
 
 __all__ = [
     "INK",
@@ -92,7 +92,6 @@ _PAD = 0.12  # inches between the edge of a figure and its caption
 
 _SETTINGS: Mapping[str, Any] = MappingProxyType(
     {
-        "font.family": list(FONTS),
         "font.size": 9.0,
         "text.color": INK,
         "text.parse_math": False,
@@ -145,7 +144,9 @@ def figure_context() -> Iterator[None]:
     ...     matplotlib.rcParams["svg.hashsalt"]
     'eecx'
     """
-    with matplotlib.style.context(["default", dict(_SETTINGS)]):
+    import matplotlib.style
+
+    with matplotlib.style.context(["default", {**_SETTINGS, "font.family": list(fonts())}]):
         yield
 
 
@@ -222,6 +223,9 @@ def new_axes(ax: Axes | None, width: float, height: float) -> tuple[Axes, bool]:
     OptionError
         If ``ax`` is given and is not Matplotlib Axes.
     """
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
     if ax is None:
         figure = Figure(figsize=(width, height), layout="constrained")
         return figure.add_subplot(), True
@@ -319,6 +323,8 @@ def add_caption(target: Figure | Axes, caption: str) -> Text | None:
 
     A figure grows by the height of the text, for which its constrained layout makes room.
     """
+    from matplotlib.figure import Figure
+
     if not caption:
         return None
     if isinstance(target, Figure):

@@ -12,14 +12,11 @@ import re
 import textwrap
 import unicodedata
 import warnings
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import pandas as pd
-from matplotlib import font_manager
-from matplotlib.font_manager import FontProperties
-from matplotlib.textpath import TextToPath
 
-__all__ = ["FONTS", "clean", "interval", "line_height", "number", "shorten", "width", "wrap"]
+__all__ = ["clean", "fonts", "interval", "line_height", "number", "shorten", "width", "wrap"]
 
 _SLACK = 1.03  # the drawn text is hinted and may be a little wider than its outlines
 _MOST = 1000  # characters: a longer label is cut before it is measured
@@ -35,17 +32,16 @@ _FALLBACKS = (
     "Noto Sans Devanagari",
     "Noto Sans Thai",
 )
-_MEASURE = TextToPath()
 _BREAKS = re.compile(r"[^\s_\-/:;,.|]*[_\-/:;,.|]*")
 
 
-def _fonts() -> tuple[str, ...]:
+@cache
+def fonts() -> tuple[str, ...]:
+    """Return Matplotlib's own font, then installed fonts for the scripts it lacks."""
+    from matplotlib import font_manager
+
     installed = set(font_manager.get_font_names())
     return ("DejaVu Sans", *(name for name in _FALLBACKS if name in installed))
-
-
-FONTS: tuple[str, ...] = _fonts()
-"""Matplotlib's own font, then installed fonts for the scripts it lacks."""
 
 
 def clean(label: object) -> str:
@@ -73,12 +69,15 @@ def clean(label: object) -> str:
 
 @lru_cache(maxsize=8192)
 def _width(text: str, bold: bool) -> float:
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import TextToPath
+
     if not text:
         return 0.0
-    font = FontProperties(family=list(FONTS), weight="bold" if bold else "normal", size=100)
+    font = FontProperties(family=list(fonts()), weight="bold" if bold else "normal", size=100)
     with warnings.catch_warnings():  # a missing glyph is told of when it is drawn
         warnings.simplefilter("ignore", UserWarning)
-        points, _, _ = _MEASURE.get_text_width_height_descent(text, font, False)
+        points, _, _ = TextToPath().get_text_width_height_descent(text, font, False)
     return _SLACK * points / 100 / 72
 
 

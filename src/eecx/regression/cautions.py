@@ -42,8 +42,14 @@ def cautions(
     """Return what a reader should doubt about a fit and its errors."""
     found = []
     names = in_words(columns, work.effects, work.waves)
-    df = pd.Series(table["df"].to_numpy(), names)
-    fewest, effective = _fewest(work, fit), _effective(work, fit, combine)
+    df = np.nan_to_num(table["df"].to_numpy(float), nan=np.inf)
+    share = None
+    if work.vcov != "classical" and not isinstance(work.cluster, tuple):
+        share = partial_leverage(fit.by, combine @ fit.move)
+    fewest, effective = _fewest(work, fit), np.full(len(combine), np.inf)
+    if share is not None and clustered(work.vcov):
+        # how many equal clusters each slope rests on: one over the sum of squared shares
+        effective = np.asarray(1 / (share**2).sum(axis=0), dtype=float)
     if work.vcov in SMALL and fewest < 40:
         found.append(
             Caution(
@@ -57,7 +63,7 @@ def cautions(
             )
         )
     if work.vcov == "CR2" and df.min() < 5:
-        at = str(df.idxmin())
+        at = names[int(df.argmin())]
         found.append(
             Caution(
                 "few-clusters",
@@ -126,8 +132,8 @@ def cautions(
                 str(work.y),
             )
         )
-    else:
-        found += _concentrated(work, fit, names, table, combine)
+    elif share is not None:
+        found += _concentrated(work, share, names, table)
     if work.absorbed and work.singletons:
         found.append(
             Caution(
@@ -193,21 +199,10 @@ def _fewest(work: Work, fit: Fit) -> int:
     return len(fit.scores)
 
 
-def _effective(work: Work, fit: Fit, combine: Array) -> Array:
-    """Return how many equal clusters each slope rests on: one over the sum of squared shares."""
-    if isinstance(work.cluster, tuple) or not clustered(work.vcov):
-        return np.full(len(combine), np.inf)
-    share = partial_leverage(fit.bread, fit.cross, combine @ fit.move)
-    return np.asarray(1 / (share**2).sum(axis=0), dtype=float)
-
-
 def _concentrated(
-    work: Work, fit: Fit, names: Sequence[str], table: pd.DataFrame, combine: Array
+    work: Work, share: Array, names: Sequence[str], table: pd.DataFrame
 ) -> list[Caution]:
     """Caution against errors of what varies in one cluster (or row) alone, or mostly there."""
-    if work.vcov == "classical" or isinstance(work.cluster, tuple):
-        return []
-    share = partial_leverage(fit.bread, fit.cross, combine @ fit.move)
     kind = "row" if work.vcov in ROWWISE else f"cluster ({work.cluster})"
     found = []
     for name, df, own in zip(names, table["df"], share.T, strict=True):
@@ -215,7 +210,7 @@ def _concentrated(
         if np.isnan(df):
             message = f"Nothing tells the error of {name!r}: it fits each {kind} exactly."
         elif own[at] > CONCENTRATED:
-            which = "" if work.vcov in ROWWISE else f", {listing([work.cluster_name(at)])}"
+            which = "" if work.vcov in ROWWISE else f", {listing([work.clusters[1][at]])}"
             message = (
                 f"{100 * own[at]:.0f}% of what tells {name!r} lies in one {kind}{which}: its "
                 "error, told by the rest, may be far too small."

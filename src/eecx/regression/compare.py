@@ -6,14 +6,19 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from .. import plotting
-from ..errors import OptionError
+from ..errors import Caution, OptionError
+from ..models.inference import estimates
+from ..models.joint import combined, f_test, hotelling_test, stacked
 from ..models.levels import slopes_of
 from ..results import NUMBERS, Result, fingerprint, identifying, recorded
 
-__all__ = ["compare"]
+__all__ = ["compare", "data_of", "headings"]
+
+Array = npt.NDArray[np.float64]
 
 
 def compare(*fits: Result, names: Sequence[str] = (), digits: int = 3) -> Result:
@@ -35,6 +40,12 @@ def compare(*fits: Result, names: Sequence[str] = (), digits: int = 3) -> Result
         printed, in notebooks and by ``.to_latex()``, is ``.tables["side_by_side"]``: one row per
         term (and level) with the estimate, its standard error in brackets below, a column a fit;
         then effects, errors, n, units, R².
+        ``.tables["equality"]``: for every term and level that several fits have, the test that
+        these slopes are equal (``models``: of which fits): with CR2 errors the approximate
+        Hotelling test (``test`` is ``HTZ``, as in :func:`eecx.wald`), else F, on ``df`` and
+        ``df_denominator``. Of two fits it has the difference, first less second, with error and
+        interval (at the level of the first fit) too. It is empty where no term is in several fits,
+        or where fits cannot be tested together: a warning says why.
 
     Raises
     ------
@@ -44,7 +55,10 @@ def compare(*fits: Result, names: Sequence[str] = (), digits: int = 3) -> Result
     Notes
     -----
     No stars: intervals are in ``.table`` and in the figure. That one slope differs from zero and
-    another does not, does not show that they differ.
+    another does not, does not show that they differ: ``.tables["equality"]`` does. It takes fits
+    with the same kind of clustered errors, by the same column; clusters are matched by their
+    names, and one that a fit lacks adds nothing to its slopes. Slopes of different outcomes are
+    in units of each.
 
     Examples
     --------
@@ -57,24 +71,25 @@ def compare(*fits: Result, names: Sequence[str] = (), digits: int = 3) -> Result
     >>> found = eecx.compare(*fits, names=["between", "two-way"])
     >>> found.tables["side_by_side"].columns.tolist()
     ['term', 'between', 'two-way']
+    >>> fits = [
+    ...     eecx.regress(sim.frame, formula, unit="unit", wave="wave")
+    ...     for formula in ("cx ~ ex", "cx ~ ex + lag(ex)")
+    ... ]
+    >>> eecx.compare(*fits).tables["equality"][["term", "models", "test"]].values.tolist()
+    [['ex', '(1), (2)', 'HTZ']]
     """
     asked = dict(locals())
-    models = [isinstance(f, Result) and identifying(f.table) == ["term", "level"] for f in fits]
+    models = [
+        isinstance(f, Result) and identifying(f.table) == ["term", "level"] and f.estimates
+        for f in fits
+    ]
     if len(fits) < 2 or not all(models):
         raise OptionError(
             "compare takes two or more Results of eecx.regress.",
             code="wrong-source",
             fix="Fit models and compare what eecx.regress() returns.",
         )
-    listed = isinstance(names, Sequence) and not isinstance(names, str)
-    heads = list(names) if listed and names else [f"({i + 1})" for i in range(len(fits))]
-    texts = listed and all(isinstance(h, str) and h for h in heads)
-    if not texts or len(heads) != len(fits) or len(set(heads)) < len(heads):
-        raise OptionError(
-            f"names= needs {len(fits)} different headings, as texts; given: {names!r:.60}.",
-            code="not-accepted",
-            fix="Give a text for each fit, or leave names= out.",
-        )
+    heads = headings(names, len(fits))
     if isinstance(digits, bool) or not isinstance(digits, int) or not 0 <= digits <= 15:
         raise OptionError(
             f"digits={digits!r}: a whole number from 0 to 15.",
@@ -112,14 +127,15 @@ def compare(*fits: Result, names: Sequence[str] = (), digits: int = 3) -> Result
         ["R²", *[_share(f.stats.get("r_squared")) for f in fits]],
     ]
     shown = pd.DataFrame(rows, columns=["term", *heads])
+    equality, doubts = _equality(fits, heads)
     return Result(
         "compare",
         whole,
-        recorded(compare, asked, data=_data(fits), of=[dict(f.spec) for f in fits], names=heads),
+        recorded(compare, asked, data=data_of(fits), of=[dict(f.spec) for f in fits], names=heads),
         {"fits": len(fits)},
         " ".join(f"{head}: {fit.methods()}" for head, fit in zip(heads, fits, strict=True)),
-        tables={"side_by_side": shown},
-        warnings=tuple(dict.fromkeys(w for f in fits for w in f.warnings)),
+        tables={"side_by_side": shown, "equality": equality},
+        warnings=tuple(dict.fromkeys([*(w for f in fits for w in f.warnings), *doubts])),
         references=tuple(dict.fromkeys(r for f in fits for r in f.references)),
         figure=_figure,
         title=", ".join(heads),
@@ -128,7 +144,64 @@ def compare(*fits: Result, names: Sequence[str] = (), digits: int = 3) -> Result
     )
 
 
-def _data(fits: Sequence[Result]) -> str:
+def headings(names: Sequence[str], fits: int) -> list[str]:
+    """Return what fits are called: as given, or by their numbers."""
+    listed = isinstance(names, Sequence) and not isinstance(names, str)
+    heads = list(names) if listed and names else [f"({i + 1})" for i in range(fits)]
+    texts = listed and all(isinstance(h, str) and h for h in heads)
+    if not texts or len(heads) != fits or len(set(heads)) < len(heads):
+        raise OptionError(
+            f"names= needs {fits} different headings, as texts; given: {names!r:.60}.",
+            code="not-accepted",
+            fix="Give a text for each fit, or leave names= out.",
+        )
+    return heads
+
+
+def _equality(fits: Sequence[Result], heads: Sequence[str]) -> tuple[pd.DataFrame, list[Caution]]:
+    """Test whether slopes of one term and level are equal in the fits that have it."""
+    places: dict[tuple[str, ...], list[tuple[int, int]]] = {}
+    for i, fit in enumerate(fits):
+        family = str(fit.spec.get("family", "gaussian"))
+        named = zip(fit.table["term"], fit.table["level"], fit.parts, strict=True)
+        for row, (term, level, part) in enumerate(named):
+            if part != "intercept":
+                places.setdefault((term, level, family), []).append((i, row))
+    shared = {key: found for key, found in places.items() if len(found) > 1}
+    conf_level = float(fits[0].spec.get("conf_level") or 0.95)
+    of = {i: f.estimates for i, f in enumerate(fits) if f.estimates}
+    rows, cautions = [], []
+    for (term, level, _), found in shared.items():
+        try:
+            together = stacked(*(combined(of[i], _unit(fits[i], row)) for i, row in found))
+        except OptionError as error:
+            message = f"No test of equal slopes: {error}"
+            cautions.append(Caution("no-joint-test", message, "equality", fix=error.fix))
+            continue
+        q = len(found) - 1
+        differ = combined(together, np.column_stack([np.ones(q), -np.eye(q)]))
+        test = f_test(differ) if differ.spread is None else hotelling_test(differ)
+        if np.isnan(test.p_value):
+            message = "Nothing tells whether these slopes differ, or too few clusters do."
+            cautions.append(Caution("too-few-clusters", message, f"{term}, {level}"))
+        one = estimates(differ.values, np.sqrt(np.diag(differ.covariance)), differ.df, conf_level)
+        row_of: dict[str, Any] = {"term": term, "level": level}
+        row_of["models"] = ", ".join(heads[i] for i, _ in found)
+        row_of |= {c: one[c][0] if q == 1 else np.nan for c in NUMBERS}
+        row_of |= {"statistic": test.statistic, "df": test.df, "p_value": test.p_value}
+        row_of |= {"df_denominator": test.df_denominator, "test": test.name}
+        rows.append(row_of)
+    columns = ["term", "level", "models", *NUMBERS, "df_denominator", "test"]
+    return pd.DataFrame(rows, columns=columns), list(dict.fromkeys(cautions))
+
+
+def _unit(fit: Result, row: int) -> Array:
+    out = np.zeros((1, len(fit.table)))
+    out[0, row] = 1.0
+    return out
+
+
+def data_of(fits: Sequence[Result]) -> str:
     """Return the fingerprint of the fits' data, or of their fingerprints where they differ."""
     marks = list(dict.fromkeys(str(f.spec["data"]) for f in fits))
     return marks[0] if len(marks) == 1 else fingerprint(*marks)

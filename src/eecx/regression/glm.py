@@ -9,23 +9,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import optimize
 
 from .. import formula as grammar
 from .. import plotting
 from ..errors import Caution, DataError, listing
 from ..models.capabilities import Family
-from ..models.clusters import cluster_values
+from ..models.clusters import cluster_values, names_of
 from ..models.columns import INTERCEPT, called, columns_of_design
-from ..models.design import design, unkeyed
+from ..models.design import design
 from ..models.inference import UNTOLD, estimates
 from ..models.least_squares import independent
 from ..models.levels import identified
 from ..models.predictor import predictor_of_glm
 from ..models.weights import Weighting, weight_column
 from ..models.work import Rows
-from ..panel import Panel, as_panel
-from ..results import Result, fingerprint, interval_phrase, labels, versions
+from ..panel import Panel
+from ..results import Estimates, Result, interval_phrase, labels, versions
+from ..sources import Source
 from .marginal_effects import marginal_effects
 
 if TYPE_CHECKING:
@@ -43,12 +43,10 @@ LOCK = Lock()
 
 
 def glm(
-    data: object,
+    source: Source,
     model: grammar.Formula,
     family: Family,
     *,
-    unit: str | None,
-    wave: str | None,
     cluster: str | None,
     weights: Weighting | None,
     conf_level: float,
@@ -56,25 +54,25 @@ def glm(
     """Fit a generalized linear model to the rows by statsmodels, with clustered errors."""
     import statsmodels.api as sm
 
-    if isinstance(data, Panel):
-        if cluster is None:
-            cluster = data.cluster or data.unit
-        elif cluster not in data.roles:
-            cluster = {"unit": data.unit, "wave": data.wave}.get(cluster) or cluster
-    used = [*model.columns, *(c for c in [cluster] if c is not None and c not in (unit, wave))]
+    keys = (source.unit, source.wave)
+    if cluster is None:
+        cluster = source.panel.cluster if source.panel is not None else None
+    own = source.unit if cluster is None else source.key(cluster)
+    used = [*model.columns, *(c for c in [own] if c is not None and c not in keys)]
     used += [weights.column] if weights and weights.column else []
-    panel = as_panel(data, used, unit=unit, wave=wave)
+    panel = source.as_panel(used, names=names_of(model, [cluster]))
     made = design(panel, (model.response, *model.terms))
     columns = columns_of_design(made, (model.response, *model.terms))
     values, names = made.x, called(columns[1:])
-    own = cluster if cluster is not None else panel.unit if unit is not None else None
-    groups = np.arange(len(values)) if own is None else pd.factorize(cluster_values(panel, own))[0]
+    groups, named = np.arange(len(values)), None
+    if own is not None:
+        groups, named = pd.factorize(cluster_values(panel, own))
     w = np.ones(len(values))
     if weights is not None:
         w = weight_column(panel, weights, model.response.columns[0])
     complete = ~(np.isnan(values).any(axis=1) | np.isnan(w)) & (groups >= 0)
     if not complete.any():
-        needed = [*made.names, *(c for c in used if c not in (*made.names, unit, wave))]
+        needed = [*made.names, *(c for c in used if c not in (*made.names, *keys))]
         raise DataError(
             f"No unit × wave has a value for all of {listing(needed)}.",
             code="no-rows",
@@ -129,9 +127,17 @@ def glm(
     untold = at_limit | (np.diag(v) <= UNTOLD * np.diag(move @ fit.normalized_cov_params @ move.T))
     v[untold, :] = v[:, untold] = np.nan
     df = np.where(untold, np.nan, clusters - 1.0)
+    found = Estimates(beta, v, df, "HC1")
+    if named is not None:
+        kept, codes = np.unique(groups, return_inverse=True)
+        moved = (scaled * (w * (y - mu))[:, None]) @ np.asarray(fit.normalized_cov_params) @ move.T
+        sums = np.stack([np.bincount(codes, m, clusters) for m in moved.T], axis=1)
+        factor = clusters / (clusters - 1) * (len(y) - 1) / (len(y) - len(beta))
+        influence = np.asarray(sums * np.sqrt(factor), dtype=float)
+        found = Estimates(beta, v, df, "CR1", own, pd.Index(named)[kept], influence)
     shown = (INTERCEPT, *columns[1:])
     terms = called(shown)
-    numbers = pd.DataFrame(estimates(beta, np.sqrt(np.diag(v)), df, conf_level))
+    numbers = estimates(beta, np.sqrt(np.diag(v)), df, conf_level)
     table = identified(numbers, shown, "pooled", 0)
     share = w if weights is not None and weights.kind == "sampling" else np.ones(len(y))
     predictor = predictor_of_glm(seen, model, family, beta, v, clusters - 1.0)
@@ -166,10 +172,7 @@ def glm(
     if clusters < 40 and own is not None:
         message = f"CR1 with {clusters} clusters is too small on average; no CR2 is offered here."
         cautions.append(Caution("few-clusters", message, str(own)))
-    if isinstance(data, Panel) and (
-        shared := data.shared_source(model.columns, model.response.columns[0])
-    ):
-        cautions.append(shared)
+    cautions += source.shared_source(model.columns, model.response.columns[0])
     how = "" if weights is None else f", {weights.said()}"
     said = "; ".join(
         f"{r['term']} {r['estimate']:.3g} "
@@ -188,7 +191,7 @@ def glm(
             "vcov": "CR1" if own else "HC1",
             "weights": None if weights is None else weights.spec,
             "conf_level": conf_level,
-            "data": fingerprint(panel.fingerprint, y, x),
+            "data": source.fingerprint,
             "versions": versions(),
         },
         {
@@ -198,7 +201,7 @@ def glm(
             "clusters": clusters,
             "deviance": float(fit.deviance),
             "null_deviance": float(fit.null_deviance),
-            "left_out": int((~complete).sum()) + unkeyed(data, panel),
+            "left_out": int((~complete).sum()) + source.unkeyed(panel),
         },
         f"We fitted {model.text} as a {family} model ({LINK[family]} link) to {len(y)} rows{how}, "
         f"with errors clustered by {own or 'row'}. Average marginal effects, in units of the "
@@ -209,6 +212,7 @@ def glm(
         warnings=tuple(cautions),
         figure=_figure,
         predictor=predictor,
+        estimates=found,
     )
 
 
@@ -277,6 +281,8 @@ def _infinite(y: Array, x: Array, family: Family) -> Array:
     possible value, not below 0 where it has its highest, and 0 where it lies between: complete or
     quasi-complete separation, told by a linear program.
     """
+    from scipy import optimize  # slow to load, and seldom needed
+
     side = np.where(y == 0, -1.0, np.where((y == 1) & (family != "poisson"), 1.0, 0.0))
     at = side != 0
     pushed = side[at, None] * x[at]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -12,8 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from .. import formula as grammar
-from ..errors import Caution, OptionError, check_source
-from ..frames import open_table
+from ..errors import Caution, OptionError
 from ..mixed import Covariance, mixed
 from ..models.capabilities import (
     EFFECTS,
@@ -33,28 +31,26 @@ from ..models.capabilities import (
 from ..models.clusters import cluster_names
 from ..models.columns import INTERCEPT, Column
 from ..models.inference import (
-    covariance_of,
     cr1_factor,
     estimates,
+    estimates_of,
     fit_work,
     r_squared,
     two_keys,
 )
 from ..models.least_squares import Fit
 from ..models.levels import SPLIT, contextual, figure, identified, in_words, shown
-from ..models.plan import known_of
 from ..models.predictor import predictor_of_least_squares
 from ..models.prepare import prepare
 from ..models.weights import weighting
 from ..models.work import Work
-from ..moments import Moments
 from ..options import conf_level as check_level
 from ..options import draws as check_draws
 from ..options import rng as generator
-from ..panel import Panel
 from ..resampling import wild_tests
 from ..resampling.wild import Weights
-from ..results import Result, labels, recorded, versions
+from ..results import Estimates, Result, labels, recorded, versions
+from ..sources import unit_waves
 from .cautions import cautions
 from .glm import glm
 
@@ -211,7 +207,7 @@ def regress(
     ['within units over time']
     """
     arguments = dict(locals())
-    check_source("regress", data, Panel, Moments, frames=True)
+    source = unit_waves(data, "regress", unit=unit, wave=wave)
     check_level(conf_level)
     check_draws(draws, usual=9999)
     generator(rng)
@@ -232,18 +228,16 @@ def regress(
         covariance=covariance,
         drift=drift,
         wild=wild,
-        unit=unit,
-        wave=wave,
-        source="sums" if isinstance(data, Moments) else "rows",
+        unit=source.unit,
+        wave=source.wave,
+        source=source.kind,
     )
     USES.judge(asked)
-    USES.judge_data(asked, known_of(data, unit, wave))
+    USES.judge_data(asked, source.known)
     model = grammar.parse(formula)
-    if isinstance(data, str | Path):  # a file is read once
-        data = open_table(data)
     if family != "gaussian":
-        own = {"unit": unit, "wave": wave, "cluster": next(iter(clusters), None)}
-        result = glm(data, model, family, **own, weights=weighted, conf_level=conf_level)
+        own = next(iter(clusters), None)
+        result = glm(source, model, family, cluster=own, weights=weighted, conf_level=conf_level)
         return _recorded(result, arguments)
     estimated_by = asked.estimated_by
     options: dict[str, Any] = {
@@ -258,16 +252,14 @@ def regress(
     options["rng"] = rng if rng is None or isinstance(rng, int) else str(rng)
     if asked.by_likelihood:
         result = mixed(
-            data, model, effects, unit, wave, random, covariance, estimated_by, weighted, conf_level
+            source, model, effects, random, covariance, estimated_by, weighted, conf_level
         )
         result = replace(result, spec={**options, **result.spec, "formula": formula})
     else:
         work = prepare(
-            data,
+            source,
             model,
             effects,
-            unit=unit,
-            wave=wave,
             cluster=cluster,
             vcov=vcov,
             gls=estimated_by == "gls",
@@ -275,19 +267,20 @@ def regress(
             weights=weighted,
         )
         fit = fit_work(work)
-        result = _result(work, fit, formula, conf_level)
+        combine, columns = shown(work, fit)
+        found = estimates_of(work, fit, work.vcov, combine)
+        result = _result(work, fit, found, columns, combine, formula, conf_level)
         result = replace(
             result,
             spec={**result.spec, **options},
-            predictor=predictor_of_least_squares(model, work, fit),
+            predictor=predictor_of_least_squares(model, work, fit, found),
         )
         if work.vcov == "wild":
             result = _bootstrapped(result, work, fit, draws, wild, rng, conf_level)
     result = _recorded(result, arguments)
-    if isinstance(data, Panel) and len(model.response.columns) == 1:
-        shared = data.shared_source(model.columns, model.response.columns[0])
-        if shared:
-            result = replace(result, warnings=(*result.warnings, shared))
+    if len(model.response.columns) == 1:
+        shared = source.shared_source(model.columns, model.response.columns[0])
+        result = replace(result, warnings=(*result.warnings, *shared))
     return result
 
 
@@ -322,11 +315,13 @@ def _bootstrapped(
     combine, columns = shown(work, fit)
     factor = cr1_factor(fit, work)
     table = result.table.copy()
+    bread, scores = fit.by.whole
+    waves = len(bread) - len(fit.bread)
     tests = wild_tests(
-        fit.bread,
-        fit.cross,
-        fit.scores,
-        combine @ fit.move,
+        bread,
+        fit.by.times(fit.bread @ (combine @ fit.move).T),
+        scores,
+        np.pad(combine @ fit.move, ((0, 0), (waves, 0))),
         combine @ fit.beta,
         factor,
         draws=draws,
@@ -354,14 +349,21 @@ def _bootstrapped(
     )
 
 
-def _result(work: Work, fit: Fit, formula: str, conf_level: float) -> Result:
+def _result(
+    work: Work,
+    fit: Fit,
+    found: Estimates,
+    columns: Sequence[Column],
+    combine: Array,
+    formula: str,
+    conf_level: float,
+) -> Result:
     clusters = len(fit.scores)
-    residual_df = fit.n - len(fit.beta) - work.absorbed
-    combine, columns = shown(work, fit)
-    covariance, df = covariance_of(work, fit, work.vcov, combine)
-    beta, se = combine @ fit.beta, np.sqrt(np.diag(covariance).clip(0.0))
+    residual_df = fit.n - len(fit.beta) - work.taken_out
+    covariance = found.covariance
+    se = np.sqrt(np.diag(covariance).clip(0.0))
     se[np.diag(covariance) < 0] = np.nan
-    numbers = pd.DataFrame(estimates(beta, se, df, conf_level))
+    numbers = estimates(found.values, se, found.df, conf_level)
     table = identified(numbers, columns, work.effects, work.waves)
     keys = labels(table)
     by_cluster = clustered(work.vcov)
@@ -385,7 +387,12 @@ def _result(work: Work, fit: Fit, formula: str, conf_level: float) -> Result:
         statistics["n_effective"] = work.effective
     if work.tau2 is not None:
         statistics["tau2"] = work.tau2
-    statistics |= contextual(beta, covariance, columns)
+    statistics |= contextual(found, columns)
+    doubts = cautions(work, fit, columns, table, combine, conf_level)
+    if statistics.get("contextual_f", 0.0) is None:
+        effects = sum(c.part == "contextual" for c in columns)
+        message = f"{clusters} clusters are too few to test {effects} contextual effects at once."
+        doubts += (Caution("few-clusters", message, "contextual effects"),)
     spec = {
         "formula": formula,
         "effects": work.effects,
@@ -393,10 +400,12 @@ def _result(work: Work, fit: Fit, formula: str, conf_level: float) -> Result:
         "vcov": work.vcov,
         "conf_level": conf_level,
         "rows": rows_are(work, fit.n),
+        "rows_read": work.rows_read,
         "data": work.fingerprint,
         "versions": versions(),
     }
     references: tuple[str, ...] = ("pustejovsky2018",) if work.vcov == "CR2" else ()
+    references += ("tipton2015",) if "contextual_f" in statistics else ()
     references += ("lewis2005",) if work.tau2 is not None else ()
     if work.effects == "within-between":
         references += ("mundlak1978",)
@@ -407,8 +416,9 @@ def _result(work: Work, fit: Fit, formula: str, conf_level: float) -> Result:
         statistics,
         _methods(work, columns, table, formula, conf_level),
         vcov=pd.DataFrame(covariance, index=keys, columns=keys),
-        warnings=cautions(work, fit, columns, table, combine, conf_level),
+        warnings=doubts,
         parts=tuple(c.part for c in columns),
+        estimates=found,
         references=references,
         figure=figure,
     )
@@ -446,9 +456,9 @@ def _methods(
     else:
         errors = f"{work.vcov.title()} standard errors"
     found = []
-    numbers = table[["estimate", "std_error", "conf_low", "conf_high"]].to_numpy(float)
+    numbers = [table[c].to_numpy(float) for c in ("estimate", "std_error", "conf_low", "conf_high")]
     names = in_words(columns, work.effects, work.waves)
-    for column, term, (b, se, low, high) in zip(columns, names, numbers, strict=True):
+    for column, term, b, se, low, high in zip(columns, names, *numbers, strict=True):
         if column == INTERCEPT and len(table) > 1:
             continue
         term = f"{term}," if work.effects in SPLIT else term

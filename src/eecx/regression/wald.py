@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from numbers import Real
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from scipy import special
 
 from .. import formula as grammar
 from .. import plotting
-from ..errors import Caution, DataError, OptionError, check_source, listing, nearest
+from ..errors import Caution, DataError, OptionError, listing, nearest
 from ..models.capabilities import Uses
-from ..models.inference import covariance_of, fit_work
-from ..models.levels import contextual_rows, is_singular, slopes_of
+from ..models.inference import covariance_of, estimates_of, fit_work
+from ..models.joint import JointTest, chi2_test, combined, f_test, hotelling_test, is_singular
+from ..models.levels import contextual_rows, slopes_of
 from ..models.prepare import prepare
-from ..moments import Moments
-from ..panel import Panel
 from ..results import Result, p_phrase, recorded, tidy
+from ..sources import unit_waves
 from .regress import regress
 
 __all__ = ["hausman", "wald"]
@@ -28,6 +30,10 @@ Array = npt.NDArray[np.float64]
 Term = str | tuple[str, str]
 
 LEVELS = ("whole", "within", "between", "contextual", "intercept")
+
+CALLED = {"HTZ": "An approximate Hotelling test", "F": "A Wald test"}
+# denominator degrees of freedom below which the approximate Hotelling test finds little
+FEW = 5
 
 HAUSMAN_USES = Uses(
     "hausman",
@@ -48,7 +54,8 @@ def wald(
 
     With the q coefficients b (less the values of the null) and their covariance V:
 
-    .. math:: F = b' V^{-1} b / q
+    .. math:: \chi^2 = b' V^{-1} b, \qquad F = \chi^2 / q, \qquad
+              F_{HTZ} = \frac{\eta - q + 1}{\eta q} \chi^2 \sim F(q, \eta - q + 1)
 
     Parameters
     ----------
@@ -66,7 +73,9 @@ def wald(
     Returns
     -------
     Result
-        Two rows: ``F`` with q (``df``) and the smallest degrees of freedom among the coefficients
+        With CR2 errors the first row is ``HTZ``, the approximate Hotelling test
+        (``df_denominator`` is :math:`\eta - q + 1`): the one to report. Then, with all errors,
+        ``F`` with q (``df``) and the smallest degrees of freedom among the coefficients
         (``df_denominator``), and ``chi2``, its large-sample form.
 
     Raises
@@ -78,8 +87,17 @@ def wald(
 
     Notes
     -----
-    With few clusters F with the smallest Satterthwaite df is an approximation on the safe side of
-    the chi-square test. Coefficients of two different fits cannot be tested here.
+    :math:`\eta` is the number of degrees of freedom of V, told by the design as those of single
+    slopes are (Satterthwaite), under independent errors of one variance; one coefficient has the t
+    test of the table, squared. In simulated panels of 10 to 30 unequal clusters with 2 to 5 slopes
+    and errors that are related within clusters HTZ rejected a true null in 1 to 6% of cases where 5
+    is asked, F in up to 20% and chi-square in up to 52%. As coefficients come near the number of
+    clusters HTZ finds little, and a warning says so; beyond it is missing.
+    Slopes of several fits are compared by :func:`eecx.compare`.
+
+    References
+    ----------
+    Tipton and Pustejovsky (2015), https://doi.org/10.3102/1076998615606099.
 
     Examples
     --------
@@ -87,10 +105,10 @@ def wald(
     >>> sim = eecx.simulate.panel(units=60, waves=4, same_wave=0.5, rng=1)
     >>> fit = eecx.regress(sim.frame, "cx ~ lag(ex) + ex", unit="unit", wave="wave")
     >>> eecx.wald(fit).table["term"].tolist()
-    ['F', 'chi2']
+    ['HTZ', 'F', 'chi2']
     """
     asked = dict(locals())
-    if not isinstance(result, Result) or result.vcov is None or not result.parts:
+    if not isinstance(result, Result) or result.estimates is None or not result.parts:
         raise OptionError(
             "wald takes a Result of eecx.regress.",
             code="wrong-source",
@@ -116,8 +134,16 @@ def wald(
             )
         null[at.index(row)] = value
     names = _names(result, at)
-    b = result.table["estimate"].to_numpy(float)[at] - null
-    v = result.vcov.to_numpy(float)[np.ix_(at, at)]
+    combine = np.eye(len(result.parts))[at]
+    tested = combined(result.estimates, combine)
+    if is_singular(tested.covariance):
+        raise DataError(
+            f"The covariance of {listing(names)} is not known or singular: as many clusters as "
+            "coefficients are needed, and more to be trusted.",
+            code="too-few-clusters",
+            fix="Name fewer coefficients in terms=.",
+        )
+    tested = replace(tested, values=tested.values - null)
     if equal:
         if len(names) < 2:
             raise OptionError(
@@ -125,49 +151,84 @@ def wald(
                 code="too-few-terms",
                 fix="Name two or more in terms=, or leave equal= out.",
             )
-        step = np.eye(len(names))[:-1] - np.eye(len(names))[1:]
-        b, v = step @ b, step @ v @ step.T
-    if is_singular(v):
-        raise DataError(
-            f"The covariance of {listing(names)} is not known or singular: as many clusters as "
-            "coefficients are needed, and more to be trusted.",
-            code="too-few-clusters",
-            fix="Name fewer coefficients in terms=.",
-        )
-    q = len(b)
-    chi2 = float(b @ np.linalg.solve(v, b))
-    free = result.table["df"].to_numpy(float)[at]
-    if result.spec.get("vcov") == "wild":  # whose covariance is that of CR1
-        free = np.full(len(at), result.stats["clusters"] - 1.0)
-    df2 = float(free.min())
-    p_f = float(special.fdtrc(q, df2, chi2 / q)) if np.isfinite(df2) else np.nan
-    p_chi2 = float(special.chdtrc(q, chi2))
-    table = tidy(
-        {"term": ["F", "chi2"]},
-        {
-            "estimate": [np.nan] * 2,
-            "statistic": [chi2 / q, chi2],
-            "df": [q, q],
-            "p_value": [p_f, p_chi2],
-        },
-        {"df_denominator": [df2, np.nan]},
-    )
-    what = " = ".join([*names, *([] if equal else ["0"] if values is None else ["their values"])])
-    message = "A wild bootstrap has no covariance: the Wald test rests on CR1 errors."
-    wild = [Caution("wild-errors", message, what)] if result.spec.get("vcov") == "wild" else []
+        least = tested.df.min()
+        tested = combined(tested, np.eye(len(names))[:-1] - np.eye(len(names))[1:])
+        tested = replace(tested, df=np.full(len(tested.values), least))
+    tests = [f_test(tested), chi2_test(tested)]
+    if tested.spread is not None:
+        tests = [hotelling_test(tested), *tests]
+    what = _hypothesis(names, null, equal)
+    cautions = [*result.warnings, *_few(tests[0], result.stats, what)]
+    if tested.rule == "wild":
+        message = "A wild bootstrap has no covariance: the Wald test rests on CR1 errors."
+        cautions.append(Caution("wild-errors", message, what))
     return Result(
         "wald",
-        table,
+        _table_of(tests),
         recorded(wald, asked, data=result.spec["data"], of=dict(result.spec), terms=names),
         {k: v for k, v in result.stats.items() if k in ("n", "units", "waves", "clusters")},
-        f"A Wald test of {what} gave F({q}, {df2:.1f}) = {chi2 / q:.2f}, {p_phrase(p_f)}.",
+        f"{CALLED[tests[0].name]} of {what} {_gave(tests[0])}.",
         tables={"slopes": result.table.iloc[at].reset_index(drop=True)},
-        warnings=(*result.warnings, *wild),
+        warnings=tuple(dict.fromkeys(cautions)),
+        references=("tipton2015",) if tests[0].name == "HTZ" else (),
         figure=_figure,
         title=what,
         statistic="statistic",
         unused=("estimate", "std_error", "conf_low", "conf_high"),
     )
+
+
+def _table_of(tests: Sequence[JointTest], names: Sequence[str] = ()) -> pd.DataFrame:
+    """Return the agreed table of joint tests."""
+    return tidy(
+        {"term": list(names) or [t.name for t in tests]},
+        {
+            "estimate": [np.nan] * len(tests),
+            "statistic": [t.statistic for t in tests],
+            "df": [t.df for t in tests],
+            "p_value": [t.p_value for t in tests],
+        },
+        {"df_denominator": [t.df_denominator for t in tests]},
+    )
+
+
+def _few(test: JointTest, stats: Mapping[str, Any], what: str) -> list[Caution]:
+    """Caution where the approximate Hotelling test has too few clusters, or hardly enough."""
+    if test.name != "HTZ" or test.df_denominator >= FEW:
+        return []
+    known = f"The approximate Hotelling test (HTZ) of {test.df} restrictions"
+    clusters = stats["clusters"]
+    if np.isnan(test.p_value):
+        message = f"{known} cannot be made with {clusters} clusters, told by so few of them:"
+        return [Caution("too-few-clusters", message, what, fix="test fewer at once.")]
+    message = (
+        f"{known} with {clusters} clusters has {test.df_denominator:.1f} denominator degrees of "
+        "freedom: it is conservative, and finds little."
+    )
+    return [Caution("few-clusters", message, what)]
+
+
+def _gave(test: JointTest) -> str:
+    """Return what a test found, in words."""
+    if np.isnan(test.p_value):
+        return "cannot be made with so few clusters"
+    if test.name == "chi2":
+        return f"gave chi2({test.df}) = {test.statistic:.2f}, {p_phrase(test.p_value)}"
+    df = f"{test.df}, {test.df_denominator:.1f}"
+    return f"gave F({df}) = {test.statistic:.2f}, {p_phrase(test.p_value)}"
+
+
+def _hypothesis(names: Sequence[str], null: Array, equal: bool) -> str:
+    """Return the null hypothesis: "ex = m = 0", "ex = 0.5, m = 0", "ex = m - 0.5"."""
+    if equal:
+        less = [
+            f"{n} {'-' if v > 0 else '+'} {abs(v):g}" if v else n
+            for n, v in zip(names, null, strict=True)
+        ]
+        return " = ".join(less)
+    if len(set(null)) == 1:
+        return " = ".join([*names, f"{null[0]:g}"])
+    return ", ".join(f"{n} = {v:g}" for n, v in zip(names, null, strict=True))
 
 
 def _listed(given: Sequence[Term] | Term, result: Result) -> list[Term]:
@@ -281,17 +342,20 @@ def hausman(
     Returns
     -------
     Result
+        ``HTZ``: whether the contextual effects in the within-between model by GLS, with the
+        components of the random-effects model, are zero, by the approximate Hotelling test with
+        CR2 errors (:func:`eecx.wald`): F with as many degrees of freedom as terms that vary
+        within units and ``df_denominator``. It is the one to report. The others are chi-square.
         ``classic``: :math:`(b_W - b_R)'(V_W - V_R)^{-1}(b_W - b_R)` with classical covariances,
-        each model with its own variance; ``auxiliary``: the Wald test of the contextual effects in
-        the within-between model by GLS, with the components of the random-effects model;
-        ``auxiliary, cluster-robust``: the same with CR0; ``auxiliary, CR2``: with CR2, which is
-        the one to trust with few units. All are chi-square, with as many degrees of freedom as
-        terms that vary within units. ``.tables["slopes"]``: the slopes that are compared.
+        each model with its own variance; ``auxiliary``: the contextual effects with classical
+        errors; ``auxiliary, cluster-robust``: with CR0; ``auxiliary, CR2``: with CR2.
+        ``.tables["slopes"]``: the slopes that are compared.
 
     Notes
     -----
-    The classic form can be negative, and is then no test. Not rejecting is no proof that the
-    slopes are equal: look at the contextual effects with their intervals,
+    With 12 units a chi-square with CR2 errors rejects a true null in 13 to 25% of simulated panels
+    where 5 is asked. The classic form can be negative, and is then no test. Not rejecting is no
+    proof that the slopes are equal: look at the contextual effects with their intervals,
     ``regress(…, effects="within-between")``. Mundlak (1978), https://doi.org/10.2307/1913646.
 
     Examples
@@ -299,18 +363,17 @@ def hausman(
     >>> import eecx
     >>> sim = eecx.simulate.panel(units=80, waves=6, stable_cor=0.6, rng=7)
     >>> found = eecx.hausman(sim.frame, "cx ~ ex", unit="unit", wave="wave")
-    >>> bool(found["auxiliary, CR2"]["p_value"] < 0.05)
+    >>> bool(found["HTZ"]["p_value"] < 0.05)
     True
     """
     asked = dict(locals())
-    check_source("hausman", data, Panel, Moments, frames=True)
+    source = unit_waves(data, "hausman", unit=unit, wave=wave)
     model = grammar.parse(formula)
     within, random, both = (
-        prepare(data, model, e, unit=unit, wave=wave, vcov="classical", gls=e == "within-between")
+        prepare(source, model, e, vcov="classical", gls=e == "within-between")
         for e in HAUSMAN_USES.effects
     )
     first, second = fit_work(within), fit_work(random)
-    both = prepare(data, model, "within-between", unit=unit, wave=wave, vcov="classical", gls=True)
     names = [c for c in within.terms if c.of("between") in both.terms]
     if not names:
         raise DataError(
@@ -325,65 +388,57 @@ def hausman(
     own = [first.columns.index(c) for c in names]
     gap = first.beta[own] - second.beta[at]
     spread = v1[np.ix_(own, own)] - v2[np.ix_(at, at)]
-    cautions = []
+    cautions: list[Caution] = []
+    classic = np.nan
     if np.linalg.eigvalsh(spread)[0] > 0:
-        rows = [("classic", float(gap @ np.linalg.solve(spread, gap)), len(names))]
+        classic = float(gap @ np.linalg.solve(spread, gap))
     else:
         message = (
             "The classic statistic rests on a difference of covariances that is no covariance."
         )
         cautions.append(Caution("not-definite", message, "classic"))
-        rows = [("classic", np.nan, len(names))]
+    p = float(special.chdtrc(len(names), classic))
+    tests = {"classic": JointTest("chi2", classic, len(names), np.nan, p)}
     labels = ("auxiliary", "auxiliary, cluster-robust", "auxiliary, CR2")
     for label, vcov in zip(labels, HAUSMAN_USES.vcov, strict=True):
-        work = prepare(data, model, "within-between", unit=unit, wave=wave, vcov=vcov, gls=True)
+        work = prepare(source, model, "within-between", vcov=vcov, gls=True)
         fit = fit_work(work)
-        combine = contextual_rows(fit.columns)
-        v = covariance_of(work, fit, vcov, combine)[0]
-        context = combine @ fit.beta
-        if is_singular(v):
-            message = f"Too few units for {len(v)} contextual effects at once: no {vcov} errors."
+        context = estimates_of(work, fit, vcov, contextual_rows(fit.columns))
+        tests[label] = chi2_test(context)
+        if np.isnan(tests[label].statistic):
+            count = len(context.values)
+            message = f"Too few units for {count} contextual effects at once: no {vcov} errors."
             cautions.append(Caution("too-few-units", message, label))
-            v = np.full_like(v, np.nan)
-        rows.append((label, float(context @ np.linalg.solve(v, context)), len(context)))
-    statistic = np.array([r[1] for r in rows])
-    df = np.array([r[2] for r in rows], dtype=float)
-    with np.errstate(invalid="ignore"):
-        p = special.chdtrc(df, statistic)
-    table = tidy(
-        {"term": [r[0] for r in rows]},
-        {"estimate": np.full(len(rows), np.nan), "statistic": statistic, "df": df, "p_value": p},
-    )
-    if isinstance(data, Panel) and (
-        shared := data.shared_source(model.columns, model.response.columns[0])
-    ):
-        cautions.append(shared)
-    slopes = regress(data, formula, effects="within-between", unit=unit, wave=wave)
+        elif vcov == "CR2":
+            tests = {"HTZ": hotelling_test(context), **tests}
+            cautions += _few(tests["HTZ"], {"clusters": within.units}, "contextual effects")
+    htz = tests.setdefault("HTZ", JointTest("HTZ", np.nan, len(names), np.nan, np.nan))
+    order = ["HTZ", "classic", *labels]
+    table = _table_of([tests[n] for n in order], order)
+    cautions += source.shared_source(model.columns, model.response.columns[0])
+    slopes = regress(source, formula, effects="within-between")
     return Result(
         "hausman",
         table,
-        recorded(hausman, asked, data=within.fingerprint),
+        recorded(hausman, asked, data=source.fingerprint),
         {"n": int(first.n), "units": within.units, "waves": within.waves},
-        f"A Hausman test of {formula} (contextual effects, CR2) {_said(*rows[3][1:], p[3])}.",
+        f"A Hausman test of {formula} (contextual effects, HTZ) {_said(htz)}.",
         tables={"slopes": slopes_of(slopes).reset_index(drop=True)},
         warnings=tuple(cautions),
-        references=("mundlak1978",),
+        references=("mundlak1978", "tipton2015"),
         figure=_figure,
         title=formula,
-        statistic="chi2",
+        statistic="statistic",
         unused=("estimate", "std_error", "conf_low", "conf_high"),
     )
 
 
-def _said(statistic: float, df: int, p: float) -> str:
+def _said(test: JointTest) -> str:
     """Return what a test of contextual effects found, in words."""
-    if np.isnan(p):
+    if np.isnan(test.p_value):
         return "cannot be made with so few units"
-    differ = "differ" if p < 0.05 else "were not shown to differ"
-    return (
-        f"gave chi2({df}) = {statistic:.2f}, {p_phrase(p)}: slopes between units and within units "
-        f"over time {differ}"
-    )
+    differ = "differ" if test.p_value < 0.05 else "were not shown to differ"
+    return f"{_gave(test)}: slopes between units and within units over time {differ}"
 
 
 def _figure(result: Result, ax: Any = None, **options: Any) -> Any:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import options
+from ..numerics.products import multiplied
 
 __all__ = ["bootstrap_p", "percentile_interval", "resampled_sums"]
 
@@ -40,7 +41,7 @@ def resampled_sums(sums: Array, draws: int, rng: np.random.Generator) -> Array:
         b = min(size, draws - start)
         np.add(_drawn(clusters, b, rng), first[:b], out=place[:b])
         counts[:b] = np.bincount(place[:b].ravel(), minlength=b * clusters).reshape(b, clusters)
-        out[start : start + b] = counts[:b] @ sums
+        out[start : start + b] = multiplied(counts[:b], sums)
     return out
 
 

@@ -25,12 +25,12 @@ from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
-from scipy import optimize
 
 from .. import options
 from ..errors import OptionError, listing
+from ..numerics.products import multiplied
 
-__all__ = ["Weights", "WildTest", "wild_tests"]
+__all__ = ["Weights", "WildTest", "cluster_weights", "wild_tests"]
 
 Array = npt.NDArray[np.float64]
 Weights = Literal["rademacher", "webb"]
@@ -42,7 +42,7 @@ FLAT = 1e-12
 WEBB = np.sqrt(np.array([1.5, 1.0, 0.5, 0.5, 1.0, 1.5])) * np.array([-1, -1, -1, 1, 1, 1])
 
 
-def _weights(
+def cluster_weights(
     clusters: int, draws: int, kind: Weights, rng: np.random.Generator
 ) -> tuple[Iterator[Array], bool]:
     """Return the weights of draws and clusters, batch by batch, and whether they are all."""
@@ -93,6 +93,8 @@ class WildTest:
 
     def interval(self, conf_level: float) -> tuple[float, float]:
         """Return the nulls that are not rejected; infinite where no null ever is."""
+        from scipy import optimize  # slow to load, and seldom needed
+
         # p is a share of draws: one that equals alpha does not reject
         alpha = 1 - conf_level - 1e-9
 
@@ -116,7 +118,7 @@ class WildTest:
 
 def wild_tests(
     bread: Array,
-    cross: Array,
+    pulls: Array,
     scores: Array,
     combine: Array,
     estimates: Array,
@@ -131,7 +133,8 @@ def wild_tests(
     Parameters
     ----------
     bread : ndarray, shape (k, k)
-    cross : ndarray, shape (G, k, k)
+    pulls : ndarray, shape (G, k, c)
+        :math:`A_g M r` of every combination.
     scores : ndarray, shape (G, k)
         Unrestricted.
     combine : ndarray, shape (c, k)
@@ -145,19 +148,19 @@ def wild_tests(
     """
     options.draws(draws, usual=9999)
     sides = combine @ bread
-    moved = [cross @ m / (r @ m) for r, m in zip(combine, sides, strict=True)]
-    reach = [cross @ m @ bread for m in sides]
-    batches, complete = _weights(len(scores), int(draws), kind, rng)
+    moved = [pulls[:, :, j] / (combine[j] @ m) for j, m in enumerate(sides)]
+    reach = [pulls[:, :, j] @ bread for j in range(len(sides))]
+    batches, complete = cluster_weights(len(scores), int(draws), kind, rng)
     top: list[list[Array]] = [[] for _ in sides]
     below: list[list[Array]] = [[] for _ in sides]
     # the pull of cluster g in a draw is v o - t'q, with o = o0 + o1 d and t = t0 + t1 d: squares of
     # it add up by three products of the weights with what clusters have
     owns = [(scores @ m, w @ m) for m, w in zip(sides, moved, strict=True)]
     for v in batches:
-        plain, v2 = v @ scores, None if kind == "rademacher" else v * v
+        plain, v2 = multiplied(v, scores), None if kind == "rademacher" else v * v
         for j, m in enumerate(sides):
-            t = (plain, v @ moved[j])
-            top[j].append(np.stack([each @ m for each in t]))
+            t = (plain, multiplied(v, moved[j]))
+            top[j].append(np.stack([multiplied(each, m) for each in t]))
             below[j].append(factor * _squares(v, v2, t, owns[j], reach[j]))
     found = []
     for j, m in enumerate(sides):
@@ -179,11 +182,11 @@ def _squares(
     ``v2`` are squared weights; None where they are signs, whose squares are one.
     """
     inner = q.T @ q
-    weighted = [v @ (o[:, None] * q) for o in own]
+    weighted = [multiplied(v, o[:, None] * q) for o in own]
     out = []
     for a, b, times in ((0, 0, 1), (0, 1, 2), (1, 1, 1)):
         crossed = ((t[a] * weighted[b]) + (t[b] * weighted[a])).sum(axis=1)
         squares = own[a] * own[b]
-        own_part = squares.sum() if v2 is None else v2 @ squares
-        out.append(times * (own_part - crossed + ((t[a] @ inner) * t[b]).sum(axis=1)))
+        own_part = squares.sum() if v2 is None else multiplied(v2, squares)
+        out.append(times * (own_part - crossed + (multiplied(t[a], inner) * t[b]).sum(axis=1)))
     return np.stack(out)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .estimates import Estimates, Spread
 from .export import escape, json_ready, safe_csv
 from .numbers import coefficient, interval_phrase, number, p_phrase, p_value, printed
 from .record import fingerprint, recorded, versions
@@ -11,8 +12,10 @@ from .tidy import NUMBERS, identifying, labels, tidy
 __all__ = [
     "NUMBERS",
     "SCHEMA",
+    "Estimates",
     "Predicts",
     "Result",
+    "Spread",
     "Tables",
     "coefficient",
     "escape",

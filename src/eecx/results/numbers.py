@@ -27,6 +27,7 @@ HEADINGS = {
     "statistic": "t",
     "df": "df",
     "p_value": "p",
+    "adjusted_p_value": "p, adjusted",
 }
 """What stands above the agreed columns where they are printed."""
 
@@ -136,7 +137,7 @@ def printed(table: pd.DataFrame, statistic: str = "t", unused: Sequence[str] = (
     """Return a table as people read it: rounded, short headings, no ``unused`` columns."""
     out = table.drop(columns=list(unused))
     for column in out.columns:
-        if column == "p_value":
+        if str(column).endswith("p_value"):
             out[column] = [p_value(v) for v in table[column]]
         elif pd.api.types.is_float_dtype(out[column]):
             out[column] = [printed_statistic(str(column), v) for v in table[column]]

@@ -64,7 +64,7 @@ def recorded(
     >>> list(mean([1.0]))
     ['trim', 'data', 'versions']
     """
-    names = [n for n in inspect.signature(function).parameters if n not in HOLDS_DATA]
+    names = _arguments(function)
     spec = {name: settled.pop(name) if name in settled else given[name] for name in names}
     spec |= settled
     out = {name: plain(value) for name, value in spec.items()}
@@ -73,6 +73,11 @@ def recorded(
     if data is not None:
         out["data"] = data
     return out | {"versions": versions()}
+
+
+@cache
+def _arguments(function: Callable[..., Any]) -> tuple[str, ...]:
+    return tuple(n for n in inspect.signature(function).parameters if n not in HOLDS_DATA)
 
 
 def plain(value: Any) -> Any:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from .. import plotting
 from ..errors import Caution, OptionError, listing
+from .estimates import Estimates
 from .export import escape, json_ready, latex
 from .numbers import printed, printed_statistic
 from .tidy import identifying, labels
@@ -103,6 +104,9 @@ class Result:
         Of a model, what each row of the table is: whole, within, between, contextual, intercept.
     unused : tuple of str
         Agreed columns that this analysis never fills: they are not printed.
+    estimates : Estimates or None
+        Of a regression, the rows of the table with what each cluster adds to them: what joint
+        tests, :func:`eecx.compare` and :func:`eecx.romano_wolf` rest on. Never printed or exported.
     """
 
     analysis: str
@@ -124,6 +128,7 @@ class Result:
     side_by_side: pd.DataFrame | None = None
     parts: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
+    estimates: Estimates | None = None
 
     # ------------------------------------------------------------------ rows
 

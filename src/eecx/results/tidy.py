@@ -56,7 +56,11 @@ def identifying(table: pd.DataFrame) -> list[str]:
 def labels(table: pd.DataFrame) -> pd.Index[Any]:
     """Return what identifies the rows as an index, of several levels where several columns do."""
     keys = identifying(table)
-    index: Any = pd.MultiIndex.from_frame(table[keys])
+    index: Any
     if len(keys) == 1:
         index = pd.Index(table[keys[0]], name=keys[0])
+    else:  # as MultiIndex.from_frame, which takes five times as long
+        own: list[Any] = [pd.factorize(table[key].to_numpy(), sort=True) for key in keys]
+        levels, codes = [level for _, level in own], [code for code, _ in own]
+        index = pd.MultiIndex(levels, codes, names=keys, verify_integrity=False)
     return cast("pd.Index[Any]", index)

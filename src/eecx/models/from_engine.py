@@ -1,0 +1,243 @@
+"""A model made ready from sums that an engine makes: none of its rows is read.
+
+One query looks at all rows (how many, where columns lie, from where to where), one sums them per
+unit and cluster. Levels of categories, waves and duplicates are queries of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import formula as grammar
+from .. import frames
+from ..moments import Moments, Pilot, from_engine, look
+from ..panel import level_label, places_of
+from ..sources import Source
+from .capabilities import Effects, Vcov, clustered
+from .clusters import is_nested
+from .columns import Column
+from .transform import transformed
+from .weights import Weighting
+from .work import Seen, Work, has_intercept
+
+__all__ = ["from_sums_of", "summable"]
+
+Array = npt.NDArray[np.float64]
+
+SUMMED: tuple[Effects, ...] = ("pooled", "between", "within", "within-between", "random")
+ERRORS: tuple[Vcov, ...] = ("classical", "CR0", "CR1", "CR1-areg", "CR1-plm", "CR2", "CR3", "wild")
+# columns from which an engine has more products to sum than rows cost to read
+MOST = 40
+
+
+def summable(
+    source: Source,
+    model: grammar.Formula,
+    effects: Effects,
+    vcov: Vcov | None,
+    clusters: Sequence[str],
+    weights: Weighting | None,
+) -> bool:
+    """Whether sums that an engine makes will do: no row is needed, and none is at hand."""
+    if source.panel is not None or source.sums is not None or source.table.is_read:
+        return False
+    known = clusters or source.unit
+    vcov = vcov or ("CR2" if known else "HC1")
+    factors = [f for t in (model.response, *model.terms) for f in t.factors]
+    kinds = source.table.kinds
+    return (
+        effects in SUMMED
+        and vcov in ERRORS
+        and len(clusters) < 2
+        and (weights is None or weights.kind in ("precision", "sampling"))
+        and all(
+            kinds.get(f.column)
+            in (("text", *frames.NUMBERS) if _is_category(f) else frames.NUMBERS)
+            for f in factors
+            if not isinstance(f, grammar.Lag)
+        )
+        and not any(isinstance(f, grammar.Lag) for f in factors)
+        and (source.wave is None or source.unit is not None)
+    )
+
+
+def _is_category(factor: grammar.Factor) -> bool:
+    return isinstance(factor, grammar.Category)
+
+
+@dataclass(frozen=True, eq=False)
+class _Terms:
+    """What is summed, the columns of the model that it is, and the levels of categories."""
+
+    summed: tuple[grammar.Term, ...]
+    columns: tuple[Column, ...]
+    levels: Mapping[str, tuple[Any, ...]]
+
+
+def from_sums_of(
+    source: Source,
+    model: grammar.Formula,
+    effects: Effects,
+    vcov: Vcov | None,
+    clusters: Sequence[str],
+    weights: Weighting | None,
+    *,
+    gls: bool,
+) -> Work | None:
+    """Have the engine sum the rows of a model; None where it needs a look at them after all."""
+    table, unit = source.table, source.unit
+    cluster = clusters[0] if clusters else unit
+    vcov = vcov or ("CR2" if cluster else "classical")
+    keys = [k for k in dict.fromkeys([unit, cluster if clustered(vcov) else None]) if k]
+    weight = None if weights is None else weights.column
+    terms = _terms(table, model)
+    waves = _waves(source, terms, [*keys, *([weight] if weight else [])]) if source.wave else 1
+    if terms is None or waves is None:
+        return None
+    pilot = look(table, terms.summed, weight)
+    cells = from_engine(table, keys, terms.summed, weight, pilot)
+    cells = replace(cells, terms=terms.columns)
+    effective = None
+    if weight is not None:
+        effective = float(cells.w.sum() ** 2 / cells.w2.sum())
+        mean = float(cells.w.sum() / cells.n.sum())
+        scaled = {"w": cells.w / mean, "w2": cells.w2 / mean**2, "m2": cells.m2 / mean}
+        cells = replace(cells, **scaled)  # type: ignore[arg-type]
+    sizes = cells.collapse([unit]).n if unit else np.array([])
+    nested = unit is None or not clustered(vcov) or is_nested(cells.keys, unit, cluster or unit)
+    people = source.wave is None and bool((sizes > 1).any())
+    work = Work(
+        cells,
+        terms.columns[0],
+        terms.columns[1:],
+        (),
+        _seen(table, terms, pilot, cells, unit, told=not people),
+        effects,
+        vcov,
+        cluster,
+        units=len(sizes),
+        waves=waves if unit else 0,
+        singletons=int((sizes == 1).sum()),
+        left_out=cells.left_out,
+        fingerprint=source.fingerprint,
+        absorbed=len(sizes) if effects == "within" else 0,
+        size=np.abs(cells.mean).max(axis=0),
+        nested=frozenset({"unit"} if nested else ()),
+        intercept=has_intercept(effects, gls),
+        weighting=weights,
+        effective=effective,
+        unit=unit or "",
+        by=(cluster or "",),
+        rows_read=False,
+    )
+    return transformed(work, cluster or "", gls)
+
+
+def _terms(table: frames.Table, model: grammar.Formula) -> _Terms | None:
+    """Return terms with categories as their levels, which are those of complete rows."""
+    own = (model.response, *model.terms)
+    factors = [f for t in own for f in t.factors]
+    categories = list(dict.fromkeys(f.column for f in factors if _is_category(f)))
+    numbers = list(dict.fromkeys(f.column for f in factors if not _is_category(f)))
+    levels: dict[str, tuple[Any, ...]] = {}
+    if categories:
+        rows = {f"c{i}": frames.real(table.number(c)) for i, c in enumerate(numbers)}
+        complete = frames.every_present(list(rows)) if rows else None
+        found, _ = table.group(categories, rows, {"n": frames.count()}, complete=complete)
+        for name in categories:
+            values = list(dict.fromkeys(found[name]))
+            if table.kinds[name] in frames.NUMBERS:
+                values = [float(v) for v in values]
+            if len(values) < 2:
+                return None  # which is refused where rows are read
+            levels[name] = tuple(sorted(values, key=lambda v: (str(type(v)), v)))
+    summed: list[grammar.Term] = []
+    columns: list[Column] = []
+    for term in own:
+        made: list[tuple[str, tuple[grammar.Factor, ...]]] = [("", ())]
+        for factor in term.factors:
+            parts: list[tuple[str, grammar.Factor]] = [(_name(factor), factor)]
+            if isinstance(factor, grammar.Category):
+                known = levels[factor.column]
+                parts = [
+                    (f"{factor.label}[{level_label(v)}]", grammar.Level(factor.column, v, known))
+                    for v in known[1:]
+                ]
+            made = [(f"{a}:{b}" if a else b, (*fs, f)) for a, fs in made for b, f in parts]
+        summed += [grammar.Term(fs) for _, fs in made]
+        columns += [Column(name, "whole", term) for name, _ in made]
+    if len(summed) > MOST:
+        return None
+    return _Terms(tuple(summed), tuple(columns), levels)
+
+
+def _name(factor: grammar.Factor) -> str:
+    return factor.column if isinstance(factor, grammar.Name) else factor.label
+
+
+def _waves(source: Source, terms: _Terms | None, others: Sequence[str]) -> int | None:
+    """Return how many waves complete rows have; None where units have several rows in one step."""
+    if terms is None or source.wave is None or source.unit is None:
+        return None
+    table, unit, wave = source.table, source.unit, source.wave
+    numbers = dict.fromkeys(c for t in terms.summed for c in t.columns)
+    needed = {f"c{i}": table.key(c) for i, c in enumerate([*numbers, *others])}
+    for i, c in enumerate([*numbers, *others]):
+        if table.kinds[c] in frames.NUMBERS:
+            needed[f"c{i}"] = frames.real(table.number(c))
+    whole = {"ok": frames.present(list(needed.values()))}
+    found, totals = table.group([wave], whole, {"most": frames.highest("ok")})
+    steps = places_of(found[wave], wave)
+    if len(np.unique(steps)) < len(steps):
+        return None
+    rows = {"wave": table.key(wave)}
+    counted = {"n": frames.count(), "waves": frames.distinct("wave")}
+    _, sizes = table.group([unit], rows, counted, complete=frames.every_present(["wave"]))
+    if (sizes["n"] > sizes["waves"]).any():
+        return None
+    return int((totals["most"] == len(needed)).sum())
+
+
+def _seen(
+    table: frames.Table,
+    terms: _Terms,
+    pilot: Pilot,
+    cells: Moments,
+    unit: str | None,
+    *,
+    told: bool,
+) -> Seen:
+    """Return ranges of columns, of the rows that were summed, and of units' means."""
+    ranges = dict(pilot.ends)
+    if cells.left_out:
+        columns = list(ranges)
+        rows = {f"c{i}": frames.real(table.number(c)) for i, c in enumerate(columns)}
+        summed = {f"t{i}": v for i, v in enumerate(_presence(table, terms))}
+        totals: dict[str, frames.Expr] = {}
+        for i in range(len(columns)):
+            totals |= {f"lo{i}": frames.lowest(f"c{i}"), f"hi{i}": frames.highest(f"c{i}")}
+        complete = frames.every_present([*rows, *summed])
+        ends = table.group([], rows | summed, totals, complete=complete)[1].iloc[0]
+        ranges = {c: (float(ends[f"lo{i}"]), float(ends[f"hi{i}"])) for i, c in enumerate(columns)}
+    outcome = {c for c in terms.summed[0].columns}
+    asked = {f.column for t in terms.summed[1:] for f in t.factors}
+    ranges = {c: e for c, e in ranges.items() if c in asked or c not in outcome}
+    means: dict[str, tuple[float, float]] = {}
+    if unit:
+        of_units = cells.collapse([unit])
+        values = of_units.mean + of_units.rest
+        means = {
+            c.name: (float(v.min()), float(v.max()))
+            for c, v in zip(terms.columns, values.T, strict=True)
+        }
+    return Seen(terms.columns, ranges, terms.levels, means, told)
+
+
+def _presence(table: frames.Table, terms: _Terms) -> list[frames.Expr]:
+    """Return what is missing where a row lacks a level of a category."""
+    return [table.level(name, known[0], known) for name, known in terms.levels.items()]
