@@ -21,12 +21,30 @@ from .measures import (
     Mean,
     Measure,
     check_answers,
+    is_mean,
+    judge_answers,
+    look_at_answers,
     related_errors,
+    row_sums,
     summarise,
     taken_off,
 )
 
 __all__ = ["Survey"]
+
+
+@dataclass(frozen=True, eq=False)
+class _Sums:
+    """Cells and their sums: about the cells' origins, and, with products, about the measures'.
+
+    ``same`` names the sums of two measures that are those of one.
+    """
+
+    cells: pd.DataFrame
+    sums: pd.DataFrame
+    products: pd.DataFrame | None
+    same: Mapping[str, str]
+
 
 _COLUMNS = ("measure", "n", "value", "variance", "std_error", "conf_low", "conf_high", "status")
 
@@ -177,93 +195,113 @@ class Survey:
         own = [self.touchpoint] if self.touchpoint else []
         return [*self._unit_wave, *self.segments, *own]
 
-    @cached_property
+    @property
     def _rows(self) -> int:
-        rows = {"unit": self.table.key(self.unit)}
-        counted = self.table.group([], rows, {"rows": frames.count()})[1]
-        if not (found := int(counted["rows"].iloc[0])):
-            raise DataError(
-                f"{self.table.subject} has no rows.",
-                code="no-rows",
-                fix="Give data with at least one row.",
-            )
-        return found
+        return int(self._checked[0].count or 0)
 
-    @cached_property
+    @property
     def rows_without_key(self) -> int:
         """Rows that name no unit or no wave and so belong to no cell."""
-        return self._rows - int(self._unit_wave_sums[1]["rows"].sum())
+        named = int(self._sums(self._unit_wave)[1]["rows"].sum())
+        return self._rows - named
 
     @cached_property
     def _checked(self) -> tuple[frames.Table, dict[str, float]]:
         return check_answers(self.table, self.measures)
 
     @cached_property
-    def _unit_wave_sums(self) -> tuple[pd.DataFrame, pd.DataFrame]:
-        return self._sums(self._unit_wave)
+    def _held(self) -> dict[tuple[str, ...], _Sums]:
+        """What was summed already, by keys."""
+        return {}
 
     def _sums(self, keys: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Cells, and n, Σu, Σu² of every measure (and weighted ones), from one grouped query."""
-        table, origins = self._checked
-        rows: dict[str, frames.Expr] = {}
-        squares: dict[str, frames.Expr] = {}
-        totals = {"rows": frames.count()}
-        if self.weight:
-            rows["w"] = self._weight
-        for i, (name, measure) in enumerate(self.measures.items()):
-            value = measure.row(table)
-            u, origin = f"u{i}", origins[name]
-            rows[u] = value - origin if origin else value
-            own = frames.column(u)
-            totals[f"n{i}"] = frames.answered(u)
-            if isinstance(measure, Extreme):
-                totals |= {f"lo{i}": frames.lowest(u), f"hi{i}": frames.highest(u)}
-            if measure.powers > 2:
-                squares |= {f"c{i}": own * own * own, f"d{i}": own * own * own * own}
-                totals |= {f"s3_{i}": frames.total(f"c{i}"), f"s4_{i}": frames.total(f"d{i}")}
-            if self.weight is None:
-                squares[f"q{i}"] = own * own
-                totals |= {f"s{i}": frames.total(u), f"ss{i}": frames.total(f"q{i}")}
-                continue
-            w = frames.column("w")
-            seen = frames.present([own]) * w
-            squares |= {f"w{i}": seen, f"v{i}": seen * w, f"a{i}": own * w, f"b{i}": own * own * w}
-            pairs = (("w", "w"), ("w2", "v"), ("ws", "a"), ("wss", "b"))
-            totals |= {f"{out}{i}": frames.total(f"{col}{i}") for out, col in pairs}
-        cells, sums = table.group(keys, rows, totals, then=squares)
+        held = self._asked(keys)
+        return held.cells, held.sums
+
+    def _asked(self, keys: list[str], *, products: bool = False) -> _Sums:
+        """Sum the rows by these keys, with products of measures where asked for; once."""
+        held = self._held.get(tuple(keys))
+        if held is None or (products and held.products is None):
+            held = self._held[tuple(keys)] = self._ask(keys, products)
+        return held
+
+    def _ask(self, keys: list[str], products: bool) -> _Sums:
+        table, origins = self.table, dict.fromkeys(self.measures, 0.0)
+        if not (on_the_way := self._checks_on_the_way):
+            table, origins = self._checked
+        weight = self._weight if self.weight else None
+        pairs = combinations(self._means, 2) if products else ()
+        asked = row_sums(table, self.measures, origins, weight, pairs)
+        if on_the_way:
+            rows, totals = look_at_answers(table, self.measures)
+            cells, sums, seen = table.group_all(
+                keys, asked.rows | rows, asked.totals | totals, then=asked.then
+            )
+            self.__dict__["_checked"] = judge_answers(table, self.measures, dict(seen)), origins
+            sums = sums.drop(columns=list(totals))
+        else:
+            cells, sums = table.group(keys, asked.rows, asked.totals, then=asked.then)
         if not len(cells):
             raise DataError(
                 f"No row of {table.name} names all of {listing(keys)}.",
                 code="no-rows",
                 fix="Leave out a key that is missing throughout.",
             )
+        own = {name: sums[of] for name, of in asked.same.items()}
         for i, (name, measure) in enumerate(self.measures.items()):
-            sums[f"o{i}"] = origins[name] + taken_off(measure, table)
+            own[f"o_{i}"] = pd.Series(origins[name] + taken_off(measure, table), sums.index)
+        raw = pd.concat([sums, pd.DataFrame(own)], axis=1)
+        sums = raw.copy()
+        for i, measure in enumerate(self.measures.values()):
             if isinstance(measure, Mean):
                 self._recentre(measure, keys, cells, sums, i)
-        return cells, sums
+        return _Sums(cells, sums, raw if products else None, asked.same_of_both)
+
+    @property
+    def _most_rows(self) -> int:
+        """How many rows a unit × wave may have: as many as there are, or as were counted."""
+        held = self._held.get(tuple(self._unit_wave))
+        return self._rows if held is None else int(held.sums["rows"].max())
+
+    @property
+    def _means(self) -> dict[int, str]:
+        """Names of the measures that are means of people: their sampling errors are related."""
+        other = AcrossTouchpoints | Dispersion | Extreme
+        measures = enumerate(self.measures.items())
+        return {i: name for i, (name, measure) in measures if not isinstance(measure, other)}
+
+    @property
+    def _checks_on_the_way(self) -> bool:
+        """Whether answers are checked by the query that sums them, where each is a job of its own.
+
+        Not where the sums rest on a look at the answers: where means have their origins.
+        """
+        seen = "_checked" in self.__dict__
+        means = any(map(is_mean, self.measures.values()))
+        return self.table.costly and not (seen or self.weight or means)
 
     def _recentre(
         self, measure: Mean, keys: list[str], cells: pd.DataFrame, sums: pd.DataFrame, i: int
     ) -> None:
         """Where cells lie far from the origin, sum amounts around each cell's own mean instead."""
         own = ("w", "ws", "wss") if self.weight else ("n", "s", "ss")
-        size, first, second = (sums[f"{c}{i}"].to_numpy(float) for c in own)
+        size, first, second = (sums[f"{c}_{i}"].to_numpy(float) for c in own)
         square = first**2 / np.where(size > 0, size, 1.0)
         spread = second - square
         # equal whole numbers have exact sums, as far as doubles hold them: no spread is none
         mean = first / np.where(size > 0, size, 1.0)
         told = (spread == 0) & (mean % 1 == 0) & (second < 2.0**53)
-        if not ((square > moments.FAR * spread) & ~told & (sums[f"n{i}"] > 1)).any():
+        if not ((square > moments.FAR * spread) & ~told & (sums[f"n_{i}"] > 1)).any():
             return
         term = formula.Term((formula.Name(measure.column),))
         around = moments.from_engine(self.table, keys, [term], self.weight)
         row = pd.MultiIndex.from_frame(around.keys).get_indexer(pd.MultiIndex.from_frame(cells))
         known, row = row >= 0, row[row >= 0]
         mean, rest = (m[row, 0] for m in around.centres)
-        sums.loc[known, f"o{i}"] = mean
-        sums.loc[known, f"{own[1]}{i}"] = around.w[row] * rest
-        sums.loc[known, f"{own[2]}{i}"] = around.m2[row, 0] + around.w[row] * rest**2
+        sums.loc[known, f"o_{i}"] = mean
+        sums.loc[known, f"{own[1]}_{i}"] = around.w[row] * rest
+        sums.loc[known, f"{own[2]}_{i}"] = around.m2[row, 0] + around.w[row] * rest**2
 
     @cached_property
     def _weight(self) -> frames.Expr:
@@ -379,7 +417,7 @@ class Survey:
                 )
         keys = [*self._unit_wave, *by]
         # a query each: respondents without a segment count where none is asked for
-        cells, sums = self._sums(keys) if by else self._unit_wave_sums
+        cells, sums = self._sums(keys)
         if relabel:
             cells, sums = self._merged(cells, sums, relabel)
         scored = [
@@ -407,18 +445,12 @@ class Survey:
         Of measures that are means of people only; NaN where fewer than ``least``, if any, answered
         both.
         """
-        means = {
-            i: (name, measure)
-            for i, (name, measure) in enumerate(self.measures.items())
-            if not isinstance(measure, AcrossTouchpoints | Dispersion | Extreme)
-        }
-        pairs = list(combinations(means, 2))
-        names = pd.MultiIndex.from_tuples(
-            [(means[i][0], means[j][0]) for i, j in pairs], names=["measure", "with_measure"]
-        )
+        pairs = list(combinations(self._means, 2))
         if not pairs:
             return pd.DataFrame(index=cells.index)
-        keys, sums = self._pair_sums(list(cells.columns), means, pairs)
+        held = self._asked(list(cells.columns), products=True)
+        keys, sums, same = held.cells, held.products, held.same
+        assert sums is not None
         if relabel:
             named = keys.copy()
             for c, to in relabel.items():
@@ -428,60 +460,24 @@ class Survey:
                 named[known].reset_index(drop=True), list(cells.columns)
             )
             sums = sums[known].groupby(codes).sum().reset_index(drop=True)
-        at = pd.MultiIndex.from_frame(keys).get_indexer(pd.MultiIndex.from_frame(cells))
-        own = {c: sums[c].to_numpy(float)[at] for c in sums.columns}
+        at = np.arange(len(cells))
+        if not keys.equals(cells):
+            at = pd.MultiIndex.from_frame(keys).get_indexer(pd.MultiIndex.from_frame(cells))
+
+        def own(name: str) -> np.ndarray:
+            return sums[same.get(name, name)].to_numpy(float)[at]
+
         found = {}
-        for (i, j), name in zip(pairs, names, strict=True):
-            pair = f"{i}_{j}"
-            if f"n_{pair}" in own:
-                both = {k: own[f"{k}_{pair}"] for k in ("n", "w", "w2", "u", "uu", "v", "vv")}
-            else:
-                both = {k: own[f"{k}_{i}"] for k in ("n", "w", "w2", "u", "uu")}
-                both |= {"v": own[f"u_{j}"], "vv": own[f"uu_{j}"]}
-            both["uv"] = own[f"uv_{pair}"]
-            related = related_errors(both, (own[f"w2_{i}"], own[f"w2_{j}"]))
-            few = (both["n"] > 0) & (both["n"] < least)
-            found[name] = np.where(few, np.nan, related)
-        return pd.DataFrame(found, cells.index).set_axis(names, axis=1)
-
-    def _pair_sums(
-        self,
-        keys: list[str],
-        means: Mapping[int, tuple[str, Measure]],
-        pairs: Sequence[tuple[int, int]],
-    ) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Sum, over those who answered both measures of a pair, weights, values and products."""
-        table, origins = self._checked
-        rows: dict[str, frames.Expr] = {}
-        if self.weight:
-            rows["w"] = self._weight
-        for i, (name, measure) in means.items():
-            value = measure.row(table)
-            rows[f"u{i}"] = value - origins[name] if origins[name] else value
-
-        def weighted(seen: frames.Expr) -> frames.Expr:
-            return seen * frames.column("w") if self.weight else seen
-
-        named: dict[str, frames.Expr] = {}
-        for i in means:
-            u = frames.column(f"u{i}")
-            seen = frames.present([u])
-            w = weighted(seen)
-            own = {"n": seen, "w": w, "w2": weighted(w), "u": w * u, "uu": w * u * u}
-            named |= {f"{k}_{i}": amount for k, amount in own.items()}
         for i, j in pairs:
-            u, v = frames.column(f"u{i}"), frames.column(f"u{j}")
-            # the product is missing where either answer is
-            seen = frames.present([u * v])
-            w = weighted(seen)
-            named[f"uv_{i}_{j}"] = w * u * v
-            if table.full.issuperset([*means[i][1].columns, *means[j][1].columns]):
-                continue  # all answered both: the sums of each will do
-            own = {"n": seen, "w": w, "w2": weighted(w), "u": w * u, "v": w * v}
-            own |= {"uu": w * u * u, "vv": w * v * v}
-            named |= {f"{k}_{i}_{j}": amount for k, amount in own.items()}
-        totals = {name: frames.total(name) for name in named}
-        return table.group(keys, rows, totals, then=named)
+            both = {k: own(f"{k}_{i}_{j}") for k in ("n", "u", "uu", "v", "vv", "uv")}
+            size = "w2" if self.weight else "n"  # without weights, each is 1
+            both["w"] = own(f"w_{i}_{j}") if self.weight else both["n"]
+            both["w2"] = own(f"{size}_{i}_{j}")
+            related = related_errors(both, (own(f"{size}_{i}"), own(f"{size}_{j}")))
+            few = (both["n"] > 0) & (both["n"] < least)
+            found[(self._means[i], self._means[j])] = np.where(few, np.nan, related)
+        names = pd.MultiIndex.from_tuples(list(found), names=["measure", "with_measure"])
+        return pd.DataFrame(dict(enumerate(found.values())), cells.index).set_axis(names, axis=1)
 
     def _scored(
         self,
@@ -493,18 +489,17 @@ class Survey:
         conf_level: float,
         least: int,
     ) -> dict[str, Any]:
-        kinds = {k: f"{k}{i}" for k in ("n", "w", "w2", "ws", "wss")}
-        if self.weight is None:
-            kinds = {k: f"{k}{i}" for k in ("n", "s", "ss")}
+        own = ("n", "w", "w2", "ws", "wss") if self.weight else ("n", "s", "ss")
+        kinds = {k: f"{k}_{i}" for k in own}
         if isinstance(measure, Extreme):
-            kinds |= {"minimum": f"lo{i}", "maximum": f"hi{i}"}
+            kinds |= {"minimum": f"lo_{i}", "maximum": f"hi_{i}"}
         if measure.powers > 2:
             kinds |= {"s3": f"s3_{i}", "s4": f"s4_{i}"}
         if not isinstance(measure, AcrossTouchpoints) or self.touchpoint in by:
             return summarise(
                 measure.of if isinstance(measure, AcrossTouchpoints) else measure,
                 {kind: sums[column].to_numpy(float) for kind, column in kinds.items()},
-                origin=sums[f"o{i}"].to_numpy(float),
+                origin=sums[f"o_{i}"].to_numpy(float),
                 conf_level=conf_level,
                 least=least,
             )
@@ -541,7 +536,7 @@ class Survey:
         least = 0.0 if measure.how == "dispersion" else -np.inf
         reach = -special.ndtri((1 - conf_level) / 2) * error
         return {
-            "n": sums[f"n{i}"].to_numpy(np.int64),
+            "n": sums[f"n_{i}"].to_numpy(np.int64),
             "value": value,
             "variance": variance,
             "std_error": error,
@@ -561,14 +556,18 @@ class Survey:
         codes, kept = moments.group_codes(named, list(named.columns))
         moved = sums.copy()
         for i in range(len(self.measures)):
-            o = sums[f"o{i}"].to_numpy(float)
+            o = sums[f"o_{i}"].to_numpy(float)
             gap = o - o.mean() if np.ptp(o) else np.zeros(len(o))
-            w, s, ss = ("w", "ws", "wss") if self.weight else ("n", "s", "ss")
-            first = sums[f"{s}{i}"] + gap * sums[f"{w}{i}"]
-            second = sums[f"{ss}{i}"] + 2 * gap * sums[f"{s}{i}"] + gap**2 * sums[f"{w}{i}"]
-            moved = moved.assign(**{f"{s}{i}": first, f"{ss}{i}": second, f"o{i}": o - gap})
+            kinds = ("w", "ws", "wss") if self.weight else ("n", "s", "ss")
+            (w, first), second = (sums[f"{k}_{i}"] for k in kinds[:2]), sums[f"{kinds[2]}_{i}"]
+            about = {
+                f"{kinds[1]}_{i}": first + gap * w,
+                f"{kinds[2]}_{i}": second + 2 * gap * first + gap**2 * w,
+                f"o_{i}": o - gap,
+            }
+            moved = moved.assign(**about)
         how = {
-            c: "min" if c.startswith("lo") else "max" if c.startswith(("hi", "o")) else "sum"
+            c: "min" if c.startswith("lo_") else "max" if c.startswith(("hi_", "o_")) else "sum"
             for c in moved.columns
         }
         return kept, moved.groupby(codes).agg(how).reset_index(drop=True)

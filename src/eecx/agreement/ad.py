@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -88,7 +88,7 @@ def ad_index(
     if isinstance(data, Moments):
         raise _no_sums()
     source = people(data, "ad_index", unit=unit, wave=wave, parse=parse, sums=False)
-    answers = read_answers(source, items, range=range, parse=parse)
+    answers = read_answers(source, items, range=range, parse=parse, counts=True)
     found = ad_values(answers)
     values = {a: found[a] for a in centres}
     shown = answers.n >= least
@@ -146,8 +146,26 @@ def ad_values(answers: Answers) -> dict[str, Array]:
     table = answers.table
     if table is None:
         raise _no_sums()
-    keys = list(answers.keys.columns)
     out: dict[str, list[Array]] = {"mean": [], "median": []}
+    for codes, value, many in _counted(answers, table):
+        found = _deviations(codes, value, many, len(answers.keys))
+        for around, deviation in zip(out, found, strict=True):
+            out[around].append(deviation)
+    several = answers.n > 1
+    return {a: np.where(several, np.mean(v, axis=0), np.nan) for a, v in out.items()}
+
+
+def _counted(
+    answers: Answers, table: frames.Table
+) -> Iterator[tuple[npt.NDArray[np.intp], Array, Array]]:
+    """Give, item by item, units, values and how often, sorted by unit and value."""
+    if answers.counts is not None and answers.bounds is not None:
+        possible = np.ceil(answers.bounds[0]) + np.arange(answers.counts.shape[2])
+        for many in answers.counts.transpose(1, 0, 2):
+            unit, option = np.nonzero(many)
+            yield unit, possible[option], many[unit, option]
+        return
+    keys = list(answers.keys.columns)
     expressions = [table.number(i) for i in answers.items]
     everything = frames.present(expressions) == len(expressions)
     for item in answers.items:
@@ -166,18 +184,14 @@ def ad_values(answers: Answers) -> dict[str, Array]:
             )
         value = counted.loc[answered, "value"].to_numpy(float)
         many = counted.loc[answered, "cells"].to_numpy(float)
-        for around, deviation in zip(out, _deviations(codes, value, many, len(units)), strict=True):
-            out[around].append(deviation)
-    several = answers.n > 1
-    return {a: np.where(several, np.mean(v, axis=0), np.nan) for a, v in out.items()}
+        order = np.lexsort((value, codes))
+        yield codes[order], value[order], many[order]
 
 
 def _deviations(
     codes: npt.NDArray[np.intp], value: Array, many: Array, units: int
 ) -> tuple[Array, Array]:
-    """Return mean absolute deviations around mean and median from counts of values per unit."""
-    order = np.lexsort((value, codes))
-    codes, value, many = codes[order], value[order], many[order]
+    """Return mean absolute deviations around mean and median from sorted counts of values."""
     n = np.bincount(codes, many, units)
     mean = np.bincount(codes, many * value, units) / n
     upto = np.cumsum(many)

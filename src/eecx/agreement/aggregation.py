@@ -34,7 +34,7 @@ from .arguments import distinct_names
 from .awg import awg_values
 from .icc import Anova, anova, variance_components
 from .nulls import Null, read_nulls
-from .reliability import BETWEEN, CHANGE, ONE_WAVE, estimate, read_cells
+from .reliability import BETWEEN, CHANGE, ONE_WAVE, Cells, estimate, read_cells
 from .rwg import rwg_values
 
 __all__ = ["aggregation"]
@@ -140,7 +140,8 @@ def aggregation(
             code="unknown-measure",
             fix="Name one of these.",
         )
-    found = [_examined(source, name, null, least, conf_level) for name in names]
+    cells, _ = read_cells(source, names)
+    found = [_examined(source, name, cells, null, least, conf_level) for name in names]
     rows = [row for one in found for row in one.rows]
     table = rows_as_table(rows, ("measure", "index", "null"), MORE)
     conventions = pd.DataFrame(rows)[["index", "convention"]].drop_duplicates(ignore_index=True)
@@ -195,6 +196,7 @@ def composition_of(measure: Measure) -> str:
 def _examined(
     source: Source,
     name: str,
+    cells: Cells,
     null: str | float | Sequence[str | float],
     disclosure_n: int,
     conf_level: float,
@@ -214,9 +216,8 @@ def _examined(
         rows.append(own | more)
 
     if derived or survey.weight:
-        cells = survey._cells()
-        own = cells[cells["measure"] == name].reset_index(drop=True)
-        keys, n = own[survey._unit_wave], own["n"].to_numpy(float)
+        keys, _ = survey._sums(survey._unit_wave)
+        n = cells.n[name].to_numpy(float)
         per_unit["reliability"] = np.full(len(n), np.nan)
     else:
         scores = read_scores(source, name)
@@ -228,7 +229,7 @@ def _examined(
     shown = n >= disclosure_n
     answered_all = np.zeros(len(n))
     if consensus and not survey.weight:
-        answers = read_answers(source, name)
+        answers = read_answers(source, name, counts=True)
         at = pd.MultiIndex.from_frame(answers.keys).get_indexer(pd.MultiIndex.from_frame(keys))
         nulls = read_nulls(null, answers.options) if answers.options else []
         agreed, extra = _agreement(answers, nulls, disclosure_n)
@@ -257,7 +258,7 @@ def _examined(
             cautions.append(Caution("no-range", message, name, fix=fix))
     if not derived and not survey.weight:
         _spread_rows(variance, add, conf_level)
-    _reliability_rows(source, name, add, conf_level, alone=derived or bool(survey.weight))
+    _reliability_rows(survey, cells, name, add, conf_level, alone=derived or bool(survey.weight))
     if derived and not any(r["kind"] == "reliability" for r in rows):
         message = f"The reliability of {name} cannot be told: its sampling error is not known."
         cautions.append(Caution("unknown-reliability", message, name))
@@ -318,11 +319,9 @@ def _spread_rows(found: Anova, add: Any, conf_level: float) -> None:
 
 
 def _reliability_rows(
-    source: Source, name: str, add: Any, conf_level: float, *, alone: bool
+    survey: Survey, cells: Cells, name: str, add: Any, conf_level: float, *, alone: bool
 ) -> None:
     """Add reliabilities over waves, and, where no ICC tells it, that between units of one wave."""
-    survey = source.people
-    cells, _ = read_cells(source, [name])
     for level in (ONE_WAVE, BETWEEN, CHANGE) if survey.wave else (BETWEEN,):
         found = estimate(cells, name, level) if survey.wave or alone else None
         if found is None:

@@ -22,7 +22,7 @@ from ..measures import (
     Scale,
     check_answers,
 )
-from ..moments import Moments, group_codes
+from ..moments import Moments, group_codes, histograms
 from ..results import NUMBERS, Result, tidy
 from ..sources import Source
 from ..survey import Survey
@@ -59,7 +59,8 @@ class Answers:
 
     ``mean`` and ``m2``, the squares about it, have shape (cells, items). ``whole`` holds, where
     items are compared over all people, their cross-products in one cell; ``table`` the rows in
-    their engine, where there are any: medians need them.
+    their engine, where there are any: medians need them, or ``counts`` of whole-number answers from
+    the lowest option on, shape (cells, items, options), where these were asked for and can be had.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Answers:
     left_out: int
     table: frames.Table | None
     whole: Moments | None = None
+    counts: Array | None = None
 
     @property
     def options(self) -> int | None:
@@ -129,12 +131,17 @@ def read_answers(
     range: Range | None = None,
     reverse: Sequence[str] = (),
     parse: frames.Parse | None = None,
+    counts: bool = False,
 ) -> Answers:
-    """Sum items per unit (× wave): of a survey's measure, of a frame, or of Moments."""
+    """Sum items per unit (× wave): of a survey's measure, of a frame, or of Moments.
+
+    With ``counts``, the sums are those of counted answers, where an engine can count them at once.
+    """
     if source.survey is not None:
         _refuse_known(range, reverse)
         name, names, reverse, range, table = _of_survey(source.survey, items)
-        return _summed(table, name, names, reverse, range, source.keys)
+        most = source.survey._most_rows if counts else None
+        return _summed(table, name, names, reverse, range, source.keys, most)
     keys, range, reverse = source.keys, read_range(range), _reversed(reverse)
     if source.sums is not None:
         names = _distinct(items or source.columns, reverse)
@@ -144,7 +151,10 @@ def read_answers(
     table = source.numbers(names, parse)
     table.require(names, "items")
     table.require(keys, "unit or wave")
-    return _summed(table, title(names), names, tuple(reverse), range, keys)
+    if table.engine != "pandas":
+        table = _checked(table, names, range)
+    most = table.count if counts else None
+    return _summed(table, title(names), names, tuple(reverse), range, keys, most)
 
 
 def read_whole(
@@ -301,26 +311,35 @@ def _summed(
     reverse: tuple[str, ...],
     bounds: Range | None,
     keys: Sequence[str],
+    most: int | None,
 ) -> Answers:
-    """Sum items and their squares per cell, over people who answered every item."""
+    """Sum items and their squares per cell, over people who answered every item.
+
+    ``most`` is how many rows a cell may have, where counts of the answers are asked for.
+    """
     whole = all(table.kinds[i] in ("integer", "boolean") for i in items)
     if table.engine == "pandas":
         found = _in_memory(table, items, bounds, keys, whole)
         return Answers(name, items, reverse, bounds, *found, table)
-    table = _checked(table, items, bounds)
     if not whole:
         cells = Moments.from_frame(table, keys=keys, terms=[f"`{i}`" for i in items])
         return _from_moments(cells, name, items, reverse, bounds, table)
     middle = 0 if bounds is None else round(sum(bounds) / 2)
-    rows = {f"x{j}": table.number(i) - middle for j, i in enumerate(items)}
-    own = {f"q{j}": frames.column(x) * frames.column(x) for j, x in enumerate(rows)}
-    totals = {"n": frames.count(), **{c: frames.total(c) for c in (*rows, *own)}}
-    every = None if table.full.issuperset(items) else frames.every_present(list(rows))
-    groups, sums = table.group(keys, rows, totals, then=own, complete=every)
-    n = sums["n"].to_numpy(float)
+    if most is not None and (possible := _few_options(bounds)):
+        groups, counts = histograms(table, keys, items, possible, most)
+        away = np.array(possible) - middle
+        n, first, second = counts[:, 0].sum(axis=1), counts @ away, counts @ away**2
+    else:
+        counts = None
+        rows = {f"x{j}": table.number(i) - middle for j, i in enumerate(items)}
+        own = {f"q{j}": frames.column(x) * frames.column(x) for j, x in enumerate(rows)}
+        totals = {"n": frames.count(), **{c: frames.total(c) for c in (*rows, *own)}}
+        every = None if table.full.issuperset(items) else frames.every_present(list(rows))
+        groups, sums = table.group(keys, rows, totals, then=own, complete=every)
+        n = sums["n"].to_numpy(float)
+        first, second = (sums[list(c)].to_numpy(float) for c in (rows, own))
     if not len(n):
         raise _nobody(items, keys)
-    first, second = (sums[list(c)].to_numpy(float) for c in (rows, own))
     return Answers(
         name,
         items,
@@ -332,7 +351,15 @@ def _summed(
         second - first**2 / n[:, None],
         (table.count or 0) - int(n.sum()),
         table,
+        counts=counts,
     )
+
+
+def _few_options(bounds: Range | None) -> list[int]:
+    """Return the whole numbers within a range, where they are few enough to be counted at once."""
+    if bounds is None or bounds[1] - bounds[0] > 20:
+        return []
+    return list(np.arange(np.ceil(bounds[0]), np.floor(bounds[1]) + 1).astype(int).tolist())
 
 
 def _nobody(items: Sequence[str], keys: Sequence[str]) -> DataError:
@@ -420,12 +447,12 @@ def read_scores(
         return Scores(x, unit, source.wave, cells.keys, cells.n, mean, m2, cells.left_out)
     survey = as_survey(source, x, parse=parse)
     i = list(survey.measures).index(x)
-    keys, sums = survey._unit_wave_sums
+    keys, sums = survey._sums(survey._unit_wave)
     start, factor = survey.measures[x].affine
-    n, first, second = (sums[f"{c}{i}"].to_numpy(float) for c in ("n", "s", "ss"))
+    n, first, second = (sums[f"{c}_{i}"].to_numpy(float) for c in ("n", "s", "ss"))
     some = n > 0
     n, first, second = n[some], first[some], second[some]
-    origin = sums[f"o{i}"].to_numpy(float)[some]
+    origin = sums[f"o_{i}"].to_numpy(float)[some]
     m2 = np.maximum(second - first**2 / n, 0.0)
     m2[m2 < 1e-13 * np.maximum(second, 1e-300)] = 0.0
     mean = start + factor * (origin + first / n)

@@ -233,14 +233,14 @@ def release(
     table = np.repeat(np.arange(len(named)), sizes)
     shown, structure, ranges = {}, {}, {}
     for i, (name, measure) in enumerate(survey.measures.items()):
-        n, first, second = (atoms[f"{c}{i}"].to_numpy(float) for c in ("n", "s", "ss"))
+        n, first, second = (atoms[f"{c}_{i}"].to_numpy(float) for c in ("n", "s", "ss"))
         some = n > 0
         held, code = np.unique(ids[some], axis=0, return_inverse=True)
         n, first, second = (
             np.bincount(code.ravel(), v[some], len(held)).astype(float) for v in (n, first, second)
         )
         links = Links.of(held, table)
-        counted = np.concatenate([sums[f"n{i}"].to_numpy(float) for _, sums in scored.values()])
+        counted = np.concatenate([sums[f"n_{i}"].to_numpy(float) for _, sums in scored.values()])
         if (links.per_cell(n) != counted).any():
             raise changed()
         answers = Answers.of(n, first, second)

@@ -26,14 +26,14 @@ def cell_sums(survey: Survey, keys: list[str]) -> tuple[pd.DataFrame, pd.DataFra
     total = {"rows": float(units["rows"].sum())}
     parts = ("w", "ws", "wss") if survey.weight else ("n", "s", "ss")
     for i in range(len(survey.measures)):
-        size, s, ss = (units[f"{p}{i}"].to_numpy(float) for p in parts)
-        away = units[f"o{i}"].to_numpy(float) - first[f"o{i}"]
+        size, s, ss = (units[f"{p}_{i}"].to_numpy(float) for p in parts)
+        away = units[f"o_{i}"].to_numpy(float) - first[f"o_{i}"]
         moved = (size, s + size * away, ss + 2 * away * s + size * away**2)
-        total |= {f"{p}{i}": float(v.sum()) for p, v in zip(parts, moved, strict=True)}
+        total |= {f"{p}_{i}": float(v.sum()) for p, v in zip(parts, moved, strict=True)}
         total |= {
-            f"{p}{i}": float(units[f"{p}{i}"].sum()) for p in ("n", "w2") if f"{p}{i}" in units
+            f"{p}_{i}": float(units[f"{p}_{i}"].sum()) for p in ("n", "w2") if f"{p}_{i}" in units
         }
-        total[f"o{i}"] = float(first[f"o{i}"])
+        total[f"o_{i}"] = float(first[f"o_{i}"])
     return pd.DataFrame(index=range(1)), pd.DataFrame([total])
 
 
@@ -111,8 +111,8 @@ def _plain_sums(survey: Survey, keys: list[str]) -> tuple[pd.DataFrame, pd.DataF
         value = measure.row(table)
         rows[f"u{i}"] = value - origins[name] if origins[name] else value
         squares[f"q{i}"] = frames.column(f"u{i}") * frames.column(f"u{i}")
-        totals[f"n{i}"] = frames.answered(f"u{i}")
-        totals |= {f"s{i}": frames.total(f"u{i}"), f"ss{i}": frames.total(f"q{i}")}
+        totals[f"n_{i}"] = frames.answered(f"u{i}")
+        totals |= {f"s_{i}": frames.total(f"u{i}"), f"ss_{i}": frames.total(f"q{i}")}
     cells, sums = table.group(keys, rows, totals, then=squares)
     return cells, sums.astype(float).fillna(0.0)
 
@@ -131,8 +131,8 @@ def scored_cells(
     for i, (name, measure) in enumerate(survey.measures.items()):
         seen = shown[name]
         # variances lean on the pooled one, which must not hold what is withheld
-        own = {k: np.where(seen, sums[f"{k}{i}"].to_numpy(float), 0.0) for k in kinds}
-        origin = sums[f"o{i}"].to_numpy(float)
+        own = {k: np.where(seen, sums[f"{k}_{i}"].to_numpy(float), 0.0) for k in kinds}
+        origin = sums[f"o_{i}"].to_numpy(float)
         scores = summarise(measure, own, origin=origin, conf_level=conf_level)
         status = np.where(seen, np.where(own["n"] > 0, "scored", "no answer"), "withheld")
         part = cells.assign(measure=name, **scores, status=status)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import reduce
 
 import narwhals as nw
@@ -18,8 +18,10 @@ __all__ = [
     "every_present",
     "flag",
     "highest",
+    "holds",
     "known",
     "lowest",
+    "one_of",
     "present",
     "real",
     "total",
@@ -77,6 +79,19 @@ def known(value: Expr) -> Expr:
 def flag(condition: Expr, of: Expr) -> Expr:
     """Return 1 where the condition holds and 0 where not, null where ``of`` is null."""
     return nw.when(~of.is_null()).then(condition.cast(nw.Int64))
+
+
+def holds(condition: Expr) -> Expr:
+    """Return 1 where the condition holds and 0 where not, null where that is not known."""
+    return condition.cast(nw.Int64)
+
+
+def one_of(name: str, values: Mapping[int, int]) -> Expr:
+    """Return a whole number for each of some values of a row expression, 0 for others."""
+    out: Expr = nw.lit(0, nw.Int64)
+    for value, number in reversed(list(values.items())):
+        out = nw.when(nw.col(name) == value).then(nw.lit(number, nw.Int64)).otherwise(out)
+    return out
 
 
 def present(values: Sequence[Expr]) -> Expr:

@@ -40,6 +40,8 @@ class Table:
     """Numeric columns known to have an answer in every row: nothing need be guarded there."""
     count: int | None = None
     """How many rows there are, where they were counted."""
+    extents: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    """Lowest and highest answer of the columns that were looked at."""
     path: Path | None = None
     """The file or folder that holds the rows, where there is one."""
     held: bool = True
@@ -70,6 +72,11 @@ class Table:
     def subject(self) -> str:
         """The name where a sentence starts with it."""
         return opening(self.name)
+
+    @property
+    def costly(self) -> bool:
+        """Whether a query that only looks at the answers costs about as much as one that sums."""
+        return bool(self.rows.implementation.is_spark_like())
 
     def require(self, columns: Iterable[str], role: str) -> None:
         """Raise :class:`ColumnError` for the first column that is not there."""
@@ -273,6 +280,26 @@ class Table:
         with self._asking():
             return int(_pandas(self.rows.select(n=nw.len()))["n"].iloc[0])
 
+    def group_all(
+        self,
+        keys: Sequence[str],
+        rows: Mapping[str, Expr],
+        totals: Mapping[str, Expr],
+        *,
+        then: Mapping[str, Expr] | None = None,
+    ) -> tuple[pd.DataFrame, pd.DataFrame, pd.Series[Any]]:
+        """As :meth:`group`, and the sums of the totals over all rows, with and without keys."""
+        with self._asking():
+            frame = self._rows_only(keys, rows)
+            frame = frame.with_columns(**then) if then else frame
+            decimals = self._decimals(keys, "key_")
+            found, sums = self._aggregate(frame, len(keys), totals, decimals, every=True)
+        named = found.notna().all(axis=1)
+        cells = plain_keys(found[named]).reset_index(drop=True).set_axis(list(keys), axis=1)
+        for key in keys:
+            refuse_rounded(cells[key])
+        return cells, sums[named].reset_index(drop=True), sums.sum()
+
     def tally(self, keys: Sequence[str], answer: Expr) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Count rows per keys and value of ``answer`` (null too): keys, and ``value, cells``."""
         last = len(keys)
@@ -360,10 +387,14 @@ class Table:
         keys: int,
         totals: Mapping[str, Expr],
         decimals: Sequence[str] = (),
+        *,
+        every: bool = False,
     ) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Aggregate by the keys; rows that lack one are left out unless ``every`` row counts."""
         at = [f"key_{i}" for i in range(keys)]
         if keys:
-            out = frame.filter(every_present(at)).group_by(*at).agg(**totals)
+            kept = frame if every else frame.filter(every_present(at))
+            out = kept.group_by(*at).agg(**totals)
         else:
             out = frame.select(**totals)
         if self.engine == "duckdb":  # sums integers in 128 bits, which pandas knows as floats
@@ -373,7 +404,7 @@ class Table:
         result = from_texts(_pandas(out), decimals)
         found = plain_keys(result[at])
         known = found.notna().all(axis=1)
-        if not known.all():
+        if not (every or known.all()):
             result, found = result[known], plain_keys(found[known])
         order = found.sort_values(at).index if keys else found.index
         sums = result.loc[order, list(totals)].apply(pd.to_numeric)
@@ -479,7 +510,9 @@ class Table:
 
 def _pandas(frame: nw.LazyFrame[Any]) -> pd.DataFrame:
     if frame.implementation.is_spark_like():  # its own way warns of pandas 3 and goes row by row
-        return frame.collect("pyarrow").to_pandas()
+        # a missing whole number would make the others floats, and round large ones
+        rows: Any = frame.collect("pyarrow").to_native()
+        return pd.DataFrame(rows.to_pandas(integer_object_nulls=True))
     return pd.DataFrame(frame.collect("pandas").to_native())
 
 

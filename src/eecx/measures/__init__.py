@@ -15,13 +15,14 @@ the variance of the adjusted-Wald interval, means the pooled within-cell varianc
 from __future__ import annotations
 
 from .across_touchpoints import AcrossTouchpoints
-from .check_answers import check_answers, taken_off
+from .check_answers import check_answers, is_mean, judge_answers, look_at_answers, taken_off
 from .dispersion import Dispersion
 from .extreme import Extreme
 from .mean import Mean
 from .measure import Better, Measure, as_sources
 from .nps import NPS
 from .related_errors import related_errors
+from .row_sums import row_sums
 from .scale import Scale
 from .shares import Favorable, Rate, TopBox
 from .summarise import summarise
@@ -40,7 +41,11 @@ __all__ = [
     "TopBox",
     "as_sources",
     "check_answers",
+    "is_mean",
+    "judge_answers",
+    "look_at_answers",
     "related_errors",
+    "row_sums",
     "summarise",
     "taken_off",
 ]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import reduce
+from operator import or_
 from typing import Any
 
 import numpy as np
@@ -15,7 +18,7 @@ from .mean import Mean
 from .measure import Measure
 from .shares import Rate
 
-__all__ = ["check_answers", "taken_off"]
+__all__ = ["check_answers", "is_mean", "judge_answers", "look_at_answers", "taken_off"]
 
 
 def check_answers(
@@ -27,7 +30,7 @@ def check_answers(
     an unbounded mean is to be summed around, so that no digits are lost; of whole numbers beyond
     2^53 it lies about what the table takes off first, see :func:`taken_off`.
     """
-    columns = list(dict.fromkeys(c for m in measures.values() for c in m.columns))
+    columns = _columns(measures)
     rows = {f"c{i}": table.untouched(c) for i, c in enumerate(columns)}
     totals: dict[str, frames.Expr] = {"rows": frames.count()}
     for name in rows:
@@ -75,9 +78,52 @@ def check_answers(
     full = frozenset(
         c for c, at in zip(columns, rows, strict=True) if seen[f"n_{at}"] == seen["rows"]
     )
-    table = replace(table, full=full, count=int(seen["rows"])).about_middles(extents)
+    looked = {
+        c: (float(seen[f"lo_{at}"]), float(seen[f"hi_{at}"]))
+        for c, at in zip(columns, rows, strict=True)
+    }
+    table = replace(table, full=full, count=int(seen["rows"]), extents=looked)
+    table = table.about_middles(extents)
     origins |= {name: 0.0 for name, measure in measures.items() if taken_off(measure, table)}
     return table, {name: origins.get(name, 0.0) for name in measures}
+
+
+def look_at_answers(
+    table: frames.Table, measures: Mapping[str, Measure]
+) -> tuple[dict[str, frames.Expr], dict[str, frames.Expr]]:
+    """Return what a query of sums counts besides, so that nothing need be asked before it.
+
+    A row expression and its totals, which :func:`judge_answers` reads: whether an answer of the row
+    is one that no measure can take, null where that is not so but an answer is missing.
+    """
+    largest = sys.float_info.max
+    outside = []
+    for measure in measures.values():
+        for column in measure.columns:
+            answer, kind = table.untouched(column), table.kinds[column]
+            if isinstance(measure, Rate) and kind not in ("integer", "boolean"):
+                outside.append((answer != 0) & (answer != 1))
+            else:
+                low, high = measure.bounds or (-largest, largest)
+                outside.append((answer < low) | (answer > high))
+    rows = {"refused": frames.holds(reduce(or_, outside))}
+    return rows, {"refused": frames.total("refused"), "judged": frames.answered("refused")}
+
+
+def judge_answers(
+    table: frames.Table, measures: Mapping[str, Measure], seen: Mapping[str, float]
+) -> frames.Table:
+    """Refuse what :func:`check_answers` refuses, from totals that were counted on the way."""
+    rows, complete = int(seen["rows"]), int(seen["judged"])
+    if seen["refused"] or not complete:  # then a column may be empty
+        return check_answers(table, measures)[0]
+    return replace(
+        table, full=frozenset(_columns(measures) if complete == rows else ()), count=rows
+    )
+
+
+def _columns(measures: Mapping[str, Measure]) -> list[str]:
+    return list(dict.fromkeys(c for m in measures.values() for c in m.columns))
 
 
 def is_mean(measure: Measure) -> bool:

@@ -96,7 +96,7 @@ class Measure:
 
     @property
     def powers(self) -> int:
-        """Up to which power u is summed."""
+        """Up to which power u is summed: 1 where it is its own square."""
         return 2
 
     def value(self, n: Array, mean: Array, spread: Array, sums: Mapping[str, Array]) -> Array:

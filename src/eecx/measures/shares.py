@@ -20,6 +20,11 @@ __all__ = ["Favorable", "Rate", "TopBox"]
 class Share(Measure):
     """A share of respondents: u is 1 or 0."""
 
+    @property
+    def powers(self) -> int:
+        """The first alone: u is its own square."""
+        return 1
+
     def precision(
         self,
         n: Array,

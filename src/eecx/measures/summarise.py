@@ -45,7 +45,7 @@ def summarise(
     value = measure.value(effective, mean, spread, sums)
     variance, low, high = measure.precision(effective, mean, spread, pooled, conf_level, sums)
     start, factor = measure.affine
-    shift = start + factor * np.asarray(origin) * (measure.powers == 2)
+    shift = start + factor * np.asarray(origin) * (measure.powers <= 2)
     out: dict[str, Array] = {
         "value": shift + factor * value,
         "variance": factor**2 * variance,

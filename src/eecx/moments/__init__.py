@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .arrays import WIDE, is_nothing, nothing, pack, picked, triangle, unpack
-from .counts import Counts
+from .counts import Counts, histograms
 from .from_engine import FAR, Pilot, from_engine, look
 from .from_memory import from_rows
 from .keys import ROW, codes_of, group_codes, names_of
@@ -22,6 +22,7 @@ __all__ = [
     "from_engine",
     "from_rows",
     "group_codes",
+    "histograms",
     "is_extreme",
     "is_nothing",
     "look",

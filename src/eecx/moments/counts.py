@@ -14,7 +14,10 @@ from .arrays import Array
 from .keys import group_codes, names_of, stacked
 from .refusals import infinite
 
-__all__ = ["Counts"]
+__all__ = ["Counts", "histograms"]
+
+BITS = 62
+"""How many of a whole number's 64 bits a sum may fill, whatever the engine."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,6 +184,42 @@ class Counts:
             f"<Counts: {len(self.keys)} cells, {len(self.items)} items, "
             f"{len(self.options)} options>"
         )
+
+
+def histograms(
+    table: frames.Table,
+    keys: Sequence[str],
+    items: Sequence[str],
+    options: Sequence[int],
+    most: int,
+) -> tuple[pd.DataFrame, Array]:
+    """Count, by one grouped query, the answers of those who answered every item.
+
+    An answer is turned into a whole number with a one in the digits of its option, so that one sum
+    counts several options at once. A cell has at most ``most`` rows, which says how many binary
+    digits an option needs. Answers that are no option are not counted.
+
+    Returns
+    -------
+    The cells' keys, and the counts, shape (cells, items, options).
+    """
+    digits = int(most).bit_length()
+    room = BITS // digits
+    words = [options[at : at + room] for at in range(0, len(options), room)]
+    rows = {f"x{j}": table.number(item) for j, item in enumerate(items)}
+    ones = {
+        f"s{j}_{k}": frames.one_of(x, {o: 1 << digits * i for i, o in enumerate(word)})
+        for j, x in enumerate(rows)
+        for k, word in enumerate(words)
+    }
+    every = None if table.full.issuperset(items) else frames.every_present(list(rows))
+    totals = {name: frames.total(name) for name in ones}
+    cells, sums = table.group(keys, rows, totals, then=ones, complete=every)
+    shape = (len(cells), len(items), len(words))
+    packed = sums[list(ones)].to_numpy(np.int64).reshape(shape)
+    place = np.arange(room) * digits
+    counts = (packed[..., None] >> place) & ((1 << digits) - 1)
+    return cells, counts.reshape(*shape[:2], -1)[..., : len(options)].astype(float)
 
 
 def _numbers(options: object) -> Array:

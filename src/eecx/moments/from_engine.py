@@ -95,6 +95,8 @@ def from_engine(
 def look(table: frames.Table, parsed: Sequence[formula.Term], weight: str | None) -> Pilot:
     """Look at all rows."""
     columns = columns_of(parsed, weight)
+    if not weight and (known := _known(table, parsed)):
+        return known
     rows = {f"c{i}": table.untouched(c) for i, c in enumerate(columns)}
     totals = {"rows": frames.count()}
     for name in rows:
@@ -138,8 +140,7 @@ def look(table: frames.Table, parsed: Sequence[formula.Term], weight: str | None
             raise extreme(repr(term.label), low, high)
     shift = [float(placed[f"mid_{name}"]) for name in names]
     whole = all(table.kinds[c] in ("integer", "boolean") for c in columns)
-    room = (np.ptp(ends, axis=1) + 1) ** 2 * seen
-    exact = bool(whole and not weight and (room < 2.0**62).all() and (abs(ends) < 2.0**53).all())
+    exact = whole and not weight and _has_room(ends, seen)
     own = {c: (float(low), float(high)) for c, (low, high) in extents.items()}
     places: list[float] = [round(s) for s in shift] if exact else shift
     return Pilot(table, exact, places, seen, own)
@@ -163,6 +164,25 @@ def _alone(term: formula.Term) -> bool:
 def _middle(table: frames.Table, term: formula.Term) -> float:
     """Return what the table takes off a term."""
     return float(table.middle.get(term.columns[0], 0)) if _alone(term) else 0.0
+
+
+def _known(table: frames.Table, parsed: Sequence[formula.Term]) -> Pilot | None:
+    """Return what a look at whole-number columns would tell, where it was taken before."""
+    names = [c for t in parsed for c in columns_of([t], None)]
+    looked = all(c in table.extents and table.kinds[c] in ("integer", "boolean") for c in names)
+    if not (names and looked and table.count and all(map(_alone, parsed))):
+        return None
+    own = {c: table.extents[c] for c in names}
+    ends = np.array([table.extents[c] for c in names])
+    if not _has_room(ends, table.count):
+        return None
+    return Pilot(table, True, [round(middle) for middle in ends.mean(axis=1)], table.count, own)
+
+
+def _has_room(ends: Array, rows: float) -> bool:
+    """Whether sums of products of whole numbers between these ends fit 64 bits."""
+    room = (np.ptp(ends, axis=1) + 1) ** 2 * rows
+    return bool((room < 2.0**62).all() and (abs(ends) < 2.0**53).all())
 
 
 def _term_expression(table: frames.Table, term: formula.Term, exact: bool) -> frames.Expr:

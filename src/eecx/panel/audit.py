@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from .. import plotting
@@ -91,6 +92,8 @@ def near_misses(sides: Sequence[tuple[str, Sequence[Any]]]) -> pd.DataFrame:
            side      key other_side looks_like
     0  employee  Store 7   customer  store 007
     """
+    if all(isinstance(u, int | np.integer) and u >= 0 for _, units in sides for u in units):
+        sides = ()  # of whole numbers no two are written alike
     seen: dict[str, list[tuple[str, Any]]] = {}
     for side, units in sides:
         for unit in units:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import pandas as pd
 
 from .. import frames, options
 from ..errors import DataError, OptionError, listing
+from ..measures import AcrossTouchpoints
 from ..survey import Survey
 from .audit import LOST, STAGES, Audit, near_misses
 from .panel import (
@@ -107,8 +109,13 @@ def link(
     sides = {"employee": employees, "customer": customers}
     if serves is not None:
         _check_serves(employees, customers, serves)
+    one = _same_rows(employees, customers) and not customer_offset and serves is None
+    both = _of_both(employees, customers) if one else None
+    for survey in sides.values() if both is None else (both,):
+        own = [*survey._unit_wave, *([str(survey.touchpoint)] if serves is not None else [])]
+        survey._asked(own, products=True)  # scores and related errors come from the same sums
     wide = {
-        side: _wide(survey, disclosure_n, serves, side == "employee")
+        side: _wide(survey, both, disclosure_n, serves, side == "employee")
         for side, survey in sides.items()
     }
     _refuse_mixed_keys(wide["employee"].keys["unit"], wide["customer"].keys["unit"])
@@ -137,8 +144,9 @@ def link(
     roles: dict[str, Role] = {}
     whole = _parts(values, wide, unit, str(customers.touchpoint)) if serves is not None else None
     n, variance = pd.DataFrame(index=joined.index), pd.DataFrame(index=joined.index)
-    one = _same_rows(employees, customers) and not customer_offset and serves is None
-    related = _related(sides, wide, joined, disclosure_n, serves, one)
+    related = _related(
+        sides if both is None else {"employee": both}, wide, joined, disclosure_n, serves
+    )
     few = {}
     for side, survey in sides.items():
         who = "employees" if side == "employee" else "customers"
@@ -160,7 +168,7 @@ def link(
     asked = {side: joined[f"_{side}"].to_numpy() for side in sides}
     coverage, found = cell_status(values, unit, wave, measures, few, asked)
     audit = Audit(
-        stages=_stages(sides, wide, joined, values, measures, few, coverage, disclosure_n),
+        stages=_stages(sides, wide, joined, values, measures, few, coverage, disclosure_n, both),
         table=pd.DataFrame([*lost, *found], columns=LOST),
         coverage=coverage,
         near_misses=near_misses([(s, list(pd.unique(wide[s].keys["unit"]))) for s in sides]),
@@ -200,24 +208,34 @@ def link(
 def _same_rows(employees: Survey, customers: Survey) -> bool:
     """Whether both surveys read the same rows: the same people then answered both sides."""
     same = ("unit", "wave", "weight", "parse")
-    return employees.data is customers.data and all(
+    data = (employees.data, customers.data)
+    files = all(isinstance(d, str | Path) for d in data) and len({Path(str(d)) for d in data}) == 1
+    return (files or data[0] is data[1]) and all(
         getattr(employees, name) == getattr(customers, name) for name in same
     )
 
 
+def _of_both(employees: Survey, customers: Survey) -> Survey:
+    """Return one survey of what both measure of the same rows, for one query to serve both.
+
+    Composites over touchpoints stay with their own survey, which knows the touchpoints.
+    """
+    measures = {
+        name: measure
+        for name, measure in (*employees.measures.items(), *customers.measures.items())
+        if not isinstance(measure, AcrossTouchpoints)
+    }
+    return replace(employees, measures=measures, segments=(), touchpoint=None)
+
+
 def _related(
-    sides: Mapping[str, Survey],
+    asked: Mapping[str, Survey],
     wide: Mapping[str, _Wide],
     joined: pd.DataFrame,
     minimum: int,
     serves: Mapping[Any, Any] | None,
-    one: bool,
 ) -> pd.DataFrame:
     """Return how errors of a survey's measures correlate, by pair of names, rows as joined."""
-    asked = dict(sides)
-    if one:
-        first, second = sides.values()
-        asked = {"employee": replace(first, measures={**first.measures, **second.measures})}
     parts = []
     for side, survey in asked.items():
         at = {str(survey.touchpoint): serves} if serves and side == "employee" else None
@@ -257,8 +275,10 @@ class _Wide:
         self.n, self.value, self.variance, self.few = (
             pd.DataFrame(index=keys.index) for _ in range(4)
         )
-        for i, name in enumerate(names):
-            own = scores.iloc[i :: len(names)].reset_index(drop=True)
+        every = len(scores) // len(keys)
+        measures = scores["measure"].iloc[:every].tolist()
+        for name in names:
+            own = scores.iloc[measures.index(name) :: every].reset_index(drop=True)
             few = ((own["n"] < minimum) & (own["n"] > 0)).to_numpy()
             self.few[name] = few.astype(float)
             self.n[name] = own["n"].astype(float).mask(few | (own["n"] == 0).to_numpy())
@@ -267,16 +287,23 @@ class _Wide:
 
 
 def _wide(
-    survey: Survey, minimum: int, serves: Mapping[Any, Any] | None = None, staff: bool = False
+    survey: Survey,
+    both: Survey | None,
+    minimum: int,
+    serves: Mapping[Any, Any] | None = None,
+    staff: bool = False,
 ) -> _Wide:
+    """Score a survey; from the sums of ``both`` where those hold all of its measures."""
     names = list(survey.measures)
+    if both is not None and both.measures.keys() >= survey.measures.keys():
+        survey = both
     if serves is None:
         scores = survey._cells(least=minimum)
     else:
         at = str(survey.touchpoint)
         scores = survey._cells(by=[at], relabel={at: serves} if staff else None, least=minimum)
         scores = scores[scores[at].isin(list(serves.values()))]
-    first = scores.iloc[:: len(names)].reset_index(drop=True)
+    first = scores.iloc[:: len(survey.measures)].reset_index(drop=True)
     keys = pd.DataFrame({"unit": first[survey.unit]})
     keys["wave"] = first[survey.wave] if survey.wave else "all"
     if serves is not None:
@@ -306,7 +333,7 @@ def _check_serves(employees: Survey, customers: Survey, serves: Mapping[Any, Any
         ("touchpoint of the customers", customers, serves.values()),
     ):
         column = str(survey.touchpoint)
-        known = survey._cells(by=[column])[column].unique()
+        known = survey._asked([*survey._unit_wave, column], products=True).cells[column].unique()
         if stray := [v for v in dict.fromkeys(named) if v not in set(known)]:
             raise DataError(
                 f"serves= names the {what} {listing(stray)}, which nobody has in {column!r}; "
@@ -578,15 +605,16 @@ def _stages(
     few: dict[str, npt.NDArray[np.bool_]],
     coverage: pd.DataFrame,
     disclosure_n: int,
+    of_both: Survey | None,
 ) -> pd.DataFrame:
     rows: list[tuple[str, str, int, int, str]] = []
     for side, survey in sides.items():
         other = "customer" if side == "employee" else "employee"
         cells, here = len(wide[side].keys), joined[f"_{side}"].to_numpy()
         rows.append(("read", side, cells, 0, ""))
-        if survey.rows_without_key:
+        if nowhere := (of_both or survey).rows_without_key:
             reason = (
-                f"{survey.rows_without_key} respondents named no {survey.unit}"
+                f"{nowhere} respondents named no {survey.unit}"
                 f"{f' or no {survey.wave}' if survey.wave else ''}"
             )
             rows.append(("keys", side, cells, 0, reason))
