@@ -159,3 +159,64 @@ def test_more_values_than_memory_holds_are_not_read(panel, tmp_path, monkeypatch
 def test_moments_were_summed_long_ago(panel):
     cells = eecx.Moments.from_frame(panel, keys=["store"], terms=["y", "x"])
     assert not eecx.regress(cells, "y ~ x", unit="store").spec["rows_read"]
+
+
+def test_rows_without_a_wave_count_nowhere(panel, tmp_path):
+    path, some = tmp_path / "some.parquet", panel.copy()
+    some["wave"] = some["wave"].astype("Int64")
+    some.loc[some.index[::4], "wave"] = pd.NA
+    some.to_parquet(path)
+    given = {"effects": "within", "unit": "store", "wave": "wave"}
+    one, two = (eecx.regress(held, "y ~ x", **given) for held in (some, path))
+    np.testing.assert_allclose(one.table["estimate"], two.table["estimate"], rtol=1e-9)
+    assert one.stats["n"] == two.stats["n"]
+
+
+def test_ends_of_peoples_answers_are_not_told(people, tmp_path):
+    people.to_parquet(tmp_path / "people.parquet")
+    for held in (people, tmp_path / "people.parquet"):
+        fit = eecx.regress(held, "y ~ x", cluster="region", vcov="CR1")
+        (caution,) = (w for w in fit.predict({"x": [500.0]}).warnings if w.code == "extrapolation")
+        assert f"{people['x'].max():.4g}" not in caution.message
+
+
+def test_ranges_are_of_the_rows_that_were_fitted(people, tmp_path):
+    far = people.copy()
+    far.loc[0, ["x", "y", "store"]] = [900.0, 40.0, None]
+    far.to_parquet(tmp_path / "far.parquet")
+    for held in (far, tmp_path / "far.parquet"):
+        fit = eecx.regress(held, "y ~ x", unit="store")
+        assert "extrapolation" in [w.code for w in fit.predict({"x": [500.0]}).warnings]
+
+
+@pytest.mark.parametrize("holder", HOLDERS)
+def test_levels_of_whole_numbers_and_of_rows_without_a_unit(people, tmp_path, holder):
+    own = people.assign(k=people["z.z"] % 3, b=people["z.z"] > 2)
+    own.loc[own["store"].isna(), "g"] = "zlast"
+    own.to_parquet(tmp_path / "own.parquet")
+    formula = "y ~ x + C(g) + C(k) + C(b)"
+    wanted = eecx.regress(own, formula, unit="store")
+    held = HOLDERS[holder](own, tmp_path / "own.parquet")
+    the_same(eecx.regress(held, formula, unit="store"), wanted)
+
+
+def test_clusters_are_matched_however_rows_were_taken(panel, tmp_path):
+    c = panel["store"].str[1:].astype(int).mod(9).astype(str)
+    own = panel.assign(c=c, wave=panel["wave"] // 2)
+    own.to_parquet(tmp_path / "own.parquet")
+    given = {"unit": "store", "wave": "wave", "cluster": "c"}
+    found = []
+    for held in (own, tmp_path / "own.parquet"):
+        fits = [eecx.regress(held, f, **given) for f in ("y ~ x", "y ~ x + lag(x)")]
+        found.append(eecx.compare(*fits).tables["equality"]["p_value"].to_numpy(float))
+        assert eecx.romano_wolf(*fits, draws=99).stats["clusters"] == 9
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-8)
+
+
+def test_a_file_without_rows_or_waves_is_refused_as_elsewhere(panel, tmp_path):
+    none = panel.iloc[:0]
+    none.to_parquet(tmp_path / "none.parquet")
+    for held in (none, tmp_path / "none.parquet"):
+        with pytest.raises(eecx.EecxError) as caught:
+            eecx.regress(held, "y ~ x", unit="store", wave="wave")
+        assert caught.value.code == "no-rows"

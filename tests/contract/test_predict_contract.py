@@ -407,3 +407,15 @@ def test_the_range_of_peoples_answers_is_neither_said_nor_drawn():
         assert "41.2" not in found.to_json()
         ax = found.plot()
         assert not any("beyond" in t.get_text() for t in ax.figure.texts)
+
+
+@pytest.mark.parametrize("method", ["gls", "ols", "reml"])
+def test_a_level_that_only_incomplete_rows_have_is_no_level(method):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"u": np.repeat(np.arange(12), 4), "t": np.tile(np.arange(4), 12)})
+    frame["x"], frame["y"] = rng.normal(size=(2, 48))
+    frame["g"] = rng.choice(list("abc"), 48)
+    frame.loc[0, "g"], frame.loc[0, "y"] = "zz", np.nan
+    given = {"effects": "within-between", "unit": "u", "wave": "t", "method": method}
+    fit = eecx.regress(frame, "y ~ x + C(g)", **given)
+    assert not any("zz" in term for term in fit.table["term"])

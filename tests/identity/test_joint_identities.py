@@ -420,3 +420,22 @@ def test_a_slope_whose_p_is_too_small_for_a_double_is_beyond_all_draws():
     assert adjusted[0] == pytest.approx(1 / 500)
     alone = eecx.romano_wolf(fits[1], terms=["x"], draws=499).table["adjusted_p_value"].iloc[0]
     assert adjusted[1] == pytest.approx(alone, abs=0.03)
+
+
+def test_slopes_of_samples_apart_differ_with_the_degrees_of_freedom_of_welch():
+    rng = np.random.default_rng(5)
+    fits = []
+    for g, size, tau in ((6, 30, 2.0), (40, 3, 0.0)):
+        unit = np.repeat(np.arange(g), size)
+        x = rng.normal(size=g)[unit] + 0.3 * rng.normal(size=g * size)
+        y = tau * rng.normal(size=g)[unit] + rng.normal(size=g * size)
+        frame = pd.DataFrame({"unit": [f"{size}-{u}" for u in unit], "x": x, "y": y})
+        fits.append(eecx.regress(frame, "y ~ x", unit="unit"))
+    (v1, v2), (df1, df2) = np.transpose([(f["x"]["std_error"] ** 2, f["x"]["df"]) for f in fits])
+    found = eecx.compare(*fits).tables["equality"]
+    row = found[found["term"] == "x"].iloc[0]
+    welch = (v1 + v2) ** 2 / (v1**2 / df1 + v2**2 / df2)
+    np.testing.assert_allclose(row["std_error"] ** 2, v1 + v2, rtol=1e-9)
+    np.testing.assert_allclose(
+        row["df_denominator" if "df_denominator" in row else "df"], welch, rtol=1e-6
+    )

@@ -206,8 +206,16 @@ class Table:
 
     def level(self, column: str, value: Any, known: Sequence[Any]) -> Expr:
         """Return 1 in rows of a level and 0 in those of others, null where there is none."""
-        own = self.number(column) if self.kinds[column] in NUMBERS else self._column(column)
+        number = self.kinds[column] in NUMBERS
+        own = real(self.number(column)) if number else self._column(column)
         return nw.when(own.is_in(list(known))).then((own == value).cast(nw.Int64))
+
+    def named(self, column: str) -> Expr:
+        """Return the column as a key, null where there is none: blank text names nothing."""
+        value = self.key(column)
+        if self.kinds[column] not in ("text", "name"):
+            return value
+        return nw.when(value.str.strip_chars() != "").then(value)
 
     def naming(self, columns: Iterable[str]) -> Table:
         """Return the table with these columns as names, as they are written, not as numbers."""

@@ -95,11 +95,16 @@ def from_sums_of(
     vcov = vcov or ("CR2" if cluster else "classical")
     keys = [k for k in dict.fromkeys([unit, cluster if clustered(vcov) else None]) if k]
     weight = None if weights is None else weights.column
-    terms = _terms(table, model)
+    named = list(dict.fromkeys([*keys, *source.keys]))
+    terms = _terms(table, model, named)
+    if terms is None or (effects == "between" and not _every_column_alone(model)):
+        return None  # of what is in products alone, units' means are not summed: their ends
     waves = _waves(source, terms, [*keys, *([weight] if weight else [])]) if source.wave else 1
-    if terms is None or waves is None:
+    if waves is None:
         return None
     pilot = look(table, terms.summed, weight)
+    if any(max(map(abs, ends)) >= 2.0**53 for ends in pilot.ends.values()):
+        return None  # whole numbers that doubles would round, or nearly: rows tell which
     cells = from_engine(table, keys, terms.summed, weight, pilot)
     cells = replace(cells, terms=terms.columns)
     effective = None
@@ -110,13 +115,13 @@ def from_sums_of(
         cells = replace(cells, **scaled)  # type: ignore[arg-type]
     sizes = cells.collapse([unit]).n if unit else np.array([])
     nested = unit is None or not clustered(vcov) or is_nested(cells.keys, unit, cluster or unit)
-    people = source.wave is None and bool((sizes > 1).any())
+    people = source.wave is None and effects != "between"
     work = Work(
         cells,
         terms.columns[0],
         terms.columns[1:],
         (),
-        _seen(table, terms, pilot, cells, unit, told=not people),
+        _seen(table, terms, pilot, cells, unit, named, told=not people),
         effects,
         vcov,
         cluster,
@@ -138,8 +143,22 @@ def from_sums_of(
     return transformed(work, cluster or "", gls)
 
 
-def _terms(table: frames.Table, model: grammar.Formula) -> _Terms | None:
-    """Return terms with categories as their levels, which are those of complete rows."""
+def _every_column_alone(model: grammar.Formula) -> bool:
+    """Whether every column of products and powers is a term by itself as well."""
+    own = (grammar.Name, grammar.Category)
+    alone = {
+        t.factors[0].column
+        for t in model.terms
+        if len(t.factors) == 1 and isinstance(t.factors[0], own)
+    }
+    return all(f.column in alone for t in model.terms for f in t.factors)
+
+
+def _terms(table: frames.Table, model: grammar.Formula, named: Sequence[str]) -> _Terms | None:
+    """Return terms with categories as their levels, which are those of rows without gaps.
+
+    ``named`` are the columns of units, waves and clusters. None where rows must tell.
+    """
     own = (model.response, *model.terms)
     factors = [f for t in own for f in t.factors]
     categories = list(dict.fromkeys(f.column for f in factors if _is_category(f)))
@@ -147,12 +166,15 @@ def _terms(table: frames.Table, model: grammar.Formula) -> _Terms | None:
     levels: dict[str, tuple[Any, ...]] = {}
     if categories:
         rows = {f"c{i}": frames.real(table.number(c)) for i, c in enumerate(numbers)}
+        rows |= {f"k{i}": table.named(c) for i, c in enumerate(named)}
         complete = frames.every_present(list(rows)) if rows else None
         found, _ = table.group(categories, rows, {"n": frames.count()}, complete=complete)
         for name in categories:
             values = list(dict.fromkeys(found[name]))
             if table.kinds[name] in frames.NUMBERS:
                 values = [float(v) for v in values]
+                if any(abs(v) >= 2.0**53 for v in values):
+                    return None
             if len(values) < 2:
                 return None  # which is refused where rows are read
             levels[name] = tuple(sorted(values, key=lambda v: (str(type(v)), v)))
@@ -180,9 +202,12 @@ def _name(factor: grammar.Factor) -> str:
     return factor.column if isinstance(factor, grammar.Name) else factor.label
 
 
-def _waves(source: Source, terms: _Terms | None, others: Sequence[str]) -> int | None:
-    """Return how many waves complete rows have; None where units have several rows in one step."""
-    if terms is None or source.wave is None or source.unit is None:
+def _waves(source: Source, terms: _Terms, others: Sequence[str]) -> int | None:
+    """Return how many waves complete rows have; None where rows must tell.
+
+    That is where units have several rows in one step, and where a row has no wave.
+    """
+    if source.wave is None or source.unit is None:
         return None
     table, unit, wave = source.table, source.unit, source.wave
     numbers = dict.fromkeys(c for t in terms.summed for c in t.columns)
@@ -191,7 +216,10 @@ def _waves(source: Source, terms: _Terms | None, others: Sequence[str]) -> int |
         if table.kinds[c] in frames.NUMBERS:
             needed[f"c{i}"] = frames.real(table.number(c))
     whole = {"ok": frames.present(list(needed.values()))}
-    found, totals = table.group([wave], whole, {"most": frames.highest("ok")})
+    asked = {"most": frames.highest("ok"), "n": frames.count()}
+    found, totals = table.group([wave], whole, asked)
+    if not len(found) or totals["n"].sum() < table.length():
+        return None
     steps = places_of(found[wave], wave)
     if len(np.unique(steps)) < len(steps):
         return None
@@ -209,6 +237,7 @@ def _seen(
     pilot: Pilot,
     cells: Moments,
     unit: str | None,
+    named: Sequence[str],
     *,
     told: bool,
 ) -> Seen:
@@ -218,6 +247,7 @@ def _seen(
         columns = list(ranges)
         rows = {f"c{i}": frames.real(table.number(c)) for i, c in enumerate(columns)}
         summed = {f"t{i}": v for i, v in enumerate(_presence(table, terms))}
+        summed |= {f"k{i}": table.named(c) for i, c in enumerate(named)}
         totals: dict[str, frames.Expr] = {}
         for i in range(len(columns)):
             totals |= {f"lo{i}": frames.lowest(f"c{i}"), f"hi{i}": frames.highest(f"c{i}")}

@@ -340,8 +340,9 @@ def inputs_of(
         held = {name: _means(values, units) for name, values in held.items()}
     means, distances = {}, {}
     if split:
-        whole = panel.design(model.terms).x[rows]
-        for column, values in zip(data.columns[1:], whole.T, strict=True):
+        # with the outcome: levels are those of rows that have one
+        whole = panel.design((model.response, *model.terms)).x[rows]
+        for column, values in zip(data.columns[1:], whole.T[1:], strict=True):
             name = made.carrier(column) or column.name
             if column in split and (made.carrier(column) is None or column.name == name):
                 mean = _means(values, units)

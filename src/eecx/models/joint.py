@@ -42,6 +42,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -113,6 +114,7 @@ def stacked(*estimates: Estimates) -> Estimates:
         return estimates[0]
     _refuse_unlike(estimates)
     parts = [_part(e) for e in estimates]
+    parts = [(_as_text(labels), own) for labels, own in parts]
     names = parts[0][0].append([labels for labels, _ in parts[1:]]).unique()
     places = [names.get_indexer(labels) for labels, _ in parts]
     ends = np.cumsum([0, *(len(e.values) for e in estimates)])
@@ -126,6 +128,9 @@ def stacked(*estimates: Estimates) -> Estimates:
         covariance[untold, :] = covariance[:, untold] = np.nan
     spreads = [e.spread for e in estimates if e.spread is not None]
     whole = len(spreads) == len(estimates)
+    apart = None
+    if len(names) == sum(map(len, places)):  # no cluster is in two fits
+        apart = [e.covariance for e in estimates]
     return Estimates(
         np.concatenate([e.values for e in estimates]),
         covariance,
@@ -134,8 +139,16 @@ def stacked(*estimates: Estimates) -> Estimates:
         estimates[0].cluster,
         names,
         influence,
-        partial(_stacked_spread, spreads, places, len(names), ends) if whole else None,
+        partial(_stacked_spread, spreads, places, len(names), ends, apart) if whole else None,
     )
+
+
+def _as_text(labels: pd.Index[Any]) -> pd.Index[Any]:
+    """Return what clusters are called: 1, 1.0 and "1" are one, however data were read."""
+    own = pd.Series(labels)
+    if own.dtype.kind == "f" and (own == np.round(own)).all() and (own.abs() < 2.0**53).all():
+        own = own.astype(np.int64)
+    return pd.Index(own.astype(str))
 
 
 def _part(e: Estimates) -> tuple[pd.Index[Any], Array]:
@@ -176,14 +189,20 @@ def _stacked_spread(
     places: Sequence[npt.NDArray[np.intp]],
     clusters: int,
     ends: npt.NDArray[np.intp],
+    apart: Sequence[Array] | None,
     combine: Array | None = None,
 ) -> Spread:
     """Return the spread of stacked estimates: one design, block by block.
 
-    Combinations of several fits add up over their blocks.
+    Combinations of several fits add up over their blocks. Where fits have no cluster in common,
+    the covariances ``apart`` say how large the errors of each are (the degrees of freedom of
+    Welch): errors that go together in clusters count.
     """
     c = np.eye(ends[-1]) if combine is None else combine
-    parts = [make(c[:, i:j]) for make, i, j in zip(makers, ends, ends[1:], strict=False)]
+    blocks = [c[:, i:j] for i, j in pairwise(ends)]
+    parts = [make(block) for make, block in zip(makers, blocks, strict=True)]
+    if apart is not None:
+        parts = [_as_large(p, b @ v @ b.T) for p, b, v in zip(parts, blocks, apart, strict=True)]
     own = np.zeros((clusters, len(c), len(c)))
     reach = np.zeros((clusters, sum(p.reach.shape[1] for p in parts), len(c)))
     row = 0
@@ -192,6 +211,16 @@ def _stacked_spread(
         reach[at, row : row + part.reach.shape[1]] = part.reach
         row += part.reach.shape[1]
     return Spread(own, reach)
+
+
+def _as_large(part: Spread, covariance: Array) -> Spread:
+    """Return a spread of errors so large that variances are, in sum, as estimated."""
+    expected = float(np.einsum("gcc->", part.own) - (part.reach**2).sum())
+    found = float(np.trace(covariance))
+    if not (expected > 0 and np.isfinite(found)):
+        return part
+    ratio = found / expected
+    return Spread(part.own * ratio, part.reach * np.sqrt(ratio))
 
 
 # ---------------------------------------------------------------------- combinations, functions
