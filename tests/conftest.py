@@ -18,6 +18,13 @@ settings.register_profile("eecx", deadline=None, derandomize=True, max_examples=
 settings.load_profile("eecx")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Simulations with known truth count among the slow tests."""
+    for item in items:
+        if item.path.parent.name == "recovery":
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """Directory of stored reference outputs and public data."""

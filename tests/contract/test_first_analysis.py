@@ -56,6 +56,7 @@ eecx.examine_claim(panel, x="x", y="y").summary()
     assert loaded(analyses) == set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("code", "needed"),
     [

@@ -440,6 +440,7 @@ NAMES: dict[str, tuple[Any, list[Any], list[Any]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("column", "holder"), paired(NAMES))
 def test_names_that_differ_stay_apart_everywhere(column, holder, tmp_path):
     kind, cells, levels = NAMES[column]

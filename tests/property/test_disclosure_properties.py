@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize
@@ -87,6 +88,7 @@ def test_nothing_published_tells_of_few(made, tables, least):
         assert (np.abs(shown.T @ weights - hidden.T).max(axis=0) > 1e-6).all()
 
 
+@pytest.mark.slow
 @some
 @given(cells, key_sets)
 def test_the_audit_finds_what_this_test_finds(made, tables):
@@ -101,6 +103,7 @@ def test_the_audit_finds_what_this_test_finds(made, tables):
     assert (audit["highest_n"] >= 4 - 1e-6).all()
 
 
+@pytest.mark.slow
 @some
 @given(cells, key_sets)
 def test_with_unanimous_cells_protected_the_audit_finds_nothing(made, tables):
@@ -109,6 +112,7 @@ def test_with_unanimous_cells_protected_the_audit_finds_nothing(made, tables):
     assert not given_out.audit()["exposed"].any()
 
 
+@pytest.mark.slow
 @settings(max_examples=15)
 @given(cells, key_sets, st.randoms(use_true_random=False))
 def test_the_order_of_rows_and_names_of_tables_do_not_matter(made, tables, shuffle):

@@ -84,6 +84,7 @@ def same_values(made):
     return [of_polars, of_pyarrow, of_pandas, exact, floats, categories]
 
 
+@pytest.mark.slow
 @some
 @given(columns)
 def test_frames_of_the_same_values_are_the_same_data(made):
@@ -107,6 +108,7 @@ def test_order_of_rows_and_columns_does_not_matter_but_what_stands_together_does
     assert (open_table(alone).fingerprint == one) == (same.tolist() == was.tolist())
 
 
+@pytest.mark.slow
 @some
 @given(columns, st.sampled_from(sorted(TYPES)), st.data())
 def test_another_value_is_other_data(made, name, data):
@@ -259,7 +261,16 @@ def with_a_yes(frame):
 
 
 @pytest.mark.parametrize(
-    "kind", ["pandas", "polars", "pyarrow", "lazy", "duckdb", "csv", "parquet"]
+    "kind",
+    [
+        "pandas",
+        "polars",
+        "csv",
+        *(
+            pytest.param(k, marks=pytest.mark.slow)
+            for k in ("pyarrow", "lazy", "duckdb", "parquet")
+        ),
+    ],
 )
 def test_every_analysis_of_a_frame_records_the_same(kind, tmp_path):
     frame = with_a_yes(chain())
@@ -423,6 +434,7 @@ def without_a_minimum(survey):
     ]
 
 
+@pytest.mark.slow
 def test_every_analysis_of_a_survey_records_the_same():
     survey = survey_of(people())
     assert len(marks([*asked_of_survey(survey), *without_a_minimum(survey)])) == 1
@@ -459,6 +471,7 @@ def test_answers_that_a_survey_withholds_do_not_enter(seed):
     assert marks(every) == marks(other)
 
 
+@pytest.mark.slow
 @settings(max_examples=5, deadline=None)
 @given(some_answers, st.sampled_from([5, 8, 13]))
 def test_a_higher_minimum_withholds_more(seed, least):
@@ -483,6 +496,7 @@ def asked_of_people(data, least=5, **keys):
     ]
 
 
+@pytest.mark.slow
 @settings(max_examples=5, deadline=None)
 @given(some_answers)
 def test_answers_withheld_of_people_in_a_frame_do_not_enter(seed):

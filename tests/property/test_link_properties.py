@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -83,6 +84,7 @@ def test_every_cell_is_accounted_for(ours, theirs, minimum, offset, written):
         assert not {"n", "value", "cells"} & set(table.columns)
 
 
+@pytest.mark.slow
 @settings(max_examples=8)
 @given(sizes, sizes, st.randoms(use_true_random=False))
 def test_the_order_of_respondents_does_not_matter(ours, theirs, random):
