@@ -104,7 +104,7 @@ def fitted_rows(
     if effects == "within":
         fitted = fitted + (np.bincount(unit, w * left) / np.bincount(unit, w))[unit]
     elif effects == "two-way":
-        fitted = y - _net_of_both(left, w, unit, wave)
+        fitted = y - Crossing.of(unit, wave, w).within(left[:, None])[0][:, 0]
     else:
         fitted = fitted + constant
     return pd.DataFrame({"observed": y, "fitted": fitted}, index)
@@ -182,19 +182,3 @@ def _changes(
         },
         index[known],
     )
-
-
-def _net_of_both(
-    left: Array, w: Array, unit: npt.NDArray[np.intp], wave: npt.NDArray[np.intp]
-) -> Array:
-    """Take out what units and waves have in common, rows weighted."""
-    if (w == w[0]).all():
-        return Crossing.of(unit, wave).within(left[:, None])[0][:, 0]
-    dummies = np.eye(int(wave.max()) + 1)[wave]
-    own = np.column_stack([dummies, left])
-    total = np.bincount(unit, w)
-    mean = np.stack([np.bincount(unit, w * v) for v in own.T], axis=1) / total[:, None]
-    own -= mean[unit]
-    root = np.sqrt(w)[:, None]
-    taken = np.linalg.lstsq(root * own[:, :-1], root[:, 0] * own[:, -1], rcond=1e-10)[0]
-    return np.asarray(own[:, -1] - own[:, :-1] @ taken)
