@@ -132,7 +132,7 @@ def test_a_unit_twice_in_a_wave_is_refused_as_elsewhere(panel, tmp_path):
     "given",
     [
         {"vcov": "HC1"},
-        {"unit": "store", "wave": "wave", "effects": "two-way"},
+        {"unit": "store", "wave": "wave", "effects": "two-way"},  # CR2
         {"unit": "store", "wave": "wave", "effects": "within", "vcov": "driscoll-kraay"},
         {"unit": "store", "cluster": ["store", "region"]},
     ],
@@ -220,3 +220,24 @@ def test_a_file_without_rows_or_waves_is_refused_as_elsewhere(panel, tmp_path):
         with pytest.raises(eecx.EecxError) as caught:
             eecx.regress(held, "y ~ x", unit="store", wave="wave")
         assert caught.value.code == "no-rows"
+
+
+@pytest.mark.parametrize("holder", HOLDERS)
+def test_two_way_effects_are_found_from_sums_by_wave_and_by_unit(panel, tmp_path, holder, request):
+    own = panel.assign(
+        wave=panel["wave"] // 8, era=panel["wave"] // 16, trend=2.5 * (panel["wave"] // 8)
+    ).drop_duplicates(["store", "wave"])
+    own["y"] += 0.5 * own["wave"]
+    path = tmp_path / "own.parquet"
+    own.to_parquet(path)
+    given = {"effects": "two-way", "unit": "store", "wave": "wave"}
+    errors = [{"vcov": "classical"}, {"vcov": "CR0"}, {"vcov": "CR1"}]
+    errors += [{"vcov": v, "cluster": c} for v in ("CR1", "CR1-areg") for c in ("region", "era")]
+    formula = "y ~ x * `z.z` + C(g)"
+    wanted = [eecx.regress(own, formula, **given, **e) for e in errors]
+    with pytest.raises(eecx.EecxError, match="'trend' changes only from wave to wave"):
+        eecx.regress(HOLDERS[holder](own, path), "y ~ x + trend", **given, vcov="CR1")
+    request.getfixturevalue("unread")
+    for e, by_rows in zip(errors, wanted, strict=True):
+        found = eecx.regress(HOLDERS[holder](own, path), formula, **given, **e)
+        the_same(found, by_rows)

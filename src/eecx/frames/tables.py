@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import ColumnError, DataError, EecxError, EngineError, nearest
-from .expressions import Expr, every_present, flag, known, real, zero_if_missing
+from .expressions import Expr, choose, every_present, flag, known, real, zero_if_missing
 from .failures import opening, reason, unreadable
 from .fingerprint import fingerprint_of_table
 from .kinds import NUMBERS, WHOLE, Kind
@@ -210,12 +210,17 @@ class Table:
         own = real(self.number(column)) if number else self._column(column)
         return nw.when(own.is_in(list(known))).then((own == value).cast(nw.Int64))
 
+    def of_level(self, column: str, numbers: Mapping[Any, float]) -> Expr:
+        """Return the number of the row's level, null where it has none of these."""
+        own = real(self.number(column)) if self.kinds[column] in NUMBERS else self._column(column)
+        return choose([(own == level, nw.lit(float(n))) for level, n in numbers.items()])
+
     def named(self, column: str) -> Expr:
         """Return the column as a key, null where there is none: blank text names nothing."""
         value = self.key(column)
         if self.kinds[column] not in ("text", "name"):
             return value
-        return nw.when(value.str.strip_chars() != "").then(value)
+        return nw.when(value.cast(nw.String).str.strip_chars() != "").then(value)
 
     def naming(self, columns: Iterable[str]) -> Table:
         """Return the table with these columns as names, as they are written, not as numbers."""

@@ -15,13 +15,14 @@ import numpy.typing as npt
 
 from .. import formula as grammar
 from .. import frames
-from ..moments import Moments, Pilot, from_engine, look
+from ..moments import Moments, Pilot, about_shift, from_engine, look
 from ..panel import level_label, places_of
 from ..sources import Source
 from .capabilities import Effects, Vcov, clustered
 from .clusters import is_nested
 from .columns import Column
 from .transform import transformed
+from .two_way_random import Crossing
 from .weights import Weighting
 from .work import Seen, Work, has_intercept
 
@@ -30,6 +31,9 @@ __all__ = ["from_sums_of", "summable"]
 Array = npt.NDArray[np.float64]
 
 SUMMED: tuple[Effects, ...] = ("pooled", "between", "within", "within-between", "random")
+# errors of two-way models that need no hat matrix, and waves up to which an engine counts them
+PLAIN: tuple[Vcov, ...] = ("classical", "CR0", "CR1", "CR1-areg", "CR1-plm")
+MOST_WAVES = 60
 ERRORS: tuple[Vcov, ...] = ("classical", "CR0", "CR1", "CR1-areg", "CR1-plm", "CR2", "CR3", "wild")
 # columns from which an engine has more products to sum than rows cost to read
 MOST = 40
@@ -51,7 +55,7 @@ def summable(
     factors = [f for t in (model.response, *model.terms) for f in t.factors]
     kinds = source.table.kinds
     return (
-        effects in SUMMED
+        (effects in SUMMED or (effects == "two-way" and vcov in PLAIN and weights is None))
         and vcov in ERRORS
         and len(clusters) < 2
         and (weights is None or weights.kind in ("precision", "sampling"))
@@ -105,8 +109,16 @@ def from_sums_of(
     pilot = look(table, terms.summed, weight)
     if any(max(map(abs, ends)) >= 2.0**53 for ends in pilot.ends.values()):
         return None  # whole numbers that doubles would round, or nearly: rows tell which
-    cells = from_engine(table, keys, terms.summed, weight, pilot)
+    out = None
+    if effects == "two-way":
+        out = _net_of_waves(source, terms, pilot, named, cluster)
+        if out is None:
+            return None
+    less = () if out is None else out.less
+    cells = from_engine(table, keys, terms.summed, weight, pilot, less)
     cells = replace(cells, terms=terms.columns)
+    if out is not None and (cells.within(str(unit)).squares() <= 1e-8 * out.across).any():
+        return None  # a column that waves take up, which is refused where rows are read
     effective = None
     if weight is not None:
         effective = float(cells.w.sum() ** 2 / cells.w2.sum())
@@ -130,9 +142,10 @@ def from_sums_of(
         singletons=int((sizes == 1).sum()),
         left_out=cells.left_out,
         fingerprint=source.fingerprint,
-        absorbed=len(sizes) if effects == "within" else 0,
+        absorbed=len(sizes) if effects in ("within", "two-way") else 0,
         size=np.abs(cells.mean).max(axis=0),
-        nested=frozenset({"unit"} if nested else ()),
+        nested=frozenset(({"unit"} if nested else set()) | (out.nested if out else set())),
+        waves_out=0 if out is None else out.effects,
         intercept=has_intercept(effects, gls),
         weighting=weights,
         effective=effective,
@@ -229,6 +242,50 @@ def _waves(source: Source, terms: _Terms, others: Sequence[str]) -> int | None:
     if (sizes["n"] > sizes["waves"]).any():
         return None
     return int((totals["most"] == len(needed)).sum())
+
+
+@dataclass(frozen=True, eq=False)
+class _Waves:
+    """What waves have in common, net of units: to be taken off each term, and how many effects."""
+
+    less: tuple[frames.Expr, ...]
+    effects: int
+    nested: set[str]
+    across: Array
+    """How much each term varies between waves."""
+
+
+def _net_of_waves(
+    source: Source, terms: _Terms, pilot: Pilot, named: Sequence[str], cluster: str | None
+) -> _Waves | None:
+    """Find the effects of waves by two queries: sums by wave, and by unit with counts of waves."""
+    table, unit, wave = pilot.table, str(source.unit), str(source.wave)
+    if table.kinds[wave] not in (*frames.NUMBERS, "text") or cluster == wave:
+        return None
+    rows = about_shift(pilot, terms.summed)
+    needed = rows | {f"k{i}": table.named(c) for i, c in enumerate(named)}
+    complete = frames.every_present(list(needed))
+    sums = {"n": frames.count(), **{name: frames.total(name) for name in rows}}
+    by = {"clusters": frames.distinct(f"k{named.index(cluster)}")} if cluster else {}
+    found, of_wave = table.group([wave], needed, sums | by, complete=complete)
+    number = table.kinds[wave] in frames.NUMBERS
+    waves = [float(v) if number else v for v in found[wave]]
+    if len(waves) > MOST_WAVES:
+        return None
+    counts = {f"w{j}": table.level(wave, v, waves) for j, v in enumerate(waves)}
+    counted = sums | {name: frames.total(name) for name in counts}
+    of_unit = table.group([unit], needed | counts, counted, complete=complete)[1]
+    seen = of_unit[list(counts)].to_numpy(float)
+    none = np.zeros(0, dtype=np.intp)
+    root = Crossing(none, none, seen).root
+    own = of_unit[list(rows)].to_numpy(float) / of_unit[["n"]].to_numpy(float)
+    effects = root @ (root.T @ (of_wave[list(rows)].to_numpy(float) - seen.T @ own))
+    less = tuple(table.of_level(wave, dict(zip(waves, e, strict=True))) for e in effects.T)
+    alone = cluster is not None and bool((of_wave["clusters"] == 1).all())
+    size = of_wave[["n"]].to_numpy(float)
+    means = of_wave[list(rows)].to_numpy(float) / size
+    across = (size * (means - (size * means).sum(axis=0) / size.sum()) ** 2).sum(axis=0)
+    return _Waves(less, root.shape[1], {"wave"} if alone else set(), across)
 
 
 def _seen(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .arrays import WIDE, is_nothing, nothing, pack, picked, triangle, unpack
 from .counts import Counts, histograms
-from .from_engine import FAR, Pilot, from_engine, look
+from .from_engine import FAR, Pilot, about_shift, from_engine, look
 from .from_memory import from_rows
 from .keys import ROW, codes_of, group_codes, names_of
 from .moments import Moments
@@ -17,6 +17,7 @@ __all__ = [
     "Counts",
     "Moments",
     "Pilot",
+    "about_shift",
     "codes_of",
     "extreme",
     "from_engine",

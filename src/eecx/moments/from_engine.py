@@ -21,7 +21,7 @@ from .moments import Moments
 from .refusals import bad_weight, extreme, infinite, is_extreme, no_rows
 from .terms import columns_of
 
-__all__ = ["FAR", "Pilot", "from_engine", "look"]
+__all__ = ["FAR", "Pilot", "about_shift", "from_engine", "look"]
 
 # A cell whose mean lies this many (n * distance^2 / M2) from the shift is summed a second time,
 # around its own mean: 1e4 costs four of the sixteen digits that a double holds.
@@ -58,13 +58,19 @@ def from_engine(
     parsed: Sequence[formula.Term],
     weight: str | None,
     pilot: Pilot | None = None,
+    less: Sequence[frames.Expr] = (),
 ) -> Moments:
-    """Sum the rows that an engine holds per combination of columns."""
+    """Sum the rows that an engine holds per combination of columns.
+
+    ``less`` is to be taken off each term first.
+    """
     p = len(parsed)
     pilot = pilot or look(table, parsed, weight)
-    table, exact, shift, seen = pilot.table, pilot.exact, pilot.shift, pilot.rows
+    table, shift, seen = pilot.table, pilot.shift, pilot.rows
+    exact = pilot.exact and not less
     middle = np.array([_middle(table, t) for t in parsed])
     terms = {f"t{i}": _term_expression(table, t, exact) for i, t in enumerate(parsed)}
+    terms = {k: t - s for (k, t), s in zip(terms.items(), less, strict=True)} if less else terms
     w = table.real(weight) if weight else None
     moved = {name: term - s for (name, term), s in zip(terms.items(), shift, strict=True)}
     cells, sums = _engine_sums(table, keys, moved, w)
@@ -144,6 +150,14 @@ def look(table: frames.Table, parsed: Sequence[formula.Term], weight: str | None
     own = {c: (float(low), float(high)) for c, (low, high) in extents.items()}
     places: list[float] = [round(s) for s in shift] if exact else shift
     return Pilot(table, exact, places, seen, own)
+
+
+def about_shift(pilot: Pilot, parsed: Sequence[formula.Term]) -> dict[str, frames.Expr]:
+    """Return terms ``t0``, ``t1``, … as doubles, counted from where they lie."""
+    return {
+        f"t{i}": _term_expression(pilot.table, t, exact=False) - s
+        for i, (t, s) in enumerate(zip(parsed, pilot.shift, strict=True))
+    }
 
 
 def _placed(table: frames.Table, parsed: Sequence[formula.Term]) -> pd.DataFrame:
