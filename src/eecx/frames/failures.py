@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from ..errors import DataError
 
-__all__ = ["opening", "reason", "unreadable"]
+__all__ = ["opening", "reason", "unopened", "unreadable"]
+
+
+def unopened(file: str, error: OSError) -> DataError:
+    """Return the error of a file that the system does not hand over."""
+    return DataError(
+        f"The file {file!r} cannot be read: {error.strerror}.",
+        code="bad-file",
+        fix="Give a file that can be read.",
+    )
 
 
 def opening(name: str) -> str:

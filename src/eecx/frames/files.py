@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import DataError, EecxError, EngineError, listing
-from .failures import unreadable
+from .failures import unopened, unreadable
 from .parse import LEADING_ZERO, NUMBER, WHOLE, same_as_written
 from .plain import plain_nullable, plain_text
 
@@ -113,11 +113,7 @@ def _read_csv(path: Path, *, written: bool = False) -> pd.DataFrame:
             fix="Save it as UTF-8.",
         ) from error
     except OSError as error:
-        raise DataError(
-            f"The file {path.name!r} cannot be read: {error.strerror}.",
-            code="bad-file",
-            fix="Give a file that can be read.",
-        ) from error
+        raise unopened(path.name, error) from error
     except pd.errors.ParserError as error:
         raise DataError(
             f"The file {path.name!r} cannot be read as CSV: {str(error).strip()}.",

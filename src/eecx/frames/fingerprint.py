@@ -27,8 +27,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..errors import DataError
 from .expressions import Expr, flag, real
+from .failures import unopened
 from .kinds import NUMBERS
 from .plain import plain
 
@@ -105,11 +105,7 @@ def of_file(path: Path) -> str:
                 now = file.stat()
                 digest.update(_of_bytes(file.resolve(), now.st_size, now.st_mtime_ns))
     except OSError as error:
-        raise DataError(
-            f"The file {path.name!r} cannot be read: {error.strerror}.",
-            code="bad-file",
-            fix="Give a file that can be read.",
-        ) from error
+        raise unopened(path.name, error) from error
     return digest.hexdigest()[:DIGITS]
 
 

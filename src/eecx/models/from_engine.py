@@ -123,8 +123,7 @@ def from_sums_of(
     if weight is not None:
         effective = float(cells.w.sum() ** 2 / cells.w2.sum())
         mean = float(cells.w.sum() / cells.n.sum())
-        scaled = {"w": cells.w / mean, "w2": cells.w2 / mean**2, "m2": cells.m2 / mean}
-        cells = replace(cells, **scaled)  # type: ignore[arg-type]
+        cells = replace(cells, w=cells.w / mean, w2=cells.w2 / mean**2, m2=cells.m2 / mean)
     sizes = cells.collapse([unit]).n if unit else np.array([])
     nested = unit is None or not clustered(vcov) or is_nested(cells.keys, unit, cluster or unit)
     people = source.wave is None and effects != "between"
